@@ -1,0 +1,33 @@
+/* What the generated code of one model gives to the link: the contract between app.c and the rest of the firmware. */
+#ifndef MIDGE_LINK_APP_H
+#define MIDGE_LINK_APP_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* An input or an output: its place in the arena and its size, which is at least 1. */
+typedef struct {
+    void *data;
+    uint32_t bytes;
+} midge_buffer;
+
+typedef struct {
+    const char *name;                     /* of the model; the hello shows its first 63 bytes */
+    uint8_t hash[16];                     /* first 16 bytes of the SHA-256 over the model that was compiled */
+    uint32_t arena_bytes;
+    uint16_t inputs, outputs, layers;     /* inputs and outputs are at least 1 */
+    const midge_buffer *input, *output;   /* [inputs], [outputs] */
+    void (*run)(void);                    /* one inference: clobbers the inputs */
+    uint32_t *layer_ticks;                /* [layers], filled by run: ticks of each layer, modulo 2^32 */
+} midge_app;
+
+extern const midge_app midge_app_model;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

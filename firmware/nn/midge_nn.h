@@ -1,0 +1,43 @@
+/* Arithmetic that the generated kernels share. Freestanding C11, no libc, no state.
+ *
+ * Mirrors midge.numerics: integers equal TensorFlow Lite's reference kernels bit for bit. Right shifts of negative
+ * numbers are arithmetic, as every compiler for the supported cores has them.
+ */
+#ifndef MIDGE_NN_H
+#define MIDGE_NN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Each kernel stays a function of its own, so that profiles and equal layers can name it. */
+#if defined(__GNUC__)
+#define MIDGE_KERNEL static __attribute__((noinline))
+#else
+#define MIDGE_KERNEL static
+#endif
+
+/* The larger and the smaller of two, and x limited to low..high. */
+static inline int32_t midge_max(int32_t a, int32_t b) { return a > b ? a : b; }
+static inline int32_t midge_min(int32_t a, int32_t b) { return a < b ? a : b; }
+static inline int32_t midge_clamp(int32_t x, int32_t low, int32_t high) { return midge_max(low, midge_min(x, high)); }
+
+/* a * b / 2^31 rounded to nearest, halves upwards. b is a multiplier, never negative. */
+static inline int32_t midge_high_mul(int32_t a, int32_t b) {
+  return (int32_t)(((int64_t)a * b + (INT64_C(1) << 30)) >> 31);
+}
+
+/* x / 2^exponent rounded to nearest, halves away from zero. exponent is 0..31. */
+static inline int32_t midge_divide_by_pot(int32_t x, int exponent) {
+  const int32_t mask = (int32_t)((UINT32_C(1) << exponent) - 1);
+  const int32_t threshold = (mask >> 1) + (x < 0);
+  return (x >> exponent) + ((x & mask) > threshold);
+}
+
+/* x * multiplier / 2^31 * 2^shift with both roundings. shift is -31..30, positive to the left. */
+static inline int32_t midge_requantize(int32_t x, int32_t multiplier, int shift) {
+  const int left = shift > 0 ? shift : 0;
+  const int right = shift > 0 ? 0 : -shift;
+  return midge_divide_by_pot(midge_high_mul((int32_t)((uint32_t)x << left), multiplier), right);
+}
+
+#endif

@@ -1,0 +1,184 @@
+"""boards/*.toml -> Board, strictly checked: where firmware runs.
+
+A board is one file in `boards/`, a core one in `boards/cores/`; both folders are discovered. A field that is unknown,
+missing or of the wrong kind is an error with the path of the field (`$.serial.modem`). A board file of one's own is
+loaded by its path.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+
+from midge.errors import BoardError
+from midge.resources import boards_dir
+
+T = TypeVar("T")
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+UsbId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{4}:[0-9a-f]{4}$")]
+Positive = Annotated[int, msgspec.Meta(ge=1, le=2**32)]
+# Memories are mapped in pages; a region that starts elsewhere could not be protected.
+Address = Annotated[int, msgspec.Meta(ge=0, lt=2**32, multiple_of=4096)]
+
+
+class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What all parts of a board have in common: frozen, and a typo in a field's name is an error."""
+
+
+class Gcc(_Record):
+    """The GNU compiler of a core: the command's name and the flags that select the core."""
+
+    command: Text
+    flags: tuple[Text, ...]
+
+
+class Zig(_Record):
+    """The clang inside the `ziglang` package for a core: target triple and flags."""
+
+    target: Text
+    flags: tuple[Text, ...]
+
+
+class Emulator(_Record):
+    """What executes the core's instructions: Unicorn, with the CPU model `UC_CPU_ARM_<cpu>`."""
+
+    kind: Literal["unicorn"]
+    cpu: Text
+
+
+class Timing(_Record):
+    """The cycle model, a module of `midge.measure.timing`, and how far it can be trusted: the words a report prints."""
+
+    model: Name
+    basis: Text
+
+
+class Core(_Record):
+    """A processor core: how to compile for it, what it can do, how it is emulated and timed."""
+
+    name: Name
+    title: Text
+    port: Name
+    features: tuple[Name, ...]
+    gcc: Gcc
+    zig: Zig
+    emulator: Emulator
+    timing: Timing
+
+
+class Memory(_Record):
+    """Where things lie, as the emulated firmware sees them. `device_address`: a page with the line and the timer."""
+
+    flash_address: Address
+    ram_address: Address
+    device_address: Address
+
+
+class PlatformIO(_Record):
+    """What PlatformIO calls the board; `framework` is the one midge's firmware is built on."""
+
+    platform: Name
+    board: Name
+    framework: Name
+
+
+class SerialLine(_Record):
+    """The line to the host: bits per second, what opening the port does to the board, and the USB ids it shows.
+
+    `modem`: `ignored` (DTR and RTS do nothing), `dtr-high` (silent while DTR is low), `resets-on-open`, or `esp-reset`
+    (RTS resets, DTR selects the boot loader).
+    """
+
+    speed: Positive
+    modem: Literal["ignored", "dtr-high", "resets-on-open", "esp-reset"]
+    usb: tuple[UsbId, ...] = ()
+
+
+class Board(_Record):
+    """A board: its core, clock, memories and how to reach it.
+
+    `wait_states` are those of the flash at `clock_hz`. A board without `platformio` or `serial` exists only emulated.
+    """
+
+    name: Name
+    title: Text
+    chip: Text
+    core: Core
+    clock_hz: Positive
+    wait_states: Annotated[int, msgspec.Meta(ge=0, le=64)]
+    flash_bytes: Positive
+    ram_bytes: Positive
+    memory: Memory
+    platformio: PlatformIO | None = None
+    serial: SerialLine | None = None
+
+
+def list_boards() -> tuple[str, ...]:
+    """The names of all boards that travel with midge, sorted."""
+    return tuple(sorted(path.stem for path in boards_dir().glob("*.toml")))
+
+
+def list_cores() -> tuple[str, ...]:
+    """The names of all cores, sorted."""
+    return tuple(sorted(path.stem for path in (boards_dir() / "cores").glob("*.toml")))
+
+
+def load_board(name_or_path: str | Path) -> Board:
+    """The board of that name, or the one described in that .toml file.
+
+    Raises:
+        BoardError: no such board or file, or a mistake in the file; the message has the path of the field.
+    """
+    path = _board_file(name_or_path)
+    raw = _read_toml(path)
+    core = raw.get("core")
+    if not isinstance(core, str):
+        raise BoardError(
+            f"{path}: $.core must be the name of a core as a string", hint="one of " + ", ".join(list_cores())
+        )
+    board = _convert({**raw, "core": msgspec.to_builtins(load_core(core))}, Board, path)
+    if path.parent == boards_dir() and board.name != path.stem:
+        raise BoardError(f"{path}: $.name is {board.name!r} but the file is called {path.stem!r}", hint="make them equal")
+    return board
+
+
+def load_core(name: str) -> Core:
+    """The core of that name.
+
+    Raises:
+        BoardError: no such core, or a mistake in its file.
+    """
+    if name not in list_cores():
+        raise BoardError(f"there is no core {name!r}", hint="one of " + ", ".join(list_cores()))
+    path = boards_dir() / "cores" / f"{name}.toml"
+    return _convert(_read_toml(path), Core, path)
+
+
+def _board_file(name_or_path: str | Path) -> Path:
+    if str(name_or_path) in list_boards():
+        return boards_dir() / f"{name_or_path}.toml"
+    path = Path(name_or_path)
+    if path.suffix == ".toml" and path.is_file():
+        return path
+    raise BoardError(
+        f"there is no board {str(name_or_path)!r}",
+        hint="one of " + ", ".join(list_boards()) + ", or the path of a .toml file",
+    )
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BoardError(f"{path}: cannot be read: {error}", hint="compare it with a file in boards/") from error
+
+
+def _convert(raw: dict[str, Any], kind: type[T], path: Path) -> T:
+    try:
+        return msgspec.convert(raw, kind)
+    except msgspec.ValidationError as error:
+        raise BoardError(f"{path}: {error}", hint="compare it with a file in boards/") from error

@@ -1,0 +1,1 @@
+"""The graph: the one type that the stages before `select` pass on."""

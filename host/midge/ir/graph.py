@@ -1,0 +1,231 @@
+"""The intermediate representation. All of it is frozen; a pass returns a new graph.
+
+    Graph   = name, inputs: names, outputs: names, tensors: {name: Tensor}, ops: Op...   (ops in executable order)
+    Tensor  = name, shape, dtype, quant?, data?          constant exactly when `data` is there
+    Quant   = scales, zero_points, axis?                 real = (q - zero_point) * scale; axis None: per_tensor
+    Op      = name, inputs: names, outputs: names        subclassed in midge.ops, one module per operator
+    Clamp   = (low, high) in real units                  a fused activation: (0, 6) is RELU6, (-inf, inf) is none
+    Padding = ((top, bottom), (left, right))             always explicit
+
+Layout is NHWC for activations, OHWI for convolution weights, 1HWC for depthwise weights. Shapes are static and every
+dimension is at least 1; a scalar has shape (). Multipliers and shifts are derived when a kernel is bound, never stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from math import inf, prod
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Shape = tuple[int, ...]
+Clamp = tuple[float, float]
+Padding = tuple[tuple[int, int], tuple[int, int]]
+
+NO_CLAMP: Clamp = (-inf, inf)
+
+
+class DType(Enum):
+    """Element types a tensor can have; the value is numpy's name for it."""
+
+    F32 = "float32"
+    S8 = "int8"
+    U8 = "uint8"
+    S16 = "int16"
+    S32 = "int32"
+    S64 = "int64"
+    BOOL = "bool"
+
+    @property
+    def numpy(self) -> np.dtype[Any]:
+        """The numpy type."""
+        return np.dtype(self.value)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of one element."""
+        return self.numpy.itemsize
+
+    @property
+    def c_type(self) -> str:
+        """The C type of one element."""
+        return "float" if self is DType.F32 else "bool" if self is DType.BOOL else f"{self.value}_t"
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """Smallest and largest value of an integer type."""
+        info = np.iinfo(self.numpy)
+        return int(info.min), int(info.max)
+
+
+@dataclass(frozen=True)
+class Quant:
+    """Affine quantization: real = (q - zero_point) * scale.
+
+    One scale and zero point (per_tensor, `axis` None) or one per slice along `axis` (per_channel). Scales are float32
+    values, kept as Python floats without loss.
+    """
+
+    scales: tuple[float, ...]
+    zero_points: tuple[int, ...]
+    axis: int | None = None
+
+    @property
+    def scale(self) -> float:
+        """The scale of a per_tensor quantization (the first of a per_channel one)."""
+        return self.scales[0]
+
+    @property
+    def zero_point(self) -> int:
+        """The zero point of a per_tensor quantization."""
+        return self.zero_points[0]
+
+    @staticmethod
+    def per_tensor(scale: float, zero_point: int) -> Quant:
+        """One scale (rounded to float32, as every file format stores it) and zero point for the whole tensor."""
+        return Quant((float(np.float32(scale)),), (int(zero_point),))
+
+
+@dataclass(frozen=True, eq=False)
+class Tensor:
+    """A named array: an activation, or a constant when `data` is there (then `data` has `shape` and `dtype`)."""
+
+    name: str
+    shape: Shape
+    dtype: DType
+    quant: Quant | None = None
+    data: Array | None = None
+
+    @property
+    def elements(self) -> int:
+        """Number of elements."""
+        return prod(self.shape)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes in memory."""
+        return self.elements * self.dtype.bytes
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the value is known before any inference."""
+        return self.data is not None
+
+    @property
+    def q(self) -> Quant:
+        """The quantization, where there must be one."""
+        if self.quant is None:
+            raise ValueError(f"tensor {self.name} is not quantized")
+        return self.quant
+
+
+# How the range of an output is found when a float graph is quantized.
+# "observed": from calibration; "same": as the first input (no arithmetic); a Quant: fixed by the operator's definition.
+OutputQuant = Literal["observed", "same"] | Quant
+
+
+@dataclass(frozen=True, kw_only=True)
+class Op:
+    """One operator of the graph. Subclasses add typed fields and say all that is known of the operator.
+
+    `name` is what reports call the layer. `inputs` and `outputs` are tensor names; an absent bias is left out.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    # Which inputs are weights when they are constant, and along which axis they are quantized per channel.
+    weight_axis: ClassVar[Mapping[int, int]] = {}
+    # Which input is an int32 bias at scale input x weight when the op is quantized.
+    bias_input: ClassVar[int | None] = None
+    # Whether all inputs must share the output's quantization (CONCATENATION).
+    inputs_share_quant: ClassVar[bool] = False
+    # Whether the output is the input's bytes under another shape, so that no code runs for it.
+    is_view: ClassVar[bool] = False
+
+    @property
+    def kind(self) -> str:
+        """The operator's name in reports and folders: the name of its module, e.g. `conv2d`."""
+        return type(self).__module__.rpartition(".")[2]
+
+    def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
+        """Shapes of the outputs. Raises ValueError, with the reason, when the inputs cannot be."""
+        raise NotImplementedError
+
+    def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
+        """The definition: the outputs' values for the inputs' `values`, each with its tensor's shape and dtype.
+
+        Float when the output is float; otherwise equal to TFLite's reference kernel bit for bit.
+        """
+        raise NotImplementedError
+
+    def macs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> int:
+        """Multiply-accumulates of one inference."""
+        return 0
+
+    def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
+        """Why this op cannot be done with these types, or "" when it can (types, quantization, constant operands)."""
+        return ""
+
+    def output_quant(self, inputs: Sequence[Tensor]) -> OutputQuant:
+        """How the output is quantized when midge quantizes a float graph to int8."""
+        return "observed"
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A network: tensors by name and operators in executable order."""
+
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    tensors: Mapping[str, Tensor]
+    ops: tuple[Op, ...]
+
+    def inputs_of(self, op: Op) -> tuple[Tensor, ...]:
+        """The input tensors of `op`."""
+        return tuple(self.tensors[name] for name in op.inputs)
+
+    def outputs_of(self, op: Op) -> tuple[Tensor, ...]:
+        """The output tensors of `op`."""
+        return tuple(self.tensors[name] for name in op.outputs)
+
+    @property
+    def input_tensors(self) -> tuple[Tensor, ...]:
+        """The network's inputs."""
+        return tuple(self.tensors[name] for name in self.inputs)
+
+    @property
+    def output_tensors(self) -> tuple[Tensor, ...]:
+        """The network's outputs."""
+        return tuple(self.tensors[name] for name in self.outputs)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one inference."""
+        return sum(op.macs(self.inputs_of(op), self.outputs_of(op)) for op in self.ops)
+
+    @property
+    def is_float(self) -> bool:
+        """Whether no activation is quantized: a float network that may be quantized."""
+        return all(t.quant is None or t.is_constant for t in self.tensors.values())
+
+    def producer(self, tensor: str) -> Op | None:
+        """The op that writes `tensor`, or None for inputs and constants."""
+        return next((op for op in self.ops if tensor in op.outputs), None)
+
+    def consumers(self, tensor: str) -> tuple[Op, ...]:
+        """The ops that read `tensor`."""
+        return tuple(op for op in self.ops if tensor in op.inputs)
+
+    def with_ops(self, ops: Sequence[Op], added: Sequence[Tensor] = ()) -> Graph:
+        """This graph with other ops and `added` (or replaced) tensors; tensors that nothing names any more go."""
+        tensors = {**self.tensors, **{t.name: t for t in added}}
+        named = {*self.inputs, *self.outputs, *(n for op in ops for n in (*op.inputs, *op.outputs))}
+        return replace(self, ops=tuple(ops), tensors={n: t for n, t in tensors.items() if n in named})

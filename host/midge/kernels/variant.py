@@ -1,0 +1,81 @@
+"""What a kernel variant says of itself.
+
+A variant is a module `midge/kernels/<op>/<name>.py` that defines VARIANT, and its twin `<op>/<name>.c.j2` among the
+templates. The module decides (which layers, how weights are packed, which literals); the template prints.
+
+The C function has these parameters, in this order: `in<i>` for each input i that is not constant, `out<i>` for each
+output, one per constant by its role, and `scratch` when scratch bytes are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from midge.ir.graph import Array, Op, Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One op with its tensors: all that a kernel may look at."""
+
+    op: Op
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Constant:
+    """An array that goes to flash: `role` names the kernel's parameter, `values` are flat and in C order."""
+
+    role: str
+    c_type: str
+    values: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Binding:
+    """A kernel made ready for one layer: literals for the template, and packed constants."""
+
+    params: Mapping[str, object]
+    constants: tuple[Constant, ...] = ()
+
+
+def _no_scratch(_: Layer) -> int:
+    return 0
+
+
+def _no_overlap(_: Layer) -> int | None:
+    return None
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A way to compute an operator. `module` is the defining module's __name__.
+
+    `fits` says whether the variant can do the layer, `bind` makes it ready. `scratch_bytes` is what it needs besides
+    inputs and outputs. `overlap` is the distance in bytes (see midge.memory.plan.Overlap) that input 0 must keep
+    ahead of output 0 when they share memory: 0 in place, None never.
+    """
+
+    module: str
+    fits: Callable[[Layer], bool]
+    bind: Callable[[Layer], Binding]
+    needs: frozenset[str] = field(default=frozenset())
+    scratch_bytes: Callable[[Layer], int] = _no_scratch
+    overlap: Callable[[Layer], int | None] = _no_overlap
+
+    @property
+    def op(self) -> str:
+        """The operator's kind: the folder's name."""
+        return self.module.split(".")[-2]
+
+    @property
+    def name(self) -> str:
+        """The variant's name: the module's."""
+        return self.module.split(".")[-1]
+
+    @property
+    def template(self) -> str:
+        """Path of the twin below the templates folder."""
+        return f"kernels/{self.op}/{self.name}.c.j2"

@@ -1,0 +1,1 @@
+"""From a planned selection to the Program: everything that a template may see."""

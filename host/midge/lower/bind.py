@@ -1,0 +1,106 @@
+"""bind: kernels pack their weights and derive their literals; offsets and symbols are filled in."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from midge import __version__
+from midge.ir.graph import Graph, Tensor
+from midge.kernels.select import Selection
+from midge.kernels.variant import Binding, Layer, Variant
+from midge.lower.names import c_name, unique
+from midge.lower.program import Argument, ConstantArray, KernelCall, Port, Program
+from midge.memory.lifetimes import Lifetimes, scratch_name
+from midge.memory.plan import MemoryPlan
+
+
+def bind(selection: Selection, alive: Lifetimes, plan: MemoryPlan) -> Program:
+    """The Program of a planned selection; deterministic in its arguments."""
+    graph = selection.graph
+    name = c_name(graph.name)
+    prefix = f"midge_{name}"
+    layers = selection.layers()
+    symbols = unique(f"{prefix}_{c_name(layer.op.name)}" for layer, _ in layers)
+    calls, constants = [], []
+    for index, ((layer, variant), symbol) in enumerate(zip(layers, symbols, strict=True)):
+        binding = variant.bind(layer)
+        constants += _constants(layer, binding, symbol)
+        calls.append(_call(index, layer, variant, binding, symbol, alive, plan))
+    return Program(
+        name=name,
+        prefix=prefix,
+        hash=_hash(calls, constants),
+        midge_version=__version__,
+        arena_bytes=plan.arena_bytes,
+        arena_lower_bound_bytes=plan.lower_bound_bytes,
+        scratch_bytes=max((variant.scratch_bytes(layer) for layer, variant in layers), default=0),
+        inputs=_ports(graph, graph.inputs, "input", alive, plan),
+        outputs=_ports(graph, graph.outputs, "output", alive, plan),
+        constants=tuple(constants),
+        calls=tuple(calls),
+    )
+
+
+def _constants(layer: Layer, binding: Binding, symbol: str) -> list[ConstantArray]:
+    return [
+        ConstantArray(f"{symbol}_{c.role}", c.c_type, np.ascontiguousarray(c.values).reshape(-1), layer.op.name)
+        for c in binding.constants
+    ]
+
+
+def _call(
+    index: int, layer: Layer, variant: Variant, binding: Binding, symbol: str, alive: Lifetimes, plan: MemoryPlan
+) -> KernelCall:
+    def place(tensor: Tensor) -> int:
+        return plan.offsets[alive.buffer_of[tensor.name]]
+
+    arguments = [
+        Argument(f"in{i}", t.dtype.c_type, True, offset=place(t))
+        for i, t in enumerate(layer.inputs)
+        if not t.is_constant
+    ]
+    arguments += [Argument(f"out{i}", t.dtype.c_type, False, offset=place(t)) for i, t in enumerate(layer.outputs)]
+    arguments += [Argument(c.role, c.c_type, True, symbol=f"{symbol}_{c.role}") for c in binding.constants]
+    if variant.scratch_bytes(layer):
+        arguments.append(Argument("scratch", "uint8_t", False, offset=plan.offsets[scratch_name(layer.op.name)]))
+    shapes = f"{_shapes(t for t in layer.inputs if not t.is_constant)} -> {_shapes(layer.outputs)}"
+    return KernelCall(
+        index,
+        layer.op.name,
+        layer.op.kind,
+        variant.name,
+        variant.template,
+        binding.params,
+        tuple(arguments),
+        shapes,
+        layer.op.macs(layer.inputs, layer.outputs),
+    )
+
+
+def _shapes(tensors: object) -> str:
+    return ", ".join("x".join(map(str, t.shape)) or "1" for t in tensors)  # type: ignore[attr-defined]
+
+
+def _ports(
+    graph: Graph, names: tuple[str, ...], kind: str, alive: Lifetimes, plan: MemoryPlan
+) -> tuple[Port, ...]:
+    ports = []
+    for i, name in enumerate(names):
+        t = graph.tensors[name]
+        symbol = kind if len(names) == 1 else f"{kind}{i}"
+        offset = plan.offsets[alive.buffer_of[name]]
+        ports.append(Port(name, symbol, t.shape, t.dtype, t.quant, offset, t.bytes, t.elements))
+    return tuple(ports)
+
+
+def _hash(calls: list[KernelCall], constants: list[ConstantArray]) -> str:
+    """SHA-256 over all that decides what is computed: two firmwares with one hash compute the same."""
+    digest = hashlib.sha256()
+    for call in calls:
+        digest.update(repr((call.op, call.variant, sorted(call.params.items()), call.arguments)).encode())
+    for constant in constants:
+        digest.update(f"{constant.symbol} {constant.c_type} ".encode())
+        digest.update(constant.values.tobytes())
+    return digest.hexdigest()

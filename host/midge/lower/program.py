@@ -1,0 +1,90 @@
+"""The Program: the network as the templates see it. Names are legal C, offsets are solved, constants are packed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from midge.ir.graph import Array, DType, Quant, Shape
+
+
+@dataclass(frozen=True, eq=False)
+class ConstantArray:
+    """One array in flash: `symbol` of `c_type` with flat `values`; `comment` says whose it is."""
+
+    symbol: str
+    c_type: str
+    values: Array
+    comment: str
+
+    @property
+    def bytes(self) -> int:
+        """Bytes in flash."""
+        return int(self.values.nbytes)
+
+
+@dataclass(frozen=True)
+class Argument:
+    """A parameter of a kernel function and what a call passes: an arena offset or a constant's symbol."""
+
+    name: str
+    c_type: str
+    is_const: bool
+    offset: int | None = None
+    symbol: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class KernelCall:
+    """One layer: which variant, with which literals and arguments. `shapes` is for people."""
+
+    index: int
+    layer: str
+    op: str
+    variant: str
+    template: str
+    params: Mapping[str, object]
+    arguments: tuple[Argument, ...]
+    shapes: str
+    macs: int
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or output of the network: where it lies in the arena and what its values mean."""
+
+    name: str
+    symbol: str
+    shape: Shape
+    dtype: DType
+    quant: Quant | None
+    offset: int
+    bytes: int
+    elements: int
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A network ready to print. `prefix` starts every C symbol, `hash` is the SHA-256 of what was compiled."""
+
+    name: str
+    prefix: str
+    hash: str
+    midge_version: str
+    arena_bytes: int
+    arena_lower_bound_bytes: int
+    scratch_bytes: int
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    constants: tuple[ConstantArray, ...]
+    calls: tuple[KernelCall, ...]
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one inference."""
+        return sum(call.macs for call in self.calls)
+
+    @property
+    def constant_bytes(self) -> int:
+        """Bytes of all constants."""
+        return sum(constant.bytes for constant in self.constants)

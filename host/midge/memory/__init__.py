@@ -1,0 +1,1 @@
+"""Where every activation lives in the one static arena."""

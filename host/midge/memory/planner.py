@@ -1,0 +1,49 @@
+"""From buffers with lifetimes to offsets in one static arena.
+
+Good orders of first fit usually reach the lower bound at once. Where they do not, a squeaky wheel looks for a better
+order and branch and bound looks for a proof, both limited by a number of placements and never by a clock: the same
+request gives the same plan on every machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from midge.memory.bound import lower_bound
+from midge.memory.conflicts import Problem, state_problem
+from midge.memory.exact import branch_and_bound
+from midge.memory.greedy import Placement, first_fit, known_orders, squeaky_wheel
+from midge.memory.plan import Buffer, MemoryPlan, Overlap, check_request, verify_plan
+
+__all__ = ["Buffer", "MemoryPlan", "Overlap", "plan_memory", "verify_plan"]
+
+DEADLINE_NODES = 60_000
+"""Placements that a plan may cost, somewhat below a second."""
+
+
+def plan_memory(
+    buffers: Sequence[Buffer], overlaps: Sequence[Overlap] = (), *, deadline_nodes: int = DEADLINE_NODES
+) -> MemoryPlan:
+    """Offsets for all buffers in as small an arena as `deadline_nodes` placements can find.
+
+    Deterministic. The result has been through `verify_plan`; its `gap_bytes` is what may be left to gain. Raises
+    InternalError for a request that makes no sense.
+    """
+    check_request(buffers, overlaps)
+    bound = lower_bound(buffers, overlaps)
+    problem = state_problem(buffers, overlaps)
+    placement, optimal = _search(problem, bound, deadline_nodes)
+    offsets = {b.name: at for b, at in zip(buffers, placement.offsets)}
+    plan = MemoryPlan(offsets, placement.peak, bound, optimal)
+    verify_plan(buffers, overlaps, plan)
+    return plan
+
+
+def _search(problem: Problem, bound: int, nodes: int) -> tuple[Placement, bool]:
+    orders = list(known_orders(problem))
+    placements = [first_fit(problem, order) for order in orders]
+    best = min(range(len(orders)), key=lambda k: placements[k].peak)
+    if placements[best].peak <= bound:
+        return placements[best], True
+    wheel = squeaky_wheel(problem, orders[best], bound, nodes // 2)
+    return branch_and_bound(problem, wheel, bound, nodes // 2)

@@ -1,0 +1,1 @@
+"""Arithmetic that firmware/nn mirrors in C; tests hold the two equal."""

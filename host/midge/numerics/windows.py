@@ -1,0 +1,51 @@
+"""Sliding windows over NHWC arrays: what convolution and pooling share."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from midge.ir.graph import Array, Padding, Shape
+
+
+def window_output_size(
+    size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int], padding: Padding
+) -> tuple[int, int]:
+    """(height, width) of the output. Raises ValueError when the window does not fit or a parameter is not positive."""
+    if min(*kernel, *stride, *dilation) < 1 or min(*padding[0], *padding[1]) < 0:
+        raise ValueError(f"kernel {kernel}, stride {stride}, dilation {dilation}, padding {padding} cannot be")
+    out = tuple(
+        (n + before + after - ((k - 1) * d + 1)) // s + 1
+        for n, k, s, d, (before, after) in zip(size, kernel, stride, dilation, padding, strict=True)
+    )
+    if min(out) < 1:
+        raise ValueError(f"a window of {kernel} with dilation {dilation} does not fit into {size} padded by {padding}")
+    return out[0], out[1]
+
+
+def windows(
+    x: Array, kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int], padding: Padding, fill: float
+) -> Array:
+    """A view of shape (N, out_h, out_w, kernel_h, kernel_w, C) over `x` (N, H, W, C) padded with `fill`."""
+    out_h, out_w = window_output_size((x.shape[1], x.shape[2]), kernel, stride, dilation, padding)
+    padded = np.pad(x, ((0, 0), *padding, (0, 0)), constant_values=fill) if padding != ((0, 0), (0, 0)) else x
+    n, h, w, c = padded.strides
+    return as_strided(
+        padded,
+        shape=(x.shape[0], out_h, out_w, *kernel, x.shape[3]),
+        strides=(n, h * stride[0], w * stride[1], h * dilation[0], w * dilation[1], c),
+        writeable=False,
+    )
+
+
+def pooled_shape(x: Shape, kernel: tuple[int, int], stride: tuple[int, int], padding: Padding) -> Shape:
+    """Shape of the output of a pooling over `x` (N, H, W, C). Raises ValueError when that cannot be.
+
+    A window must hold at least one value of `x`, so padding is smaller than the kernel.
+    """
+    if len(x) != 4:
+        raise ValueError(f"input {x} is not (N, H, W, C)")
+    if any(pad >= k for k, sides in zip(kernel, padding, strict=True) for pad in sides):
+        raise ValueError(f"padding {padding} holds a whole window of {kernel}")
+    height, width = window_output_size((x[1], x[2]), kernel, stride, (1, 1), padding)
+    return (x[0], height, width, x[3])

@@ -1,0 +1,73 @@
+"""AVERAGE_POOL_2D: the mean of each window, padding not counted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from midge.ir.graph import Array, Clamp, DType, Op, OutputQuant, Padding, Shape, Tensor
+from midge.numerics.fixed_point import divide_half_away, integer_clamp
+from midge.numerics.windows import pooled_shape, windows
+from midge.ops.formats import SourceOp, tflite_clamp, tflite_padding, tflite_pair
+from midge.ops.types import check_same_quant
+
+
+@dataclass(frozen=True, kw_only=True)
+class AveragePool2D(Op):
+    """inputs: x (N, H, W, C). Input and output have one quantization."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: Padding
+    clamp: Clamp
+
+    def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
+        """(N, out_h, out_w, C)."""
+        return (pooled_shape(inputs[0].shape, self.kernel, self.stride, self.padding),)
+
+    def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
+        """Float, or int8 with equal scales."""
+        return check_same_quant(inputs, outputs)
+
+    def output_quant(self, inputs: Sequence[Tensor]) -> OutputQuant:
+        """The input's."""
+        return "same"
+
+    def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
+        """Integers: the sum of raw values, divided by the count with halves away from zero, then clamped.
+
+        Source: AveragePool in tensorflow/lite/kernels/internal/reference/integer_ops/pooling.h.
+        """
+        (x,) = values
+        is_float = outputs[0].dtype is DType.F32
+        wide = np.float64 if is_float else np.int64
+        sums = self._window_sums(x.astype(wide))
+        counts = self._window_sums(np.ones((1, *x.shape[1:3], 1), np.int64))
+        if is_float:
+            return [np.clip((sums / counts).astype(np.float32), *self.clamp).astype(np.float32)]
+        low, high = integer_clamp(self.clamp, outputs[0].q, outputs[0].dtype)
+        return [np.clip(divide_half_away(sums, counts), low, high).astype(outputs[0].dtype.numpy)]
+
+    def _window_sums(self, x: Array) -> Array:
+        taps = windows(x, self.kernel, self.stride, (1, 1), self.padding, 0)
+        sums: Array = taps.sum(axis=(3, 4))
+        return sums
+
+
+def from_tflite(op: SourceOp) -> AveragePool2D:
+    """Reads a TFLite AVERAGE_POOL_2D."""
+    kernel, stride = tflite_pair(op, "FilterHeight", "FilterWidth"), tflite_pair(op, "StrideH", "StrideW")
+    return AveragePool2D(
+        name=op.name,
+        inputs=op.input_names,
+        outputs=op.output_names,
+        kernel=kernel,
+        stride=stride,
+        padding=tflite_padding(op, op.tensor(0, rank=4), kernel, stride, (1, 1)),
+        clamp=tflite_clamp(op),
+    )
+
+
+TFLITE = {"AVERAGE_POOL_2D": from_tflite}

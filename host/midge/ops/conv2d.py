@@ -1,0 +1,89 @@
+"""CONV_2D: y[n,i,j,o] = clamp(bias[o] + sum over window and channels of x * w[o,...])."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from midge.ir.graph import Array, Clamp, DType, Op, Padding, Shape, Tensor
+from midge.numerics.requantize import requantization
+from midge.numerics.windows import window_output_size, windows
+from midge.ops.formats import SourceOp, tflite_clamp, tflite_padding, tflite_pair
+from midge.ops.types import check_weighted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conv2D(Op):
+    """inputs: x (N, H, W, C), weights (O, KH, KW, C / groups), bias (O) when there is one."""
+
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    padding: Padding
+    clamp: Clamp
+
+    weight_axis: ClassVar[Mapping[int, int]] = {1: 0}
+    bias_input: ClassVar[int | None] = 2
+
+    def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
+        """(N, out_h, out_w, O)."""
+        x, weights = inputs[0].shape, inputs[1].shape
+        if len(x) != 4 or len(weights) != 4 or x[3] % weights[3] or weights[0] % (x[3] // weights[3]):
+            raise ValueError(f"input {x} and weights {weights} do not go together")
+        if len(inputs) > 2 and inputs[2].shape != (weights[0],):
+            raise ValueError(f"bias {inputs[2].shape} for {weights[0]} channels")
+        size = window_output_size(x[1:3], weights[1:3], self.stride, self.dilation, self.padding)
+        return ((x[0], *size, weights[0]),)
+
+    def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
+        """Float, or int8 with symmetric weights."""
+        return check_weighted(inputs, outputs, per_channel_axis=0)
+
+    def macs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> int:
+        """Output elements times window times input channels of a group."""
+        _, kh, kw, c = inputs[1].shape
+        return outputs[0].elements * kh * kw * c
+
+    def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
+        """Sums in float64: exact for integers, whose sums stay far below 2^53."""
+        x, weights, *bias = values
+        is_float = outputs[0].dtype is DType.F32
+        fill = 0 if is_float else inputs[0].q.zero_point
+        columns = windows(x, inputs[1].shape[1:3], self.stride, self.dilation, self.padding, fill).astype(np.float64)
+        sums = _grouped_product(columns - fill, weights.astype(np.float64))
+        sums += bias[0] if bias else 0
+        if is_float:
+            return [np.clip(sums.astype(np.float32), *self.clamp).astype(np.float32)]
+        scaled = requantization(inputs[0], inputs[1], outputs[0], self.clamp).apply(sums)
+        return [scaled.astype(outputs[0].dtype.numpy)]
+
+
+def _grouped_product(columns: Array, weights: Array) -> Array:
+    """(N, OH, OW, KH, KW, C) x (O, KH, KW, C / groups) -> (N, OH, OW, O)."""
+    groups = columns.shape[-1] // weights.shape[-1]
+    parts = [
+        np.tensordot(c, w, axes=([3, 4, 5], [1, 2, 3]))
+        for c, w in zip(np.split(columns, groups, axis=-1), np.split(weights, groups, axis=0), strict=True)
+    ]
+    return np.concatenate(parts, axis=-1)
+
+
+def from_tflite(op: SourceOp) -> Conv2D:
+    """Reads a TFLite CONV_2D."""
+    x, weights = op.tensor(0, rank=4), op.tensor(1, rank=4)
+    stride = tflite_pair(op, "StrideH", "StrideW")
+    dilation = tflite_pair(op, "DilationHFactor", "DilationWFactor")
+    return Conv2D(
+        name=op.name,
+        inputs=op.input_names,
+        outputs=op.output_names,
+        stride=stride,
+        dilation=dilation,
+        padding=tflite_padding(op, x, (weights.shape[1], weights.shape[2]), stride, dilation),
+        clamp=tflite_clamp(op),
+    )
+
+
+TFLITE = {"CONV_2D": from_tflite}

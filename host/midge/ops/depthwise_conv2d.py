@@ -1,0 +1,91 @@
+"""DEPTHWISE_CONV_2D: each input channel has its own `multiplier` filters; output channel = channel * multiplier + m."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from midge.ir.graph import Array, Clamp, DType, Op, Padding, Shape, Tensor
+from midge.numerics.requantize import requantization
+from midge.numerics.windows import window_output_size, windows
+from midge.ops.formats import SourceOp, tflite_clamp, tflite_padding, tflite_pair
+from midge.ops.types import check_weighted
+
+
+@dataclass(frozen=True, kw_only=True)
+class DepthwiseConv2D(Op):
+    """inputs: x (N, H, W, C), weights (1, KH, KW, C * multiplier), bias (C * multiplier) when there is one."""
+
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    padding: Padding
+    clamp: Clamp
+
+    weight_axis: ClassVar[Mapping[int, int]] = {1: 3}
+    bias_input: ClassVar[int | None] = 2
+
+    def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
+        """(N, out_h, out_w, C * multiplier)."""
+        x, weights = inputs[0].shape, inputs[1].shape
+        if len(x) != 4 or len(weights) != 4 or weights[0] != 1 or weights[3] % x[3]:
+            raise ValueError(f"input {x} and weights {weights} do not go together")
+        if len(inputs) > 2 and inputs[2].shape != (weights[3],):
+            raise ValueError(f"bias {inputs[2].shape} for {weights[3]} channels")
+        size = window_output_size(x[1:3], weights[1:3], self.stride, self.dilation, self.padding)
+        return ((x[0], *size, weights[3]),)
+
+    def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
+        """Float, or int8 with symmetric weights."""
+        return check_weighted(inputs, outputs, per_channel_axis=3)
+
+    def macs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> int:
+        """Output elements times window."""
+        _, kh, kw, _ = inputs[1].shape
+        return outputs[0].elements * kh * kw
+
+    def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
+        """Sums over the window in float64 for floats, in wrapping int32 for integers."""
+        x, weights, *bias = values
+        is_float = outputs[0].dtype is DType.F32
+        wide = np.float64 if is_float else np.int32
+        fill = 0 if is_float else inputs[0].q.zero_point
+        taps = windows(x, inputs[1].shape[1:3], self.stride, self.dilation, self.padding, fill)
+        sums = _depthwise_sums(taps, weights[0].astype(wide), fill)
+        sums += bias[0] if bias else 0
+        if is_float:
+            return [np.clip(sums.astype(np.float32), *self.clamp).astype(np.float32)]
+        scaled = requantization(inputs[0], inputs[1], outputs[0], self.clamp).apply(sums)
+        return [scaled.astype(outputs[0].dtype.numpy)]
+
+
+def _depthwise_sums(taps: Array, weights: Array, fill: int) -> Array:
+    """(N, OH, OW, KH, KW, C) with (KH, KW, C * multiplier) -> (N, OH, OW, C * multiplier), in the weights' type."""
+    *outer, kh, kw, channels = taps.shape
+    filters = weights.reshape(kh, kw, channels, -1)
+    sums = np.zeros((*outer, channels, filters.shape[3]), weights.dtype)
+    for i in range(kh):
+        for j in range(kw):
+            sums += (taps[:, :, :, i, j].astype(weights.dtype) - weights.dtype.type(fill))[..., None] * filters[i, j]
+    return sums.reshape(*outer, -1)
+
+
+def from_tflite(op: SourceOp) -> DepthwiseConv2D:
+    """Reads a TFLite DEPTHWISE_CONV_2D; the channel multiplier comes from the shapes, as in TFLite's own kernel."""
+    x, weights = op.tensor(0, rank=4), op.tensor(1, rank=4)
+    stride = tflite_pair(op, "StrideH", "StrideW")
+    dilation = tflite_pair(op, "DilationHFactor", "DilationWFactor")
+    return DepthwiseConv2D(
+        name=op.name,
+        inputs=op.input_names,
+        outputs=op.output_names,
+        stride=stride,
+        dilation=dilation,
+        padding=tflite_padding(op, x, (weights.shape[1], weights.shape[2]), stride, dilation),
+        clamp=tflite_clamp(op),
+    )
+
+
+TFLITE = {"DEPTHWISE_CONV_2D": from_tflite}

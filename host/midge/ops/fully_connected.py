@@ -1,0 +1,87 @@
+"""FULLY_CONNECTED: y[n,o] = clamp(bias[o] + sum over d of x[n,d] * w[o,d]), x seen as (batch, depth)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import ClassVar
+
+import numpy as np
+
+from midge.ir.graph import Array, Clamp, DType, Op, Shape, Tensor
+from midge.numerics.requantize import Requantization, requantization, requantization_per_tensor
+from midge.ops.formats import SourceOp, UnsupportedOp, tflite_clamp
+from midge.ops.types import check_weighted
+
+
+@dataclass(frozen=True, kw_only=True)
+class FullyConnected(Op):
+    """inputs: x (any shape whose size is a multiple of depth), weights (units, depth), bias (units) when there is one.
+
+    `keep_num_dims`: the output keeps the leading dimensions of x; otherwise it is (batch, units).
+    """
+
+    clamp: Clamp
+    keep_num_dims: bool = False
+
+    weight_axis: ClassVar[Mapping[int, int]] = {1: 0}
+    bias_input: ClassVar[int | None] = 2
+
+    def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
+        """(batch, units), or x's shape with `units` last."""
+        x, weights = inputs[0].shape, inputs[1].shape
+        if len(weights) != 2 or not x or prod(x) % weights[1]:
+            raise ValueError(f"input {x} and weights {weights} do not go together")
+        if len(inputs) > 2 and inputs[2].shape != (weights[0],):
+            raise ValueError(f"bias {inputs[2].shape} for {weights[0]} units")
+        if not self.keep_num_dims:
+            return ((prod(x) // weights[1], weights[0]),)
+        if x[-1] != weights[1]:
+            raise ValueError(f"the last dimension of {x} is not the depth {weights[1]}")
+        return ((*x[:-1], weights[0]),)
+
+    def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
+        """Float, or int8 with symmetric weights."""
+        return check_weighted(inputs, outputs, per_channel_axis=0)
+
+    def macs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> int:
+        """Output elements times depth."""
+        return outputs[0].elements * inputs[1].shape[1]
+
+    def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
+        """Sums in float64: exact for integers, whose sums stay far below 2^53."""
+        x, weights, *bias = values
+        is_float = outputs[0].dtype is DType.F32
+        fill = 0 if is_float else inputs[0].q.zero_point
+        rows = x.reshape(-1, weights.shape[1]).astype(np.float64) - fill
+        sums = rows @ weights.astype(np.float64).T + (bias[0] if bias else 0)
+        if is_float:
+            result = np.clip(sums.astype(np.float32), *self.clamp)
+        else:
+            result = fully_connected_requantization(self, inputs, outputs).apply(sums)
+        return [result.astype(outputs[0].dtype.numpy).reshape(outputs[0].shape)]
+
+
+def fully_connected_requantization(
+    op: FullyConnected, inputs: Sequence[Tensor], outputs: Sequence[Tensor]
+) -> Requantization:
+    """The factor(s) from accumulator to output: TFLite's rounded product of scales, or one factor per unit."""
+    derive = requantization_per_tensor if inputs[1].q.axis is None else requantization
+    return derive(inputs[0], inputs[1], outputs[0], op.clamp)
+
+
+def from_tflite(op: SourceOp) -> FullyConnected:
+    """Reads a TFLite FULLY_CONNECTED."""
+    if op.attributes.get("WeightsFormat", 0) != 0:
+        raise UnsupportedOp("the weights are stored in shuffled order", "export with the default weights format")
+    return FullyConnected(
+        name=op.name,
+        inputs=op.input_names,
+        outputs=op.output_names,
+        clamp=tflite_clamp(op),
+        keep_num_dims=bool(op.attributes.get("KeepNumDims", False)),
+    )
+
+
+TFLITE = {"FULLY_CONNECTED": from_tflite}

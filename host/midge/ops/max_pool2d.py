@@ -1,0 +1,65 @@
+"""MAX_POOL_2D: the largest value of each window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+
+import numpy as np
+
+from midge.ir.graph import Array, Clamp, DType, Op, OutputQuant, Padding, Shape, Tensor
+from midge.numerics.fixed_point import integer_clamp
+from midge.numerics.windows import pooled_shape, windows
+from midge.ops.formats import SourceOp, tflite_clamp, tflite_padding, tflite_pair
+from midge.ops.types import check_same_quant
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaxPool2D(Op):
+    """inputs: x (N, H, W, C). Input and output have one quantization."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: Padding
+    clamp: Clamp
+
+    def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
+        """(N, out_h, out_w, C)."""
+        return (pooled_shape(inputs[0].shape, self.kernel, self.stride, self.padding),)
+
+    def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
+        """Float, or int8 with equal scales."""
+        return check_same_quant(inputs, outputs)
+
+    def output_quant(self, inputs: Sequence[Tensor]) -> OutputQuant:
+        """The input's."""
+        return "same"
+
+    def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
+        """Padding never wins; the fused activation clamps the result."""
+        y = outputs[0]
+        if y.dtype is DType.F32:
+            low, high, lowest = *self.clamp, -inf
+        else:
+            low, high = integer_clamp(self.clamp, y.q, y.dtype)
+            lowest = y.dtype.limits[0]
+        taps = windows(values[0], self.kernel, self.stride, (1, 1), self.padding, lowest)
+        return [np.clip(taps.max(axis=(3, 4)), low, high).astype(y.dtype.numpy)]
+
+
+def from_tflite(op: SourceOp) -> MaxPool2D:
+    """Reads a TFLite MAX_POOL_2D."""
+    kernel, stride = tflite_pair(op, "FilterHeight", "FilterWidth"), tflite_pair(op, "StrideH", "StrideW")
+    return MaxPool2D(
+        name=op.name,
+        inputs=op.input_names,
+        outputs=op.output_names,
+        kernel=kernel,
+        stride=stride,
+        padding=tflite_padding(op, op.tensor(0, rank=4), kernel, stride, (1, 1)),
+        clamp=tflite_clamp(op),
+    )
+
+
+TFLITE = {"MAX_POOL_2D": from_tflite}

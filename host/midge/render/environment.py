@@ -1,0 +1,31 @@
+"""The Jinja environment that prints C: undefined names are errors, blocks leave no blank lines."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import jinja2
+
+from midge.render.literals import c_float, c_int, c_rows
+from midge.resources import templates_dir
+
+
+@cache
+def environment() -> jinja2.Environment:
+    """The one environment, over the templates folder."""
+    env = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates_dir()),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    env.filters |= {"c_int": c_int, "c_float": c_float, "c_rows": c_rows, "c_comment": c_comment}
+    return env
+
+
+def c_comment(text: str) -> str:
+    """Text that cannot end a comment or start one, on one line."""
+    printable = "".join(ch if ch.isprintable() else " " for ch in text)
+    return printable.replace("*/", "* /").replace("/*", "/ *").replace("\\", "/").replace("??", "? ?")
