@@ -17,8 +17,8 @@ from midge.memory.plan import Buffer, MemoryPlan, Overlap, check_request, verify
 
 __all__ = ["Buffer", "MemoryPlan", "Overlap", "plan_memory", "verify_plan"]
 
-DEADLINE_NODES = 60_000
-"""Placements that a plan may cost, somewhat below a second."""
+DEADLINE_NODES = 30_000
+"""Placements that a plan may cost, below a second for 200 buffers."""
 
 
 def plan_memory(
@@ -40,10 +40,11 @@ def plan_memory(
 
 
 def _search(problem: Problem, bound: int, nodes: int) -> tuple[Placement, bool]:
-    orders = list(known_orders(problem))
-    placements = [first_fit(problem, order) for order in orders]
-    best = min(range(len(orders)), key=lambda k: placements[k].peak)
-    if placements[best].peak <= bound:
-        return placements[best], True
-    wheel = squeaky_wheel(problem, orders[best], bound, nodes // 2)
-    return branch_and_bound(problem, wheel, bound, nodes // 2)
+    orders = sorted(known_orders(problem), key=lambda order: first_fit(problem, order).peak)
+    best = first_fit(problem, orders[0])
+    for order in orders[:3]:
+        if best.peak > bound:
+            wheel = squeaky_wheel(problem, order, bound, nodes // 3)
+            best = min(best, wheel, key=lambda p: p.peak)
+    # One placement of branch and bound looks at every buffer, one of first fit at its neighbors: some ten.
+    return branch_and_bound(problem, best, bound, nodes * 10 // max(10, len(problem.sizes)))

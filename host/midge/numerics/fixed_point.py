@@ -100,3 +100,14 @@ def divide_half_away(x: NDArray[Any], divisor: NDArray[Any] | int) -> Ints:
     """x / divisor (positive), rounded to nearest with halves away from zero, as C does it with `/` and divisor / 2."""
     x64, d = np.asarray(x, np.int64), np.asarray(divisor, np.int64)
     return np.sign(x64) * ((np.abs(x64) + d // 2) // d)
+
+
+def quantize_array(real: NDArray[Any], quant: Quant, dtype: DType) -> NDArray[Any]:
+    """Floats to `dtype`: zero_point + round(real / scale), saturated; division in float32, halves away from zero.
+
+    Not-a-number becomes the zero point. Source: AffineQuantize in tensorflow/lite/kernels/internal/reference/quantize.h.
+    """
+    ratio = np.nan_to_num(np.asarray(real, np.float32) / np.float32(quant.scale), nan=0.0).astype(np.float64)
+    rounded = np.sign(ratio) * np.floor(np.abs(ratio) + 0.5)
+    low, high = dtype.limits
+    return np.clip(rounded + quant.zero_point, low, high).astype(dtype.numpy)

@@ -1,37 +1,78 @@
 """Which element types and quantizations an operator accepts: checks that several operators share.
 
-Each returns "" or the reason why not, in words for the user.
+Each check returns "" or the reason why not, in words for the user.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from math import isfinite
 
-from midge.ir.graph import DType, Tensor
+import numpy as np
+
+from midge.ir.graph import DType, Quant, Shape, Tensor
 
 _ONLY = "midge computes float32 and full-integer int8"
+
+# TFLite's own tolerance for the scales of an operator that only moves values (CheckedPooling in its debug builds).
+_SAME_SCALE = 1e-6
+
+
+def type_reason(tensors: Sequence[Tensor]) -> str:
+    """Why midge does not compute with the element types of `tensors`, whatever they are."""
+    kinds = {t.dtype for t in tensors}
+    if DType.U8 in kinds:
+        return f"uint8, the older quantization; {_ONLY}: convert again with int8"
+    if DType.S16 in kinds:
+        return f"int16 activations; {_ONLY}: convert again without 16x8"
+    if {DType.F32, DType.S8} <= kinds:
+        return f"float activations with int8 weights (dynamic range); {_ONLY}: convert again in full integer or float"
+    return f"types {', '.join(sorted(k.value for k in kinds))}; {_ONLY}"
+
+
+def reason_why_not(derive: Callable[[], object]) -> str:
+    """The message of the ValueError that `derive` raises, or "" when it succeeds."""
+    try:
+        derive()
+    except ValueError as problem:
+        return str(problem)
+    return ""
+
+
+def broadcast_shape(inputs: Sequence[Tensor]) -> Shape:
+    """numpy's broadcast of two operands. Raises ValueError when they do not go together."""
+    x, y = inputs
+    try:
+        return tuple(np.broadcast_shapes(x.shape, y.shape))
+    except ValueError:
+        raise ValueError(f"{x.shape} and {y.shape} do not broadcast") from None
 
 
 def check_weighted(inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, per_channel_axis: int) -> str:
     """A convolution or matrix product: float32 throughout, or int8 with int8 weights and an int32 bias."""
     x, weights, *bias = inputs
     y = outputs[0]
-    if x.dtype is y.dtype is DType.F32:
-        if weights.dtype is not DType.F32:
-            return f"float activations with {weights.dtype.value} weights (dynamic range); {_ONLY}"
+    if {t.dtype for t in (*inputs, y)} == {DType.F32}:
         return ""
-    if not (x.dtype is y.dtype is weights.dtype is DType.S8):
-        return f"{x.dtype.value} input, {weights.dtype.value} weights, {y.dtype.value} output; {_ONLY}"
-    if reason := check_per_tensor((x, y)):
-        return reason
-    if weights.quant is None:
-        return f"the weights {weights.name} have no scale"
-    if any(weights.quant.zero_points):
-        return f"the weights {weights.name} are not symmetric"
-    if weights.quant.axis not in (None, per_channel_axis):
-        return f"the weights {weights.name} are quantized along axis {weights.quant.axis}"
+    if {t.dtype for t in (x, weights, y)} != {DType.S8}:
+        return type_reason((*inputs, y))
     if bias and bias[0].dtype is not DType.S32:
-        return f"a {bias[0].dtype.value} bias with int8 activations"
+        return f"a {bias[0].dtype.value} bias with int8 activations; {_ONLY}"
+    return check_per_tensor((x, y)) or _check_weights(weights, per_channel_axis)
+
+
+def _check_weights(weights: Tensor, per_channel_axis: int) -> str:
+    quant = weights.quant
+    if quant is None:
+        return f"the weights {weights.name} have no scale"
+    if not all(isfinite(s) and s >= 0 for s in quant.scales):
+        return f"the weights {weights.name} have a scale that is negative or not finite"
+    if any(quant.zero_points):
+        return f"the weights {weights.name} are not symmetric: their zero point is not 0"
+    if quant.axis not in (None, per_channel_axis):
+        return f"the weights {weights.name} are quantized along axis {quant.axis}, not {per_channel_axis}"
+    if quant.axis is not None and len(quant.scales) != weights.shape[quant.axis]:
+        return f"the weights {weights.name} have {len(quant.scales)} scales for {weights.shape[quant.axis]} channels"
     return ""
 
 
@@ -41,25 +82,43 @@ def check_same_type(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
     kinds = {t.dtype for t in tensors}
     if kinds == {DType.F32}:
         return ""
-    if kinds != {DType.S8}:
-        return f"types {', '.join(sorted(k.value for k in kinds))}; {_ONLY}"
-    return check_per_tensor(tensors)
+    return type_reason(tensors) if kinds != {DType.S8} else check_per_tensor(tensors)
 
 
 def check_per_tensor(tensors: Sequence[Tensor]) -> str:
-    """Each tensor has one scale and zero point."""
+    """Each tensor has one positive scale, and a zero point that its type holds."""
     for t in tensors:
         if t.quant is None:
             return f"{t.name} is {t.dtype.value} without a scale"
-        if t.quant.axis is not None:
+        if t.quant.axis is not None or len(t.quant.scales) != 1 or len(t.quant.zero_points) != 1:
             return f"the activation {t.name} is quantized per channel"
+        if not isfinite(t.quant.scale) or t.quant.scale <= 0:
+            return f"{t.name} has the scale {t.quant.scale}"
+        if not t.dtype.limits[0] <= t.quant.zero_point <= t.dtype.limits[1]:
+            return f"{t.name} has the zero point {t.quant.zero_point}, which {t.dtype.value} cannot hold"
     return ""
 
 
 def check_same_quant(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
     """An operator that only moves values: same type, and the same scale and zero point everywhere."""
-    if reason := check_same_type(inputs, outputs):
+    reason = check_same_type(inputs, outputs)
+    if reason or outputs[0].dtype is DType.F32:
         return reason
-    if outputs[0].quant is not None and any(t.quant != outputs[0].quant for t in inputs):
-        return "inputs and output have different scales"
+    y = outputs[0].q
+    for t in inputs:
+        if t.q.zero_point != y.zero_point or abs(t.q.scale - y.scale) > _SAME_SCALE:
+            return (
+                f"{t.name} has scale {t.q.scale:.6g} and zero point {t.q.zero_point}, the output {y.scale:.6g} and "
+                f"{y.zero_point}: they must be the same"
+            )
     return ""
+
+
+def check_fixed_output(output: Tensor, expected: Quant) -> str:
+    """An int8 output whose scale and zero point the operator fixes; floats pass."""
+    if output.dtype is DType.F32 or output.quant == expected:
+        return ""
+    return (
+        f"the output has scale {output.q.scale:.6g} and zero point {output.q.zero_point}; "
+        f"it must be {expected.scale:.6g} and {expected.zero_point}"
+    )

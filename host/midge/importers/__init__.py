@@ -1,0 +1,53 @@
+"""Model files in, graphs out. The format is told by the file's content; importers know no operator."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from midge.errors import ModelFileError
+from midge.importers.limits import MAX_FILE_BYTES
+from midge.ir.graph import Graph
+
+__all__ = ["Imported", "import_model"]
+
+
+@dataclass(frozen=True, eq=False)
+class Imported:
+    """A model file's graph, with where it came from: `sha256` is that of the whole file, in hexadecimal."""
+
+    graph: Graph
+    path: Path
+    sha256: str
+    format: str
+
+
+def import_model(path: Path) -> Imported:
+    """Read a model file. The graph is called after the file, without its suffix.
+
+    Raises ModelFileError when the file cannot be read, is damaged or of another format, and UnsupportedModelError when
+    it asks for what midge does not do.
+    """
+    # The schema's two hundred modules are slow to load: only who imports a model pays.
+    from midge.importers.tflite import import_tflite
+
+    data = read_model_file(path)
+    graph = import_tflite(data, path.stem)
+    return Imported(graph, path, hashlib.sha256(data).hexdigest(), "tflite")
+
+
+def read_model_file(path: Path) -> bytes:
+    """The content of a model file. Raises ModelFileError when there is none, or too much."""
+    if path.is_dir():
+        raise ModelFileError(
+            f"{path} is a folder", hint="give the .tflite file; convert a TensorFlow SavedModel folder to one first"
+        )
+    try:
+        if path.is_file() and path.stat().st_size > MAX_FILE_BYTES:
+            raise ModelFileError(f"{path} has {path.stat().st_size} bytes", hint=f"midge reads up to {MAX_FILE_BYTES}")
+        return path.read_bytes()
+    except FileNotFoundError as problem:
+        raise ModelFileError(f"there is no file {path}", hint="check the path") from problem
+    except (OSError, ValueError) as problem:
+        raise ModelFileError(f"{path} cannot be read: {problem}", hint="check the path and its permissions") from problem

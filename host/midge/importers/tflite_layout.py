@@ -1,0 +1,48 @@
+"""The parts of TFLite's schema that midge reads, by slot number, with the most entries that make sense.
+
+Source: tensorflow/lite/schema/schema.fbs; slots are counted in order of declaration, a union takes two.
+"""
+
+from __future__ import annotations
+
+from midge.importers.flatbuffer import Child, Children, Layout, Numbers, Scalar
+from midge.importers.limits import MAX_BUFFERS, MAX_FILE_BYTES, MAX_OPERANDS, MAX_OPS, MAX_RANK, MAX_SCALES, MAX_TENSORS
+
+_TEXT = Numbers(1, 1 << 16)
+_INDICES = Numbers(4, MAX_OPERANDS)
+
+_QUANTIZATION = Layout(
+    "quantization", {2: Numbers(4, MAX_SCALES), 3: Numbers(8, MAX_SCALES), 4: Scalar(1), 6: Scalar(4)}
+)
+_SPARSITY = Layout("sparsity", {})
+_TENSOR = Layout(
+    "tensor",
+    {
+        0: Numbers(4, MAX_RANK),
+        1: Scalar(1),
+        2: Scalar(4),
+        3: _TEXT,
+        4: Child(_QUANTIZATION),
+        5: Scalar(1),
+        6: Child(_SPARSITY),
+        7: Numbers(4, MAX_RANK),
+    },
+)
+_OPTIONS = Layout("operator's options", {})
+_OPERATOR = Layout("operator", {0: Scalar(4), 1: _INDICES, 2: _INDICES, 3: Scalar(1), 4: Child(_OPTIONS)})
+_OPERATOR_CODE = Layout("operator code", {0: Scalar(1), 1: _TEXT, 2: Scalar(4), 3: Scalar(4)})
+_SUBGRAPH = Layout(
+    "subgraph",
+    {0: Children(_TENSOR, MAX_TENSORS), 1: _INDICES, 2: _INDICES, 3: Children(_OPERATOR, MAX_OPS), 4: _TEXT},
+)
+_BUFFER = Layout("buffer", {0: Numbers(1, MAX_FILE_BYTES), 1: Scalar(8), 2: Scalar(8)})
+
+MODEL = Layout(
+    "model",
+    {
+        0: Scalar(4),
+        1: Children(_OPERATOR_CODE, MAX_OPS),
+        2: Children(_SUBGRAPH, MAX_OPS),
+        4: Children(_BUFFER, MAX_BUFFERS),
+    },
+)

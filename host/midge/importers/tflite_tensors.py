@@ -1,0 +1,157 @@
+"""Decodes a TFLite subgraph's tensors: shape, type, quantization, and the value of constants."""
+
+from __future__ import annotations
+
+from math import isfinite, prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tflite.TensorType import TensorType
+
+from midge.importers.flatbuffer import DamagedFile
+from midge.importers.limits import MAX_CONSTANT_BYTES, MAX_ELEMENTS, MAX_SCALES
+from midge.importers.names import unique_names
+from midge.ir.graph import Array, DType, Quant, Shape, Tensor
+from midge.ops.formats import UnsupportedOp
+
+_TYPES = {
+    TensorType.FLOAT32: DType.F32,
+    TensorType.INT8: DType.S8,
+    TensorType.UINT8: DType.U8,
+    TensorType.INT16: DType.S16,
+    TensorType.INT32: DType.S32,
+    TensorType.INT64: DType.S64,
+    TensorType.BOOL: DType.BOOL,
+}
+_TYPE_NAMES = {number: name.lower() for name, number in vars(TensorType).items() if not name.startswith("_")}
+# Enough for any name the converter makes; a hostile file may have one huge name for all its tensors.
+_NAME_BYTES = 2048
+
+
+class TensorReader:
+    """The tensors of one subgraph by index, decoded when asked for and then kept.
+
+    Raises DamagedFile for what contradicts itself and UnsupportedOp for what midge's tensors cannot say.
+    """
+
+    def __init__(self, model: Any, subgraph: Any, data: bytes) -> None:
+        self._model, self._subgraph, self._data = model, subgraph, data
+        self.raw_names = tuple(_text(subgraph.Tensors(i).Name()) for i in range(subgraph.TensorsLength()))
+        self.names = unique_names(self.raw_names)
+        self._tensors: dict[int, Tensor] = {}
+        self._constant_bytes = 0
+        self._scales = 0
+
+    def optional(self, index: int) -> Tensor | None:
+        """Tensor `index`, or None for -1: an optional input that is not there."""
+        return None if index == -1 else self[index]
+
+    def __getitem__(self, index: int) -> Tensor:
+        if index not in self._tensors:
+            if not 0 <= index < len(self.names):
+                raise DamagedFile(f"there is no tensor {index} (there are {len(self.names)})")
+            self._tensors[index] = self._read(self._subgraph.Tensors(index), self.names[index])
+        return self._tensors[index]
+
+    def _read(self, table: Any, name: str) -> Tensor:
+        number = table.Type()
+        if number not in _TYPES:
+            raise _unsupported_type(name, number)
+        if table.IsVariable():
+            raise UnsupportedOp(
+                f"the tensor {name} keeps its value between calls",
+                "export the model without state, or with the state as an input and an output",
+            )
+        if table.Sparsity() is not None:
+            raise UnsupportedOp(f"the tensor {name} is stored sparse", "export the model with dense weights")
+        dtype, shape = _TYPES[number], _shape(table, name)
+        quant = None if dtype in (DType.F32, DType.BOOL) else self._quant(table.Quantization(), name, shape, dtype)
+        return Tensor(name, shape, dtype, quant, self._constant(table.Buffer(), name, shape, dtype))
+
+    def _quant(self, table: Any, name: str, shape: Shape, dtype: DType) -> Quant | None:
+        if table is None or table.ScaleLength() == 0:
+            return None
+        if table.DetailsType() != 0:
+            raise UnsupportedOp(f"the tensor {name} has a quantization of its own kind", "export with plain scales")
+        scales = tuple(float(s) for s in table.ScaleAsNumpy())
+        zero_points = tuple(int(z) for z in table.ZeroPointAsNumpy()) if table.ZeroPointLength() else ()
+        self._scales += len(scales)
+        if self._scales > 16 * MAX_SCALES:
+            raise DamagedFile("the tensors have more scales than any network")
+        _check_quant(name, scales, zero_points, dtype)
+        if len(scales) == 1:
+            return Quant(scales, zero_points)
+        # A vector has one axis only, whatever the file says: old converters give a bias the axis of its weights.
+        axis = 0 if len(shape) == 1 else table.QuantizedDimension()
+        if not 0 <= axis < len(shape) or shape[axis] != len(scales):
+            raise DamagedFile(f"the tensor {name} of shape {list(shape)} has {len(scales)} scales along axis {axis}")
+        return Quant(scales, zero_points, axis)
+
+    def _constant(self, buffer: int, name: str, shape: Shape, dtype: DType) -> Array | None:
+        content = self._content(buffer, name)
+        if len(content) == 0:
+            return None
+        if len(content) != prod(shape) * dtype.bytes:
+            raise DamagedFile(
+                f"the constant {name} has {len(content)} bytes, {prod(shape) * dtype.bytes} would be "
+                f"{dtype.value}{list(shape)}"
+            )
+        self._constant_bytes += len(content)
+        if self._constant_bytes > MAX_CONSTANT_BYTES:
+            raise DamagedFile(f"the constants have more than {MAX_CONSTANT_BYTES} bytes")
+        values = content != 0 if dtype is DType.BOOL else content.view(dtype.numpy.newbyteorder("<"))
+        if dtype is DType.F32 and not np.isfinite(values).all():
+            raise DamagedFile(f"the constant {name} has values that are not finite")
+        return np.asarray(values, dtype.numpy).reshape(shape)
+
+    def _content(self, index: int, name: str) -> NDArray[np.uint8]:
+        """The bytes of buffer `index`: inside the flatbuffer, or after it in files beyond 2 GB."""
+        if index >= max(self._model.BuffersLength(), 1):
+            raise DamagedFile(f"the tensor {name} wants buffer {index} of {self._model.BuffersLength()}")
+        buffer = self._model.Buffers(index) if self._model.BuffersLength() else None
+        if buffer is None:
+            return np.zeros(0, np.uint8)
+        offset, size = buffer.Offset(), buffer.Size()
+        if offset > 1:
+            if offset + size > len(self._data):
+                raise DamagedFile(f"the buffer of {name} reaches past the end of the file")
+            return np.frombuffer(self._data, np.uint8, size, offset)
+        return np.asarray(buffer.DataAsNumpy(), np.uint8) if buffer.DataLength() else np.zeros(0, np.uint8)
+
+
+def _shape(table: Any, name: str) -> Shape:
+    shape = tuple(int(d) for d in table.ShapeAsNumpy()) if table.ShapeLength() else ()
+    if any(d < 1 for d in shape):
+        raise DamagedFile(f"the tensor {name} has the shape {list(shape)}; every dimension must be at least 1")
+    if prod(shape) > MAX_ELEMENTS:
+        raise DamagedFile(f"the tensor {name} of shape {list(shape)} has more than {MAX_ELEMENTS} elements")
+    return shape
+
+
+def _check_quant(name: str, scales: tuple[float, ...], zero_points: tuple[int, ...], dtype: DType) -> None:
+    low, high = dtype.limits
+    if len(scales) != len(zero_points):
+        raise DamagedFile(f"the tensor {name} has {len(scales)} scales and {len(zero_points)} zero points")
+    if 0.0 in scales:
+        raise UnsupportedOp(
+            f"the tensor {name} has a scale of 0: it was always zero in calibration",
+            "convert again with calibration data that is not all zero there",
+        )
+    if bad := [s for s in scales if not (isfinite(s) and s > 0)]:
+        raise DamagedFile(f"the tensor {name} has a scale of {bad[0]}; a scale is positive and finite")
+    if wrong := [z for z in zero_points if not low <= z <= high]:
+        raise DamagedFile(f"the tensor {name} has the zero point {wrong[0]}, outside {low}..{high}")
+
+
+def _unsupported_type(name: str, number: int) -> UnsupportedOp:
+    kind = _TYPE_NAMES.get(number)
+    if kind is None:
+        raise DamagedFile(f"the tensor {name} has the unknown type {number}")
+    if kind == "float16":
+        return UnsupportedOp("float16 weights", "export as float32, without target_spec.supported_types = [float16]")
+    return UnsupportedOp(f"a tensor of type {kind}", "export with float32 or int8 tensors")
+
+
+def _text(raw: bytes | None) -> str:
+    return (raw or b"")[:_NAME_BYTES].decode("utf-8", errors="replace")

@@ -1,0 +1,41 @@
+"""Cycle models, one module per core: a module has `block_costs(code, address)`, found by the name in the core's file."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from midge.errors import BoardError
+
+
+@dataclass(frozen=True)
+class BlockCost:
+    """What one pass through a straight run of instructions costs.
+
+    `next_cycles`: when execution goes on behind it; `taken_cycles`: when its last instruction branches away.
+    `ends_in_it`: the run ends inside an IT block, so the next one starts with conditional instructions.
+    """
+
+    instructions: int
+    next_cycles: int
+    taken_cycles: int
+    ends_in_it: bool = False
+
+
+BlockCosts = Callable[[bytes, int], BlockCost]
+
+
+def load_model(name: str) -> BlockCosts:
+    """The cost function of the model of that name: (code, address) -> BlockCost.
+
+    Raises:
+        BoardError: there is no such model.
+        MissingExtraError: it needs a package that is not installed.
+    """
+    try:
+        module = importlib.import_module(f"{__name__}.{name}")
+    except ModuleNotFoundError as error:
+        raise BoardError(f"there is no cycle model {name!r}", hint="see midge/measure/timing") from error
+    costs: BlockCosts = module.block_costs
+    return costs

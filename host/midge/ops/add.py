@@ -1,0 +1,52 @@
+"""ADD: clamp(x + y), shapes broadcast as in numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from midge.ir.graph import Array, Clamp, DType, Op, Shape, Tensor
+from midge.numerics.sums import SumParameters, quantized_sum, sum_parameters
+from midge.ops.formats import SourceOp, tflite_clamp
+from midge.ops.types import broadcast_shape, check_same_type, reason_why_not
+
+
+@dataclass(frozen=True, kw_only=True)
+class Add(Op):
+    """inputs: x and y, at most one of them constant."""
+
+    clamp: Clamp
+
+    def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
+        """The broadcast shape."""
+        return (broadcast_shape(inputs),)
+
+    def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
+        """Float, or int8 with an output scale that can hold the sum."""
+        reason = check_same_type(inputs, outputs)
+        if reason or outputs[0].dtype is DType.F32:
+            return reason
+        return reason_why_not(lambda: add_parameters(self, inputs, outputs))
+
+    def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
+        """Integers: both operands at a common scale with 20 more bits, then requantized."""
+        x, y = values
+        if outputs[0].dtype is DType.F32:
+            return [np.clip(x + y, *self.clamp).astype(np.float32)]
+        return [quantized_sum(add_parameters(self, inputs, outputs), x, y)]
+
+
+def add_parameters(op: Add, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> SumParameters:
+    """The integers of an int8 ADD. Raises ValueError when the output's scale is too fine for the inputs'."""
+    return sum_parameters(inputs[0], inputs[1], outputs[0], op.clamp, sign=1)
+
+
+def from_tflite(op: SourceOp) -> Add:
+    """Reads a TFLite ADD."""
+    op.tensor(0), op.tensor(1)
+    return Add(name=op.name, inputs=op.input_names, outputs=op.output_names, clamp=tflite_clamp(op))
+
+
+TFLITE = {"ADD": from_tflite}

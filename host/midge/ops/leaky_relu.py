@@ -1,0 +1,81 @@
+"""LEAKY_RELU: x where it is not negative, alpha * x where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+
+from midge.ir.graph import Array, DType, Op, Shape, Tensor
+from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_multiplier
+from midge.ops.formats import SourceOp
+from midge.ops.types import check_same_type, reason_why_not
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeakyRelu(Op):
+    """inputs: x. `alpha`: the slope below zero, a float32 value, not negative."""
+
+    alpha: float
+
+    def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
+        """x's shape."""
+        return (inputs[0].shape,)
+
+    def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
+        """Float or int8, with a slope that is not negative."""
+        if not isfinite(self.alpha) or self.alpha < 0:
+            return f"a slope of {self.alpha} below zero"
+        reason = check_same_type(inputs, outputs)
+        if reason or outputs[0].dtype is DType.F32:
+            return reason
+        return reason_why_not(lambda: leaky_relu_parameters(self, inputs, outputs))
+
+    def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
+        """Integers: one factor for each side of the zero point."""
+        (x,) = values
+        if outputs[0].dtype is DType.F32:
+            return [np.where(x > 0, x, x * np.float32(self.alpha)).astype(np.float32)]
+        p = leaky_relu_parameters(self, inputs, outputs)
+        value = x.astype(np.int64) - p.input_zero_point
+        scaled = np.where(
+            value >= 0,
+            multiply_by_quantized_multiplier(value, p.identity_multiplier, p.identity_shift),
+            multiply_by_quantized_multiplier(value, p.alpha_multiplier, p.alpha_shift),
+        )
+        return [np.clip(scaled + p.output_zero_point, -128, 127).astype(np.int8)]
+
+
+@dataclass(frozen=True)
+class LeakyReluParameters:
+    """out = saturate(output_zero_point + rescale(x - input_zero_point)), by the side that x is on."""
+
+    input_zero_point: int
+    output_zero_point: int
+    identity_multiplier: int
+    identity_shift: int
+    alpha_multiplier: int
+    alpha_shift: int
+
+
+def leaky_relu_parameters(op: LeakyRelu, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> LeakyReluParameters:
+    """The integers of an int8 LEAKY_RELU; the factors are computed in float32. Raises ValueError beyond 2^30.
+
+    Source: LeakyReluPrepare in tensorflow/lite/kernels/activations.cc.
+    """
+    x, y = inputs[0].q, outputs[0].q
+    x_scale, y_scale = np.float32(x.scale), np.float32(y.scale)
+    identity = quantize_multiplier(float(x_scale / y_scale))
+    alpha = quantize_multiplier(float(x_scale * np.float32(op.alpha) / y_scale))
+    return LeakyReluParameters(x.zero_point, y.zero_point, *identity, *alpha)
+
+
+def from_tflite(op: SourceOp) -> LeakyRelu:
+    """Reads a TFLite LEAKY_RELU."""
+    alpha = float(np.float32(op.attribute("Alpha")))
+    return LeakyRelu(name=op.name, inputs=(op.tensor(0).name,), outputs=op.output_names, alpha=alpha)
+
+
+TFLITE = {"LEAKY_RELU": from_tflite}

@@ -1,0 +1,53 @@
+"""PAD: zeros (the zero point in int8) around the input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from midge.ir.graph import Array, DType, Op, OutputQuant, Shape, Tensor
+from midge.ops.formats import SourceOp, UnsupportedOp
+from midge.ops.types import check_same_quant
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pad(Op):
+    """inputs: x. `paddings`: (before, after) of each dimension."""
+
+    paddings: tuple[tuple[int, int], ...]
+
+    def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
+        """Each dimension grown by its paddings."""
+        shape = inputs[0].shape
+        if len(self.paddings) != len(shape) or any(min(pair) < 0 for pair in self.paddings):
+            raise ValueError(f"paddings {self.paddings} for an input {shape}")
+        return (tuple(before + n + after for n, (before, after) in zip(shape, self.paddings, strict=True)),)
+
+    def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
+        """Float, or int8 with equal scales."""
+        return check_same_quant(inputs, outputs)
+
+    def output_quant(self, inputs: Sequence[Tensor]) -> OutputQuant:
+        """The input's."""
+        return "same"
+
+    def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
+        """Filled with what stands for 0."""
+        fill = 0 if outputs[0].dtype is DType.F32 else outputs[0].q.zero_point
+        return [np.pad(values[0], self.paddings, constant_values=fill)]
+
+
+def from_tflite(op: SourceOp) -> Pad:
+    """Reads a TFLite PAD; the paddings must be constant."""
+    x, paddings = op.tensor(0), op.constant(1)
+    if paddings.shape != (len(x.shape), 2) or (paddings < 0).any():
+        raise UnsupportedOp(
+            f"paddings {paddings.tolist()} for an input {x.shape}", "the file is damaged: export it again"
+        )
+    pairs = tuple((int(before), int(after)) for before, after in paddings)
+    return Pad(name=op.name, inputs=(x.name,), outputs=op.output_names, paddings=pairs)
+
+
+TFLITE = {"PAD": from_tflite}

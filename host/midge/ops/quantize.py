@@ -1,0 +1,68 @@
+"""QUANTIZE: float to int8, or int8 to int8 with another scale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from midge.ir.graph import Array, DType, Op, Shape, Tensor
+from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_array, quantize_multiplier
+from midge.ops.formats import SourceOp
+from midge.ops.types import check_per_tensor, type_reason, reason_why_not
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantize(Op):
+    """inputs: x, float32 or int8."""
+
+    def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
+        """x's shape."""
+        return (inputs[0].shape,)
+
+    def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
+        """Float to int8 or int8 to int8."""
+        x, y = inputs[0], outputs[0]
+        if x.dtype not in (DType.F32, DType.S8) or y.dtype is not DType.S8:
+            return type_reason((x, y))
+        quantized = (y,) if x.dtype is DType.F32 else (x, y)
+        if (reason := check_per_tensor(quantized)) or x.dtype is DType.F32:
+            return reason
+        return reason_why_not(lambda: quantize_parameters(self, inputs, outputs))
+
+    def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
+        """Floats: zero_point + round(x / scale), halves away from zero, saturated. Integers: requantized."""
+        (x,) = values
+        if inputs[0].dtype is DType.F32:
+            return [quantize_array(x, outputs[0].q, outputs[0].dtype)]
+        p = quantize_parameters(self, inputs, outputs)
+        scaled = multiply_by_quantized_multiplier(x.astype(np.int64) - p.input_zero_point, p.multiplier, p.shift)
+        return [np.clip(scaled + p.output_zero_point, -128, 127).astype(np.int8)]
+
+
+@dataclass(frozen=True)
+class QuantizeParameters:
+    """out = saturate(output_zero_point + rescale(x - input_zero_point)), rescale by (multiplier, shift)."""
+
+    input_zero_point: int
+    output_zero_point: int
+    multiplier: int
+    shift: int
+
+
+def quantize_parameters(op: Quantize, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> QuantizeParameters:
+    """The integers of an int8 to int8 QUANTIZE; the factor is computed in double. Raises ValueError beyond 2^30.
+
+    Source: Prepare in tensorflow/lite/kernels/quantize.cc.
+    """
+    x, y = inputs[0].q, outputs[0].q
+    return QuantizeParameters(x.zero_point, y.zero_point, *quantize_multiplier(x.scale / y.scale))
+
+
+def from_tflite(op: SourceOp) -> Quantize:
+    """Reads a TFLite QUANTIZE."""
+    return Quantize(name=op.name, inputs=(op.tensor(0).name,), outputs=op.output_names)
+
+
+TFLITE = {"QUANTIZE": from_tflite}

@@ -1,0 +1,75 @@
+"""RELU, RELU6, RELU_N1_TO_1: clamp(x), where it is an operator of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+
+import numpy as np
+
+from midge.ir.graph import Array, Clamp, DType, Op, Shape, Tensor
+from midge.numerics.fixed_point import integer_clamp, multiply_by_quantized_multiplier, quantize_multiplier
+from midge.ops.formats import SourceOp
+from midge.ops.types import check_same_type, reason_why_not
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relu(Op):
+    """inputs: x."""
+
+    clamp: Clamp
+
+    def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
+        """x's shape."""
+        return (inputs[0].shape,)
+
+    def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
+        """Float or int8."""
+        reason = check_same_type(inputs, outputs)
+        if reason or outputs[0].dtype is DType.F32:
+            return reason
+        return reason_why_not(lambda: relu_parameters(self, inputs, outputs))
+
+    def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
+        """Integers: rescaled to the output, then clamped."""
+        (x,) = values
+        if outputs[0].dtype is DType.F32:
+            return [np.clip(x, *self.clamp).astype(np.float32)]
+        p = relu_parameters(self, inputs, outputs)
+        scaled = multiply_by_quantized_multiplier(x.astype(np.int64) - p.input_zero_point, p.multiplier, p.shift)
+        return [np.clip(scaled + p.output_zero_point, p.low, p.high).astype(np.int8)]
+
+
+@dataclass(frozen=True)
+class ReluParameters:
+    """out = clamp(output_zero_point + rescale(x - input_zero_point)), rescale by (multiplier, shift)."""
+
+    input_zero_point: int
+    output_zero_point: int
+    multiplier: int
+    shift: int
+    low: int
+    high: int
+
+
+def relu_parameters(op: Relu, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> ReluParameters:
+    """The integers of an int8 RELU; the factor is computed in float32. Raises ValueError when it is beyond 2^30.
+
+    Source: ReluPrepare and QuantizedReluX in tensorflow/lite/kernels/activations.cc.
+    """
+    x, y = inputs[0].q, outputs[0].q
+    multiplier, shift = quantize_multiplier(float(np.float32(x.scale) / np.float32(y.scale)))
+    low, high = integer_clamp(op.clamp, y, outputs[0].dtype)
+    return ReluParameters(x.zero_point, y.zero_point, multiplier, shift, low, high)
+
+
+_CLAMPS: dict[str, Clamp] = {"RELU": (0.0, inf), "RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}
+
+
+def from_tflite(op: SourceOp) -> Relu:
+    """Reads a TFLite RELU, RELU6 or RELU_N1_TO_1."""
+    return Relu(name=op.name, inputs=(op.tensor(0).name,), outputs=op.output_names, clamp=_CLAMPS[op.code])
+
+
+TFLITE = dict.fromkeys(_CLAMPS, from_tflite)

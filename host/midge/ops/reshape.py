@@ -1,0 +1,47 @@
+"""RESHAPE and SQUEEZE: the same values in the same order under another shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+from midge.ir.graph import Array, Op, OutputQuant, Shape, Tensor
+from midge.ops.formats import SourceOp
+from midge.ops.types import check_same_quant
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reshape(Op):
+    """inputs: x. `shape`: the output's, with as many elements."""
+
+    shape: Shape
+
+    def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
+        """`shape`."""
+        if prod(self.shape) != prod(inputs[0].shape):
+            raise ValueError(f"{inputs[0].shape} does not have the elements of {self.shape}")
+        return (self.shape,)
+
+    def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
+        """Float, or int8 with equal scales."""
+        return check_same_quant(inputs, outputs)
+
+    def output_quant(self, inputs: Sequence[Tensor]) -> OutputQuant:
+        """The input's."""
+        return "same"
+
+    def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
+        """The same bytes."""
+        return [values[0].reshape(self.shape)]
+
+
+def from_tflite(op: SourceOp) -> Reshape:
+    """Reads a TFLite RESHAPE or SQUEEZE.
+
+    The new shape is the declared one of the output: shapes are static, and it must hold as many elements as the input.
+    """
+    return Reshape(name=op.name, inputs=(op.tensor(0).name,), outputs=op.output_names, shape=op.output().shape)
+
+
+TFLITE = {"RESHAPE": from_tflite, "SQUEEZE": from_tflite}

@@ -1,0 +1,117 @@
+"""SOFTMAX: e^(beta x) over its sum, along the last axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import floor, isfinite
+
+import numpy as np
+
+from midge.ir.graph import Array, DType, Op, OutputQuant, Quant, Shape, Tensor
+from midge.numerics.fixed_point import (
+    Ints,
+    quantize_multiplier,
+    rounding_divide_by_pot,
+    saturating_rounding_doubling_high_mul,
+    wrap_int32,
+)
+from midge.numerics.gemmlowp import exp_on_negative_values, reciprocal
+from midge.ops.formats import SourceOp
+from midge.ops.types import check_fixed_output, check_same_type, reason_why_not
+
+OUTPUT_QUANT = Quant.per_tensor(1 / 256, -128)
+
+# Integer bits of the scaled differences and of the sum of exponentials.
+DIFFERENCE_INTEGER_BITS = 5
+SUM_INTEGER_BITS = 12
+
+# Exponentials are at most 1: this many cannot overflow their sum.
+_MAX_DEPTH = (1 << SUM_INTEGER_BITS) - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Softmax(Op):
+    """inputs: x, with one dimension or more. `beta`: a positive float32 value."""
+
+    beta: float
+
+    def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
+        """x's shape."""
+        if not inputs[0].shape:
+            raise ValueError("the input is a scalar")
+        return (inputs[0].shape,)
+
+    def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
+        """Float, or int8 with the output's fixed scale."""
+        if not isfinite(self.beta) or self.beta <= 0:
+            return f"a beta of {self.beta}"
+        reason = check_same_type(inputs, outputs)
+        if reason or outputs[0].dtype is DType.F32:
+            return reason
+        return check_fixed_output(outputs[0], OUTPUT_QUANT) or reason_why_not(lambda: softmax_parameters(self, inputs))
+
+    def output_quant(self, inputs: Sequence[Tensor]) -> OutputQuant:
+        """Fixed: scale 1 / 256, zero point -128."""
+        return OUTPUT_QUANT
+
+    def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
+        """Integers: gemmlowp's fixed-point exponential and reciprocal."""
+        (x,) = values
+        if outputs[0].dtype is DType.F32:
+            exps = np.exp((x.astype(np.float64) - x.max(axis=-1, keepdims=True)) * self.beta)
+            return [(exps / exps.sum(axis=-1, keepdims=True)).astype(np.float32)]
+        differences = x.max(axis=-1, keepdims=True).astype(np.intp) - x
+        exps = softmax_exponentials(softmax_parameters(self, inputs))[differences]
+        sums = rounding_divide_by_pot(exps, SUM_INTEGER_BITS).sum(axis=-1, keepdims=True)
+        scale, bits = reciprocal(sums, SUM_INTEGER_BITS)
+        scaled = rounding_divide_by_pot(saturating_rounding_doubling_high_mul(exps, scale), bits + 23)
+        return [np.clip(scaled - 128, -128, 127).astype(np.int8)]
+
+
+@dataclass(frozen=True)
+class SoftmaxParameters:
+    """The input's difference from the row's largest value, d <= 0, becomes Q5: d * 2^left_shift * multiplier / 2^31.
+
+    Where d < diff_min the exponential counts as 0.
+    """
+
+    multiplier: int
+    left_shift: int
+    diff_min: int
+
+
+def softmax_parameters(op: Softmax, inputs: Sequence[Tensor]) -> SoftmaxParameters:
+    """The integers of an int8 SOFTMAX.
+
+    Raises ValueError when the input's scale is so small that all exponentials are alike, or a row so long that their
+    sum leaves int32. Source: PreprocessSoftmaxScaling and CalculateInputRadius in
+    tensorflow/lite/kernels/internal/quantization_util.cc.
+    """
+    x = inputs[0]
+    if x.shape[-1] > _MAX_DEPTH:
+        raise ValueError(f"{x.shape[-1]} classes are more than {_MAX_DEPTH}")
+    fraction_bits = 31 - DIFFERENCE_INTEGER_BITS
+    factor = min(op.beta * x.q.scale * (1 << fraction_bits), (1 << 31) - 1.0)
+    if factor <= 1.0:
+        raise ValueError(f"the input's scale {x.q.scale:.3g} is too small")
+    multiplier, left_shift = quantize_multiplier(factor)
+    radius = ((1 << DIFFERENCE_INTEGER_BITS) - 1) * (1 << fraction_bits) / (1 << left_shift)
+    return SoftmaxParameters(multiplier, left_shift, -floor(radius))
+
+
+def softmax_exponentials(p: SoftmaxParameters) -> Ints:
+    """e^-(scaled d) for d = 0..255, as Q0 raw values that fit int32; 0 beyond -diff_min."""
+    differences = -np.arange(256, dtype=np.int64)
+    rescaled = saturating_rounding_doubling_high_mul(wrap_int32(differences << p.left_shift), p.multiplier)
+    exps = exp_on_negative_values(rescaled, DIFFERENCE_INTEGER_BITS)
+    return np.where(differences >= p.diff_min, exps, 0)
+
+
+def from_tflite(op: SourceOp) -> Softmax:
+    """Reads a TFLite SOFTMAX."""
+    beta = float(np.float32(op.attribute("Beta")))
+    return Softmax(name=op.name, inputs=(op.tensor(0).name,), outputs=op.output_names, beta=beta)
+
+
+TFLITE = {"SOFTMAX": from_tflite}
