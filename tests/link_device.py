@@ -1,19 +1,20 @@
-"""A device to talk to in tests: the firmware's link with a small model behind it, as a library or as a host build.
+"""A device to talk to in tests: the firmware's link with a small model behind it, to build in three ways.
 
-The model adds 1 to each byte of input 0 and sums input 1; its outputs overlap its inputs in the arena and a run clobbers
-everything else, so that a run too many or a byte from another sample shows in the outputs.
+The model adds 1 to each byte of input 0 and sums input 1; its outputs overlap its inputs in the arena and a run
+clobbers everything else, so that a run too many or a byte from another sample shows in the outputs.
 """
 
 from __future__ import annotations
 
 import ctypes
 import random
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from midge.build.toolchain import Toolchain, find_host_compiler
+from midge.errors import MidgeError
 from midge.resources import firmware_dir
 
 INPUT_BYTES = (300, 5)
@@ -24,7 +25,6 @@ HASH = bytes(range(1, 17))
 
 APP = """
 #include "link/app.h"
-#include <string.h>
 static uint8_t arena[400];
 static uint32_t layer_ticks[40];
 uint32_t device_runs = 0;
@@ -34,9 +34,9 @@ static void run(void) {
     uint8_t sum[300], total = 0;
     for (int i = 0; i < 300; i++) sum[i] = (uint8_t)(arena[i] + 1);
     for (int i = 0; i < 5; i++) total = (uint8_t)(total + arena[310 + i]);
-    memset(arena, 0xEE, sizeof arena);
-    memcpy(arena + 20, sum, 300);
-    memset(arena + 330, total, 8);
+    __builtin_memset(arena, 0xEE, sizeof arena);
+    __builtin_memcpy(arena + 20, sum, 300);
+    __builtin_memset(arena + 330, total, 8);
     for (int i = 0; i < 40; i++) layer_ticks[i] = (uint32_t)i * 100000u;
     device_runs++;
 }
@@ -69,7 +69,9 @@ void device_start(void) {
     memset(&link, 0, sizeof link);
     midge_link_init(&link, &midge_app_model);
 }
-void device_push(const uint8_t *data, size_t size) { for (size_t i = 0; i < size; i++) midge_link_push(&link, data[i]); }
+void device_push(const uint8_t *data, size_t size) {
+    for (size_t i = 0; i < size; i++) midge_link_push(&link, data[i]);
+}
 size_t device_take(uint8_t *data) {
     size_t size = sent_size;
     memcpy(data, sent, size);
@@ -105,12 +107,12 @@ def draw_inputs(rng: random.Random) -> list[bytes]:
     return [bytes(rng.randrange(2) if few else rng.randrange(256) for _ in range(size)) for size in INPUT_BYTES]
 
 
-def host_compiler() -> list[str]:
-    """The command of a host C compiler; skips the test where there is none."""
-    for name in ("cc", "gcc", "clang"):
-        if shutil.which(name):
-            return [name]
-    pytest.skip("needs a host C compiler: apt-get install gcc")
+def host_compiler() -> Toolchain:
+    """A C compiler of this computer; skips the test where there is none."""
+    try:
+        return find_host_compiler()
+    except MidgeError as error:
+        pytest.skip(str(error))
 
 
 class Device:
@@ -125,7 +127,7 @@ class Device:
         sources = [folder / "app.c", folder / "harness.c", *sorted((firmware / "link").glob("*.c"))]
         define = f"-DMIDGE_LINK_MAX_PAYLOAD={MAX_PAYLOAD}"
         target = folder / "device.so"
-        subprocess.run([*host_compiler(), *flags, define, *map(str, sources), "-o", str(target)], check=True)
+        subprocess.run([*host_compiler().command, *flags, define, *map(str, sources), "-o", str(target)], check=True)
         self.library = ctypes.CDLL(str(target))
         self.library.device_take.restype = ctypes.c_size_t
         self.library.device_crc.restype = ctypes.c_uint32

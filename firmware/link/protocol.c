@@ -8,13 +8,9 @@
 #define NAME_BYTES 63
 #define PAYLOAD(link) ((link)->frame + MIDGE_LINK_HEADER)
 
-static uint16_t get16(const uint8_t *from) {
-    return (uint16_t)(from[0] | (uint16_t)from[1] << 8);
-}
+static uint16_t get16(const uint8_t *from) { return (uint16_t)(from[0] | (uint16_t)from[1] << 8); }
 
-static uint32_t get32(const uint8_t *from) {
-    return get16(from) | (uint32_t)get16(from + 2) << 16;
-}
+static uint32_t get32(const uint8_t *from) { return get16(from) | (uint32_t)get16(from + 2) << 16; }
 
 static uint8_t *put16(uint8_t *to, uint16_t value) {
     to[0] = (uint8_t)value;

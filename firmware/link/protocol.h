@@ -1,4 +1,4 @@
-/* The device's side of the serial protocol; docs/protocol.md describes it. One request, one answer, one static frame. */
+/* The device's side of the serial protocol (docs/protocol.md): one request, one answer, one frame of memory. */
 #ifndef MIDGE_LINK_PROTOCOL_H
 #define MIDGE_LINK_PROTOCOL_H
 

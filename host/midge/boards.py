@@ -29,35 +29,35 @@ class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """What all parts of a board have in common: frozen, and a typo in a field's name is an error."""
 
 
-class Gcc(_Record):
+class Gcc(_Record, frozen=True):
     """The GNU compiler of a core: the command's name and the flags that select the core."""
 
     command: Text
     flags: tuple[Text, ...]
 
 
-class Zig(_Record):
+class Zig(_Record, frozen=True):
     """The clang inside the `ziglang` package for a core: target triple and flags."""
 
     target: Text
     flags: tuple[Text, ...]
 
 
-class Emulator(_Record):
+class Emulator(_Record, frozen=True):
     """What executes the core's instructions: Unicorn, with the CPU model `UC_CPU_ARM_<cpu>`."""
 
     kind: Literal["unicorn"]
     cpu: Text
 
 
-class Timing(_Record):
+class Timing(_Record, frozen=True):
     """The cycle model, a module of `midge.measure.timing`, and how far it can be trusted: the words a report prints."""
 
     model: Name
     basis: Text
 
 
-class Core(_Record):
+class Core(_Record, frozen=True):
     """A processor core: how to compile for it, what it can do, how it is emulated and timed."""
 
     name: Name
@@ -70,7 +70,7 @@ class Core(_Record):
     timing: Timing
 
 
-class Memory(_Record):
+class Memory(_Record, frozen=True):
     """Where things lie, as the emulated firmware sees them. `device_address`: a page with the line and the timer."""
 
     flash_address: Address
@@ -78,7 +78,7 @@ class Memory(_Record):
     device_address: Address
 
 
-class PlatformIO(_Record):
+class PlatformIO(_Record, frozen=True):
     """What PlatformIO calls the board; `framework` is the one midge's firmware is built on."""
 
     platform: Name
@@ -86,7 +86,7 @@ class PlatformIO(_Record):
     framework: Name
 
 
-class SerialLine(_Record):
+class SerialLine(_Record, frozen=True):
     """The line to the host: bits per second, what opening the port does to the board, and the USB ids it shows.
 
     `modem`: `ignored` (DTR and RTS do nothing), `dtr-high` (silent while DTR is low), `resets-on-open`, or `esp-reset`
@@ -98,7 +98,7 @@ class SerialLine(_Record):
     usb: tuple[UsbId, ...] = ()
 
 
-class Board(_Record):
+class Board(_Record, frozen=True):
     """A board: its core, clock, memories and how to reach it.
 
     `wait_states` are those of the flash at `clock_hz`. A board without `platformio` or `serial` exists only emulated.
@@ -142,7 +142,7 @@ def load_board(name_or_path: str | Path) -> Board:
         )
     board = _convert({**raw, "core": msgspec.to_builtins(load_core(core))}, Board, path)
     if path.parent == boards_dir() and board.name != path.stem:
-        raise BoardError(f"{path}: $.name is {board.name!r} but the file is called {path.stem!r}", hint="make them equal")
+        raise BoardError(f"{path}: $.name is {board.name!r}, unlike the file's name", hint="make them equal")
     return board
 
 

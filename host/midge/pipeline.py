@@ -8,29 +8,27 @@ Each stage takes one frozen value and returns the next. Everything the command l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from midge.boards import Board, load_board
-from midge.build.firmware import build_firmware
 from midge.data import Dataset
-from midge.importers import Imported, import_model
+from midge.importers import Imported
 from midge.ir.graph import Graph
 from midge.kernels.select import Selection, select
 from midge.lower.bind import bind
 from midge.lower.program import Program
-from midge.measure.measurement import Measurement, measure
-from midge.memory.lifetimes import lifetimes
+from midge.measure.evaluation import evaluate
+from midge.memory.lifetimes import Lifetimes, lifetimes
 from midge.memory.plan import MemoryPlan
 from midge.memory.planner import plan_memory
 from midge.passes import CANONICALIZE, OPTIMIZE, run_passes
-from midge.progress import silent, Progress
+from midge.progress import Progress, silent
 from midge.quantize import quantize_model
-from midge.render.sources import render
+from midge.render.sources import Sources, render
 from midge.report.assemble import assemble
 from midge.report.record import Report
-from midge.run.runner import run_samples
+from midge.run.devices import emulated_device
 from midge.settings import Settings
 
 
@@ -38,8 +36,8 @@ from midge.settings import Settings
 class Compiled:
     """A model as C for one board, with all that led there.
 
-    `imported` is the file, `canonical` the network as it was trained, `graph` what is deployed; `sources` maps file
-    names to C text.
+    `imported` is the file, `canonical` the network as it was trained, `graph` what is deployed. `sources` are the C
+    files by name.
     """
 
     imported: Imported
@@ -48,39 +46,44 @@ class Compiled:
     canonical: Graph
     graph: Graph
     selection: Selection
+    lifetimes: Lifetimes
     plan: MemoryPlan
     program: Program
-    sources: Mapping[str, str]
+    sources: Sources
 
 
 def compile_model(
-    model: Path, settings: Settings, data: Dataset | None = None, progress: Progress = silent
+    imported: Imported, settings: Settings, data: Dataset | None = None, progress: Progress = silent
 ) -> Compiled:
-    """Compile a model file for `settings.board`. `data` calibrates, where a float model is deployed as int8.
+    """Compile an imported model for `settings.board`.
 
-    Raises MidgeError subclasses: ModelFileError, UnsupportedModelError, SettingsError (no calibration data), DataError,
-    BoardError.
+    `data` calibrates where a float model is deployed as int8 (its split 1). Raises MidgeError: SettingsError without
+    calibration data, BoardError, DataError.
     """
     board = load_board(settings.board)
-    imported = import_model(model)
     canonical = run_passes(imported.graph, CANONICALIZE)
     quantized = quantize_model(canonical, settings, data, progress)
     graph = run_passes(quantized, OPTIMIZE)
+    return compile_graph(imported, canonical, graph, settings, board)
+
+
+def compile_graph(imported: Imported, canonical: Graph, graph: Graph, settings: Settings, board: Board) -> Compiled:
+    """The second half of compile_model: a graph that is ready to be deployed becomes C."""
     selection = select(graph, board.core, settings.kernels)
     alive = lifetimes(selection)
     plan = plan_memory(alive.buffers, alive.overlaps)
     program = bind(selection, alive, plan)
-    return Compiled(imported, settings, board, canonical, graph, selection, plan, program, render(program))
+    return Compiled(imported, settings, board, canonical, graph, selection, alive, plan, program, render(program))
 
 
 def run_model(
-    compiled: Compiled, data: Dataset | None, work_dir: Path, progress: Progress = silent
-) -> tuple[Measurement, Report]:
-    """Build the firmware in `work_dir`, run it on the emulated core, compare and measure.
+    compiled: Compiled, data: Dataset | None, work_dir: Path, samples: int | None = None, progress: Progress = silent
+) -> Report:
+    """Build the firmware in `work_dir`, run it on the emulated core, compare every output and measure.
 
-    `data` is what is evaluated (its split 0); without it drawn inputs are run and there is no accuracy.
+    `data` is what is evaluated (its split 0, or the first `samples` of it); without data drawn inputs are run and there
+    is no accuracy. Raises MidgeError: ToolchainError, DoesNotFitError, DeviceFaultError, LinkError.
     """
-    image = build_firmware(compiled.program, compiled.sources, compiled.board, work_dir, compiled.settings)
-    run = run_samples(compiled, image, data, progress)
-    measurement = measure(compiled, run, data, progress)
-    return measurement, assemble(compiled, image, run, measurement)
+    with emulated_device(compiled, work_dir) as device:
+        evaluation = evaluate(compiled, device, data, samples, progress)
+        return assemble(compiled, device, evaluation)

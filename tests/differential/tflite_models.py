@@ -12,6 +12,7 @@ from typing import Any
 import flatbuffers
 import numpy as np
 import tflite
+
 from midge.ir.graph import DType, Quant, Tensor
 from midge.ops.formats import SourceOp
 

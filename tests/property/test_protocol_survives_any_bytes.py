@@ -1,14 +1,12 @@
 """Whatever comes over the line, both ends stay sound and agree on what is a frame."""
 
 import zlib
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from link_device import HASH, MAX_PAYLOAD, Device
 
+from link_device import HASH, MAX_PAYLOAD, Device
 from midge.run import protocol
 from midge.run.frames import Frame, FrameDecoder, MalformedError, cobs_decode, cobs_encode, decode_frame, encode_frame
 
@@ -29,9 +27,8 @@ SOUP = st.lists(st.one_of(st.binary(max_size=40), FRAMES.map(encode_frame), REQU
 
 
 @pytest.fixture(scope="module")
-def device(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:
-    folder: Path = tmp_path_factory.mktemp("device")
-    yield Device(folder)
+def device(tmp_path_factory: pytest.TempPathFactory) -> Device:
+    return Device(tmp_path_factory.mktemp("device"))
 
 
 @given(st.binary(max_size=2000))
@@ -82,7 +79,9 @@ def test_c_and_python_find_the_same_frames(device: Device, soup: list[bytes], ca
 
 @settings(max_examples=300)
 @given(SOUP)
-def test_the_device_answers_any_bytes_with_sound_answers_and_still_says_hello(device: Device, soup: list[bytes]) -> None:
+def test_the_device_answers_any_bytes_with_sound_answers_and_still_says_hello(
+    device: Device, soup: list[bytes]
+) -> None:
     device.push(b"".join(soup))
     for answer in FrameDecoder().feed(device.take()):
         protocol.parse_answer(answer)

@@ -11,8 +11,7 @@
 #define TICKS_HZ 100000000u
 #define TICK_NS (1000000000u / TICKS_HZ)
 
-void midge_port_init(void) {
-}
+void midge_port_init(void) {}
 
 /* Waits, unlike on a board: a process has nothing else to do. The end of the input ends the process. */
 size_t midge_port_read(uint8_t *buf, size_t max) {
@@ -38,6 +37,4 @@ uint32_t midge_port_ticks(void) {
     return (uint32_t)((uint64_t)now.tv_sec * TICKS_HZ + (uint64_t)now.tv_nsec / TICK_NS);
 }
 
-uint32_t midge_port_ticks_hz(void) {
-    return TICKS_HZ;
-}
+uint32_t midge_port_ticks_hz(void) { return TICKS_HZ; }

@@ -6,11 +6,12 @@ import importlib
 import os
 import pkgutil
 import sys
+import warnings
 
 import click
 
 from midge import __version__
-from midge.cli.talk import complain
+from midge.cli.talk import complain, talk
 from midge.errors import MidgeError
 
 _NOT_COMMANDS = {"talk", "options"}
@@ -38,11 +39,17 @@ def cli() -> None:
     """Trained neural networks in, proven and measured microcontroller firmware out."""
 
 
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    """Warnings of the library are notes to a person here, without file and line."""
+    talk(f"note: {message}")
+
+
 def main() -> None:
     """The entry point: errors become words and an exit code, never a traceback.
 
     0 ok, 1 something the user can fix, 2 usage, 3 does not fit, 4 a check failed, 130 interrupted.
     """
+    warnings.showwarning = _show_warning
     try:
         code = cli.main(standalone_mode=False)
         sys.stdout.flush()

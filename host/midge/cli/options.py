@@ -8,7 +8,10 @@ from typing import Any, TypeVar
 
 import click
 
+from midge.cli.talk import talk
+from midge.data import Dataset, load_data
 from midge.errors import SettingsError
+from midge.ir.graph import Graph
 from midge.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -59,3 +62,13 @@ def _pair(text: str) -> tuple[str, str]:
     if not (op and equals and variant):
         raise SettingsError(f"--kernel {text}: not of the form OP=VARIANT", hint="for example conv2d=portable")
     return op, variant
+
+
+def load_dataset(path: Path | None, graph: Graph) -> Dataset | None:
+    """The data file, when one was named; says on stderr what was converted."""
+    if path is None:
+        return None
+    data = load_data(path, graph)
+    for note in data.notes:
+        talk(f"{path.name}: {note}")
+    return data

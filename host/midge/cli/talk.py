@@ -15,10 +15,12 @@ from midge.progress import count
 
 T = TypeVar("T")
 
+_PIPE_WIDTH = 200
+
 
 def out() -> Console:
-    """Where results go: stdout, plain text when it is not a terminal."""
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    """Where results go: stdout; plain text, and lines as long as they are, when it is not a terminal."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 
 
 def talk(message: str) -> None:

@@ -44,10 +44,14 @@ def read_model_file(path: Path) -> bytes:
             f"{path} is a folder", hint="give the .tflite file; convert a TensorFlow SavedModel folder to one first"
         )
     try:
-        if path.is_file() and path.stat().st_size > MAX_FILE_BYTES:
+        if not path.exists():
+            raise ModelFileError(f"there is no file {path}", hint="check the path")
+        # A pipe or a device may never end.
+        if not path.is_file():
+            raise ModelFileError(f"{path} is not a regular file", hint="give the path of a .tflite file")
+        if path.stat().st_size > MAX_FILE_BYTES:
             raise ModelFileError(f"{path} has {path.stat().st_size} bytes", hint=f"midge reads up to {MAX_FILE_BYTES}")
         return path.read_bytes()
-    except FileNotFoundError as problem:
-        raise ModelFileError(f"there is no file {path}", hint="check the path") from problem
     except (OSError, ValueError) as problem:
-        raise ModelFileError(f"{path} cannot be read: {problem}", hint="check the path and its permissions") from problem
+        hint = "check the path and its permissions"
+        raise ModelFileError(f"{path} cannot be read: {problem}", hint=hint) from problem

@@ -30,7 +30,9 @@ def unknown_format(data: bytes, name: str) -> ModelFileError:
     """The error for a file that is no TensorFlow Lite model: says what it looks like instead and what to do."""
     look = next((look for look in _LOOKS if look.matches(data)), None)
     if look is None:
-        return ModelFileError(f"{name} is not a TensorFlow Lite model, nor any format that midge knows", hint=_COPY_AGAIN)
+        return ModelFileError(
+            f"{name} is not a TensorFlow Lite model, nor any format that midge knows", hint=_COPY_AGAIN
+        )
     return ModelFileError(f"{name} is not a TensorFlow Lite model: it looks like {look.name}", hint=look.hint)
 
 
@@ -69,7 +71,9 @@ _LOOKS = (
     _Look(_zip_with(b"data.pkl", b"constants.pkl"), "a PyTorch model", _CONVERT),
     _Look(_zip_with(b".npy"), "a NumPy .npz data file", "give the model first; data files go with --data or --golden"),
     _Look(_starts(b"PK\x03\x04"), "a zip archive", "unpack it and give the .tflite file inside"),
-    _Look(_starts(b"\x1f\x8b", b"BZh", b"\xfd7zXZ"), "a compressed archive", "unpack it and give the .tflite file inside"),
+    _Look(
+        _starts(b"\x1f\x8b", b"BZh", b"\xfd7zXZ"), "a compressed archive", "unpack it and give the .tflite file inside"
+    ),
     _Look(_starts(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"), "a Python pickle (PyTorch?)", _CONVERT),
     _Look(_starts(b"\x93NUMPY"), "a NumPy .npy array", "give the model first; data files go with --data or --golden"),
     _Look(_is_onnx, "an ONNX model", _CONVERT),

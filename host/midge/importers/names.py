@@ -11,8 +11,8 @@ _LONGEST_LAYER = 60
 
 # Last parts of TensorFlow's paths that name a step inside a layer: `conv2d/BiasAdd` is the layer `conv2d`.
 _STEPS = frozenset(
-    "BiasAdd bias ReadVariableOp resource Relu Conv2D MatMul FusedBatchNormV Softmax Mean MaxPool AvgPool Reshape Sigmoid "
-    "Tanh LeakyRelu Pad Mul Sub Add AddV Squeeze depthwise concat add".split()
+    """BiasAdd bias ReadVariableOp resource Relu Conv2D MatMul FusedBatchNormV Softmax Mean MaxPool AvgPool Reshape
+    Sigmoid Tanh LeakyRelu Pad Mul Sub Add AddV Squeeze depthwise concat add""".split()  # noqa: SIM905
 )
 # Layers that the converter folds into the one before: a fused operator is not called after them.
 _FOLDED = re.compile(r"(activation|re_?lu|leaky_re_lu|batch_norm|bn\d*$|fused_?batch_?norm)", re.IGNORECASE)
@@ -38,7 +38,7 @@ def unique_names(raw: Iterable[str], *, of: str = "tensor") -> tuple[str, ...]:
 
 
 def layer_name(tensor: str, code: str) -> str:
-    """What to call the layer of operator `code` (say CONV_2D) that writes `tensor`: the part of the path that says most.
+    """What to call the layer of operator `code` (say CONV_2D) that writes `tensor`: the part that says most.
 
     A converter joins the names of fused layers with `;`; the one that sounds like the operator wins, then the first
     that is not an activation or a batch normalization.

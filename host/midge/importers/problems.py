@@ -62,7 +62,7 @@ def unsupported(name: str, problems: Sequence[Problem], known: Collection[str]) 
     groups: dict[tuple[str, str], list[Problem]] = {}
     for problem in problems:
         groups.setdefault((problem.reason, problem.remedy), []).append(problem)
-    lines = [f"{name} needs what midge does not do, in {len(problems)} of its layers:"]
+    lines = [f"{name} needs what midge does not do, in {_count(problems)}:"]
     for (reason, remedy), members in groups.items():
         lines += [f"  {_layers(members)}", f"    {reason}", f"    -> {remedy}"]
     return UnsupportedModelError(
@@ -76,3 +76,7 @@ def _layers(members: Sequence[Problem]) -> str:
         by_code.setdefault(member.code, []).append(member.layer)
     text = "; ".join(f"{code}: {', '.join(layers)}" for code, layers in by_code.items())
     return "\n    ".join(textwrap.wrap(text, _WIDTH, break_long_words=False, break_on_hyphens=False))
+
+
+def _count(problems: Sequence[Problem]) -> str:
+    return "1 place" if len(problems) == 1 else f"{len(problems)} places"

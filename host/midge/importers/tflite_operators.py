@@ -10,6 +10,7 @@ from types import FunctionType
 from typing import Any
 
 import numpy as np
+from flatbuffers.number_types import Int32Flags
 from tflite.BuiltinOptions import BuiltinOptions
 from tflite.utils import BUILTIN_OPCODE2NAME
 
@@ -18,6 +19,7 @@ from midge.ops.formats import UnsupportedOp
 
 _OPTION_TABLES = {number: name for name, number in vars(BuiltinOptions).items() if not name.startswith("_") and number}
 CUSTOM = "CUSTOM"
+_BUILTIN_CODE_SLOT = 10
 
 
 class Attributes(dict[str, Any]):
@@ -32,10 +34,11 @@ def operator_code(model: Any, index: int) -> str:
     if not 0 <= index < model.OperatorCodesLength():
         raise DamagedFile(f"an operator has code {index} of {model.OperatorCodesLength()}")
     table = model.OperatorCodes(index)
-    if table.DeprecatedBuiltinCode() < 0 or table.BuiltinCode() < 0:
+    # Old files have only the first field, which ends at 127; the package's accessor for the second hides it below that.
+    old, new = table.DeprecatedBuiltinCode(), table._tab.GetSlot(_BUILTIN_CODE_SLOT, 0, Int32Flags)
+    if old < 0 or new < 0:
         raise DamagedFile(f"operator code {index} is negative")
-    # Old files have only the first field, which ends at 127; new ones have both.
-    number = max(table.DeprecatedBuiltinCode(), table.BuiltinCode())
+    number = max(old, new)
     name = BUILTIN_OPCODE2NAME.get(number)
     if name is None:
         raise UnsupportedOp(f"operator number {number}, which no schema names", "export with an older converter")

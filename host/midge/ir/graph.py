@@ -148,6 +148,8 @@ class Op:
     inputs_share_quant: ClassVar[bool] = False
     # Whether the output is the input's bytes under another shape, so that no code runs for it.
     is_view: ClassVar[bool] = False
+    # Whether each output value depends on nothing but the input values at the same (broadcast) place.
+    is_elementwise: ClassVar[bool] = False
 
     @property
     def kind(self) -> str:

@@ -28,14 +28,15 @@ def _step_bound(live: Sequence[Buffer], overlaps: Sequence[Overlap]) -> int:
     Every buffer starts on a granule, so two buffers are disjoint in bytes exactly when they are in granules, and a
     buffer occupies ceil(bytes / g) of them. A union measures at least the sum of its parts less the sum of what pairs
     share (Bonferroni), and what pairs share is limited by `_shareable`. The last granule of the union is the last of
-    some buffer, of which all but that buffer's slack lies inside the arena.
+    some buffer, of which all but that buffer's slack lies inside the arena. And the largest buffer has to fit.
     """
     live = [b for b in live if b.bytes]
     g = gcd(*(b.alignment for b in live)) or 1
     rounded = {b.name: _round_up(b.bytes, g) for b in live}
     slack = max((rounded[b.name] - b.bytes for b in live), default=0)
     pairs = [o for o in overlaps if o.input in rounded and o.output in rounded]
-    return sum(rounded.values()) - _shareable(rounded, pairs, g) - slack
+    union = sum(rounded.values()) - _shareable(rounded, pairs, g)
+    return max(union - slack, *(b.bytes for b in live), 0)
 
 
 def _shareable(sizes: dict[str, int], overlaps: Sequence[Overlap], g: int) -> int:

@@ -19,13 +19,17 @@ from midge.memory.conflicts import Problem
 from midge.memory.greedy import Placement
 
 _UNPLACED = -1
+# The search recurses once per buffer, and Python's stack ends near a thousand calls.
+_MOST_BUFFERS = 500
 
 
 def branch_and_bound(problem: Problem, start: Placement, target: int, nodes: int) -> tuple[Placement, bool]:
     """The best plan found from `start` within `nodes` placements, and whether none better exists for certain.
 
-    Stops at `target`, a size that no plan can go below. The depth of recursion is the number of buffers.
+    Stops at `target`, a size that no plan can go below. Hundreds of buffers are left as they are, without a search.
     """
+    if start.peak <= target or len(problem.sizes) > _MOST_BUFFERS:
+        return start, start.peak <= target
     search = _Search(problem, start, target, nodes)
     search.descend(sum(1 for size in problem.sizes if size), newest=None)
     ordered = all(c.above >= 0 and c.below >= 0 for conflicts in problem.conflicts for c in conflicts)
@@ -99,7 +103,7 @@ class _Search:
             self.floors[other] = floor
 
     def _count(self, b: int, sign: int) -> None:
-        """Add (+1) or take away (-1) what unplaced `b` needs in its live sets, less what it shares with unplaced ones."""
+        """Add (+1) or take away (-1) what `b` needs in its live sets beyond what it shares with unplaced buffers."""
         for s in self.live_sets_of[b]:
             self.to_come[s] += sign * self.problem.sizes[b]
         for s, other, shared in self.shares_of[b]:

@@ -48,7 +48,8 @@ def known_orders(problem: Problem) -> Iterator[list[int]]:
     everyone = range(len(problem.sizes))
     size = problem.sizes
     load = [size[b] + sum(size[c.other] for c in problem.conflicts[b]) for b in everyone]
-    tightest = [max((sum(size[i] for i in live) for live in problem.live_sets if b in live), default=0) for b in everyone]
+    alive = [(sum(size[b] for b in live), live) for live in problem.live_sets]
+    tightest = [max((total for total, live in alive if b in live), default=0) for b in everyone]
     yield sorted(everyone, key=lambda b: (-size[b], b))
     yield sorted(everyone, key=lambda b: (-tightest[b], -size[b], b))
     yield sorted(everyone, key=lambda b: (-len(problem.conflicts[b]), -size[b], b))

@@ -56,7 +56,7 @@ class MemoryPlan:
     offsets: Mapping[str, int]
     arena_bytes: int
     lower_bound_bytes: int
-    optimal: bool
+    optimal: bool = False
 
     @property
     def gap_bytes(self) -> int:
@@ -77,7 +77,7 @@ def check_request(buffers: Sequence[Buffer], overlaps: Sequence[Overlap]) -> Non
             raise InternalError(f"memory planner: {o} names a buffer that is not there")
         if by_name[o.input].last != by_name[o.output].first:
             raise InternalError(f"memory planner: {o} needs an output born in the step where its input dies")
-    if len({(o.output, o.input) for o in overlaps}) != len(overlaps):
+    if len({frozenset((o.output, o.input)) for o in overlaps}) != len(overlaps):
         raise InternalError("memory planner: two permissions for the same pair of buffers")
     if any(o.output == o.input for o in overlaps):
         raise InternalError("memory planner: a buffer overlaps itself")

@@ -15,7 +15,7 @@ from midge.memory.exact import branch_and_bound
 from midge.memory.greedy import Placement, first_fit, known_orders, squeaky_wheel
 from midge.memory.plan import Buffer, MemoryPlan, Overlap, check_request, verify_plan
 
-__all__ = ["Buffer", "MemoryPlan", "Overlap", "plan_memory", "verify_plan"]
+__all__ = ["DEADLINE_NODES", "Buffer", "MemoryPlan", "Overlap", "plan_memory", "verify_plan"]
 
 DEADLINE_NODES = 30_000
 """Placements that a plan may cost, below a second for 200 buffers."""

@@ -20,7 +20,7 @@ _INT32_MIN, _INT32_MAX = -(1 << 31), (1 << 31) - 1
 
 def round_half_away(value: float) -> int:
     """C's `round`: halves away from zero."""
-    return int(math.floor(abs(value) + 0.5)) * (1 if value >= 0 else -1)
+    return math.floor(abs(value) + 0.5) * (1 if value >= 0 else -1)
 
 
 def quantize_multiplier(real: float) -> tuple[int, int]:
@@ -79,8 +79,13 @@ def multiply_by_quantized_multiplier(
 
 
 def quantize_value(real: float, quant: Quant) -> int:
-    """zero_point + round(real / scale), the division in float32 as in TFLite's activation ranges; not saturated."""
-    return quant.zero_point + round_half_away(float(np.float32(real) / np.float32(quant.scale)))
+    """zero_point + round(real / scale), the division in float32 as in TFLite's activation ranges.
+
+    Not saturated to the type, but to 31 bits, which a tiny scale would leave.
+    """
+    with np.errstate(over="ignore"):
+        ratio = float(np.float32(real) / np.float32(quant.scale))
+    return quant.zero_point + round_half_away(min(max(ratio, -(2.0**30)), 2.0**30))
 
 
 def integer_clamp(clamp: Clamp, quant: Quant, dtype: DType) -> tuple[int, int]:
@@ -99,15 +104,19 @@ def integer_clamp(clamp: Clamp, quant: Quant, dtype: DType) -> tuple[int, int]:
 def divide_half_away(x: NDArray[Any], divisor: NDArray[Any] | int) -> Ints:
     """x / divisor (positive), rounded to nearest with halves away from zero, as C does it with `/` and divisor / 2."""
     x64, d = np.asarray(x, np.int64), np.asarray(divisor, np.int64)
-    return np.sign(x64) * ((np.abs(x64) + d // 2) // d)
+    quotient: Ints = np.sign(x64) * ((np.abs(x64) + d // 2) // d)
+    return quotient
 
 
 def quantize_array(real: NDArray[Any], quant: Quant, dtype: DType) -> NDArray[Any]:
     """Floats to `dtype`: zero_point + round(real / scale), saturated; division in float32, halves away from zero.
 
-    Not-a-number becomes the zero point. Source: AffineQuantize in tensorflow/lite/kernels/internal/reference/quantize.h.
+    Not-a-number becomes the zero point.
+    Source: AffineQuantize in tensorflow/lite/kernels/internal/reference/quantize.h.
     """
-    ratio = np.nan_to_num(np.asarray(real, np.float32) / np.float32(quant.scale), nan=0.0).astype(np.float64)
+    with np.errstate(over="ignore"):
+        ratio = np.nan_to_num(np.asarray(real, np.float32) / np.float32(quant.scale)).astype(np.float64)
     rounded = np.sign(ratio) * np.floor(np.abs(ratio) + 0.5)
     low, high = dtype.limits
-    return np.clip(rounded + quant.zero_point, low, high).astype(dtype.numpy)
+    quantized: NDArray[Any] = np.clip(rounded + quant.zero_point, low, high).astype(dtype.numpy)
+    return quantized

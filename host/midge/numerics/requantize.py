@@ -33,7 +33,7 @@ class Requantization:
 
 
 def requantization(x: Tensor, weights: Tensor, output: Tensor, clamp: Clamp) -> Requantization:
-    """How TFLite requantizes a convolution: one factor per channel, input_scale * weight_scale / output_scale in double.
+    """How TFLite requantizes a convolution: a factor per channel, input_scale * weight_scale / output_scale in double.
 
     Source: PopulateConvolutionQuantizationParams in tensorflow/lite/kernels/kernel_util.cc.
     """

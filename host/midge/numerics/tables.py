@@ -20,12 +20,15 @@ def unary_table(function: Callable[[Reals], Reals], x: Quant, y: Quant) -> Table
     from zero. Source: LUTPopulateInt8 in tensorflow/lite/kernels/internal/common.h.
     """
     raw = np.arange(-128, 128)
-    real = np.float32(x.scale) * (raw - x.zero_point).astype(np.float32)
+    with np.errstate(over="ignore"):
+        real = np.float32(x.scale) * (raw - x.zero_point).astype(np.float32)
     scaled = function(real.astype(np.float64)).astype(np.float32) * (np.float32(1) / np.float32(y.scale))
     rounded = np.copysign(np.floor(np.abs(scaled.astype(np.float64)) + 0.5), scaled)
-    return np.clip(rounded + y.zero_point, -128, 127).astype(np.int8)
+    table: Table = np.clip(rounded + y.zero_point, -128, 127).astype(np.int8)
+    return table
 
 
 def look_up(table: Table, x: NDArray[np.int8]) -> Table:
     """table[x + 128], elementwise."""
-    return table[x.astype(np.intp) + 128]
+    found: Table = table[x.astype(np.intp) + 128]
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,6 +19,8 @@ class Add(Op):
     """inputs: x and y, at most one of them constant."""
 
     clamp: Clamp
+
+    is_elementwise: ClassVar[bool] = True
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
         """The broadcast shape."""
@@ -45,8 +48,7 @@ def add_parameters(op: Add, inputs: Sequence[Tensor], outputs: Sequence[Tensor])
 
 def from_tflite(op: SourceOp) -> Add:
     """Reads a TFLite ADD."""
-    op.tensor(0), op.tensor(1)
-    return Add(name=op.name, inputs=op.input_names, outputs=op.output_names, clamp=tflite_clamp(op))
+    return Add(name=op.name, inputs=op.input_names(2, 2), outputs=op.output_names, clamp=tflite_clamp(op))
 
 
 TFLITE = {"ADD": from_tflite}

@@ -50,7 +50,8 @@ def from_tflite(op: SourceOp) -> Concatenation:
     rank, axis = len(op.tensor(0).shape), int(op.attribute("Axis"))
     if not -rank <= axis < rank:
         raise UnsupportedOp(f"axis {axis} of inputs with {rank} dimensions", "the file is damaged: export it again")
-    return Concatenation(name=op.name, inputs=op.input_names, outputs=op.output_names, axis=axis % rank)
+    names = op.input_names(len(op.inputs), len(op.inputs))
+    return Concatenation(name=op.name, inputs=names, outputs=op.output_names, axis=axis % rank)
 
 
 TFLITE = {"CONCATENATION": from_tflite}

@@ -12,7 +12,7 @@ from midge.ir.graph import Array, Clamp, DType, Op, Padding, Shape, Tensor
 from midge.numerics.requantize import requantization
 from midge.numerics.windows import window_output_size, windows
 from midge.ops.formats import SourceOp, tflite_clamp, tflite_padding, tflite_pair
-from midge.ops.types import check_weighted
+from midge.ops.types import check_weighted, reason_why_not
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,10 @@ class Conv2D(Op):
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
         """Float, or int8 with symmetric weights."""
-        return check_weighted(inputs, outputs, per_channel_axis=0)
+        reason = check_weighted(inputs, outputs, per_channel_axis=0)
+        if reason or outputs[0].dtype is DType.F32:
+            return reason
+        return reason_why_not(lambda: requantization(inputs[0], inputs[1], outputs[0], self.clamp))
 
     def macs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> int:
         """Output elements times window times input channels of a group."""
@@ -51,7 +54,8 @@ class Conv2D(Op):
         x, weights, *bias = values
         is_float = outputs[0].dtype is DType.F32
         fill = 0 if is_float else inputs[0].q.zero_point
-        columns = windows(x, inputs[1].shape[1:3], self.stride, self.dilation, self.padding, fill).astype(np.float64)
+        kernel = (weights.shape[1], weights.shape[2])
+        columns = windows(x, kernel, self.stride, self.dilation, self.padding, fill).astype(np.float64)
         sums = _grouped_product(columns - fill, weights.astype(np.float64))
         sums += bias[0] if bias else 0
         if is_float:
@@ -77,7 +81,7 @@ def from_tflite(op: SourceOp) -> Conv2D:
     dilation = tflite_pair(op, "DilationHFactor", "DilationWFactor")
     return Conv2D(
         name=op.name,
-        inputs=op.input_names,
+        inputs=op.input_names(2, 3),
         outputs=op.output_names,
         stride=stride,
         dilation=dilation,

@@ -35,7 +35,7 @@ class Dequantize(Op):
 
 def from_tflite(op: SourceOp) -> Dequantize:
     """Reads a TFLite DEQUANTIZE."""
-    return Dequantize(name=op.name, inputs=(op.tensor(0).name,), outputs=op.output_names)
+    return Dequantize(name=op.name, inputs=op.input_names(1, 1), outputs=op.output_names)
 
 
 TFLITE = {"DEQUANTIZE": from_tflite}

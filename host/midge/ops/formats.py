@@ -34,10 +34,12 @@ class SourceOp:
     outputs: tuple[Tensor, ...]
     attributes: Mapping[str, Any]
 
-    @property
-    def input_names(self) -> tuple[str, ...]:
-        """Names of the inputs that are there."""
-        return tuple(t.name for t in self.inputs if t is not None)
+    def input_names(self, fewest: int, most: int) -> tuple[str, ...]:
+        """Names of the inputs: the first `fewest` must be there, those up to `most` may be absent."""
+        if len(self.inputs) > most:
+            raise UnsupportedOp(f"{len(self.inputs)} inputs instead of {most}", _DAMAGED)
+        names = [self.tensor(i).name for i in range(fewest)]
+        return (*names, *(t.name for t in self.inputs[fewest:] if t is not None))
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -49,7 +51,9 @@ class SourceOp:
         if index >= len(self.inputs) or (tensor := self.inputs[index]) is None:
             raise UnsupportedOp(f"input {index} is missing", _DAMAGED)
         if rank is not None and len(tensor.shape) != rank:
-            raise UnsupportedOp(f"input {index} ({tensor.name}) has shape {tensor.shape}, not {rank} dimensions", _DAMAGED)
+            raise UnsupportedOp(
+                f"input {index} ({tensor.name}) has shape {tensor.shape}, not {rank} dimensions", _DAMAGED
+            )
         return tensor
 
     def attribute(self, name: str) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 from midge.ir.graph import Array, Clamp, DType, Op, Shape, Tensor
 from midge.numerics.requantize import Requantization, requantization, requantization_per_tensor
 from midge.ops.formats import SourceOp, UnsupportedOp, tflite_clamp
-from midge.ops.types import check_weighted
+from midge.ops.types import check_weighted, reason_why_not
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,10 @@ class FullyConnected(Op):
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
         """Float, or int8 with symmetric weights."""
-        return check_weighted(inputs, outputs, per_channel_axis=0)
+        reason = check_weighted(inputs, outputs, per_channel_axis=0)
+        if reason or outputs[0].dtype is DType.F32:
+            return reason
+        return reason_why_not(lambda: fully_connected_requantization(self, inputs, outputs))
 
     def macs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> int:
         """Output elements times depth."""
@@ -57,10 +60,9 @@ class FullyConnected(Op):
         rows = x.reshape(-1, weights.shape[1]).astype(np.float64) - fill
         sums = rows @ weights.astype(np.float64).T + (bias[0] if bias else 0)
         if is_float:
-            result = np.clip(sums.astype(np.float32), *self.clamp)
-        else:
-            result = fully_connected_requantization(self, inputs, outputs).apply(sums)
-        return [result.astype(outputs[0].dtype.numpy).reshape(outputs[0].shape)]
+            return [np.clip(sums.astype(np.float32), *self.clamp).astype(np.float32).reshape(outputs[0].shape)]
+        scaled = fully_connected_requantization(self, inputs, outputs).apply(sums)
+        return [scaled.astype(outputs[0].dtype.numpy).reshape(outputs[0].shape)]
 
 
 def fully_connected_requantization(
@@ -77,7 +79,7 @@ def from_tflite(op: SourceOp) -> FullyConnected:
         raise UnsupportedOp("the weights are stored in shuffled order", "export with the default weights format")
     return FullyConnected(
         name=op.name,
-        inputs=op.input_names,
+        inputs=op.input_names(2, 3),
         outputs=op.output_names,
         clamp=tflite_clamp(op),
         keep_num_dims=bool(op.attributes.get("KeepNumDims", False)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
+from typing import ClassVar
 
 import numpy as np
 
@@ -19,6 +20,8 @@ class LeakyRelu(Op):
     """inputs: x. `alpha`: the slope below zero, a float32 value, not negative."""
 
     alpha: float
+
+    is_elementwise: ClassVar[bool] = True
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
         """x's shape."""
@@ -75,7 +78,7 @@ def leaky_relu_parameters(op: LeakyRelu, inputs: Sequence[Tensor], outputs: Sequ
 def from_tflite(op: SourceOp) -> LeakyRelu:
     """Reads a TFLite LEAKY_RELU."""
     alpha = float(np.float32(op.attribute("Alpha")))
-    return LeakyRelu(name=op.name, inputs=(op.tensor(0).name,), outputs=op.output_names, alpha=alpha)
+    return LeakyRelu(name=op.name, inputs=op.input_names(1, 1), outputs=op.output_names, alpha=alpha)
 
 
 TFLITE = {"LEAKY_RELU": from_tflite}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,6 +19,8 @@ OUTPUT_QUANT = Quant.per_tensor(1 / 256, -128)
 @dataclass(frozen=True, kw_only=True)
 class Logistic(Op):
     """inputs: x."""
+
+    is_elementwise: ClassVar[bool] = True
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
         """x's shape."""
@@ -51,7 +54,7 @@ def _logistic(x: Reals) -> Reals:
 
 def from_tflite(op: SourceOp) -> Logistic:
     """Reads a TFLite LOGISTIC."""
-    return Logistic(name=op.name, inputs=(op.tensor(0).name,), outputs=op.output_names)
+    return Logistic(name=op.name, inputs=op.input_names(1, 1), outputs=op.output_names)
 
 
 TFLITE = {"LOGISTIC": from_tflite}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from midge.ir.graph import Array, DType, Op, Shape, Tensor
 from midge.numerics.tables import look_up
@@ -12,6 +13,8 @@ from midge.numerics.tables import look_up
 @dataclass(frozen=True, kw_only=True)
 class Lookup(Op):
     """inputs: x (int8), table (int8, 256 constants): the output is table[x + 128]."""
+
+    is_elementwise: ClassVar[bool] = True
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
         """x's shape."""

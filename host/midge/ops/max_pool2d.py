@@ -53,7 +53,7 @@ def from_tflite(op: SourceOp) -> MaxPool2D:
     kernel, stride = tflite_pair(op, "FilterHeight", "FilterWidth"), tflite_pair(op, "StrideH", "StrideW")
     return MaxPool2D(
         name=op.name,
-        inputs=op.input_names,
+        inputs=op.input_names(1, 1),
         outputs=op.output_names,
         kernel=kernel,
         stride=stride,

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from midge.ir.graph import Array, DType, Op, Shape, Tensor
 from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_array, quantize_multiplier
 from midge.ops.formats import SourceOp
-from midge.ops.types import check_per_tensor, type_reason, reason_why_not
+from midge.ops.types import check_per_tensor, reason_why_not, type_reason
 
 
 @dataclass(frozen=True, kw_only=True)
 class Quantize(Op):
     """inputs: x, float32 or int8."""
+
+    is_elementwise: ClassVar[bool] = True
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
         """x's shape."""
@@ -62,7 +65,7 @@ def quantize_parameters(op: Quantize, inputs: Sequence[Tensor], outputs: Sequenc
 
 def from_tflite(op: SourceOp) -> Quantize:
     """Reads a TFLite QUANTIZE."""
-    return Quantize(name=op.name, inputs=(op.tensor(0).name,), outputs=op.output_names)
+    return Quantize(name=op.name, inputs=op.input_names(1, 1), outputs=op.output_names)
 
 
 TFLITE = {"QUANTIZE": from_tflite}

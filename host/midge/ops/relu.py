@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
+from typing import ClassVar
 
 import numpy as np
 
@@ -19,6 +20,8 @@ class Relu(Op):
     """inputs: x."""
 
     clamp: Clamp
+
+    is_elementwise: ClassVar[bool] = True
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
         """x's shape."""
@@ -69,7 +72,7 @@ _CLAMPS: dict[str, Clamp] = {"RELU": (0.0, inf), "RELU6": (0.0, 6.0), "RELU_N1_T
 
 def from_tflite(op: SourceOp) -> Relu:
     """Reads a TFLite RELU, RELU6 or RELU_N1_TO_1."""
-    return Relu(name=op.name, inputs=(op.tensor(0).name,), outputs=op.output_names, clamp=_CLAMPS[op.code])
+    return Relu(name=op.name, inputs=op.input_names(1, 1), outputs=op.output_names, clamp=_CLAMPS[op.code])
 
 
 TFLITE = dict.fromkeys(_CLAMPS, from_tflite)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import ClassVar
 
 from midge.ir.graph import Array, Op, OutputQuant, Shape, Tensor
 from midge.ops.formats import SourceOp
@@ -16,6 +17,8 @@ class Reshape(Op):
     """inputs: x. `shape`: the output's, with as many elements."""
 
     shape: Shape
+
+    is_view: ClassVar[bool] = True
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
         """`shape`."""

@@ -26,6 +26,9 @@ OUTPUT_QUANT = Quant.per_tensor(1 / 256, -128)
 DIFFERENCE_INTEGER_BITS = 5
 SUM_INTEGER_BITS = 12
 
+# From Q0 to the output's 8 bits; the bits of the reciprocal come on top.
+OUTPUT_SHIFT = 31 - 8
+
 # Exponentials are at most 1: this many cannot overflow their sum.
 _MAX_DEPTH = (1 << SUM_INTEGER_BITS) - 1
 
@@ -56,7 +59,11 @@ class Softmax(Op):
         return OUTPUT_QUANT
 
     def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
-        """Integers: gemmlowp's fixed-point exponential and reciprocal."""
+        """Integers: gemmlowp's fixed-point exponential and reciprocal.
+
+        A sum of 512 or more needs a shift beyond 31, which TFLite's kernel leaves undefined; here it gives 0.
+        Source: Softmax in tensorflow/lite/kernels/internal/reference/softmax.h.
+        """
         (x,) = values
         if outputs[0].dtype is DType.F32:
             exps = np.exp((x.astype(np.float64) - x.max(axis=-1, keepdims=True)) * self.beta)
@@ -65,7 +72,7 @@ class Softmax(Op):
         exps = softmax_exponentials(softmax_parameters(self, inputs))[differences]
         sums = rounding_divide_by_pot(exps, SUM_INTEGER_BITS).sum(axis=-1, keepdims=True)
         scale, bits = reciprocal(sums, SUM_INTEGER_BITS)
-        scaled = rounding_divide_by_pot(saturating_rounding_doubling_high_mul(exps, scale), bits + 23)
+        scaled = rounding_divide_by_pot(saturating_rounding_doubling_high_mul(exps, scale), bits + OUTPUT_SHIFT)
         return [np.clip(scaled - 128, -128, 127).astype(np.int8)]
 
 
@@ -111,7 +118,7 @@ def softmax_exponentials(p: SoftmaxParameters) -> Ints:
 def from_tflite(op: SourceOp) -> Softmax:
     """Reads a TFLite SOFTMAX."""
     beta = float(np.float32(op.attribute("Beta")))
-    return Softmax(name=op.name, inputs=(op.tensor(0).name,), outputs=op.output_names, beta=beta)
+    return Softmax(name=op.name, inputs=op.input_names(1, 1), outputs=op.output_names, beta=beta)
 
 
 TFLITE = {"SOFTMAX": from_tflite}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,6 +19,8 @@ OUTPUT_QUANT = Quant.per_tensor(1 / 128, 0)
 @dataclass(frozen=True, kw_only=True)
 class Tanh(Op):
     """inputs: x."""
+
+    is_elementwise: ClassVar[bool] = True
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
         """x's shape."""
@@ -46,7 +49,7 @@ def tanh_table(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Table:
 
 def from_tflite(op: SourceOp) -> Tanh:
     """Reads a TFLite TANH."""
-    return Tanh(name=op.name, inputs=(op.tensor(0).name,), outputs=op.output_names)
+    return Tanh(name=op.name, inputs=op.input_names(1, 1), outputs=op.output_names)
 
 
 TFLITE = {"TANH": from_tflite}

@@ -6,7 +6,7 @@ Each check returns "" or the reason why not, in words for the user.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import isfinite
+from math import inf, isfinite
 
 import numpy as np
 
@@ -14,8 +14,11 @@ from midge.ir.graph import DType, Quant, Shape, Tensor
 
 _ONLY = "midge computes float32 and full-integer int8"
 
-# TFLite's own tolerance for the scales of an operator that only moves values (CheckedPooling in its debug builds).
+# TFLite's own tolerance for the scales of an operator that only moves values, asserted in its pooling kernels.
 _SAME_SCALE = 1e-6
+
+# The smallest normal float32: below it the reciprocal of a scale may overflow.
+_SMALLEST_SCALE = float(np.finfo(np.float32).tiny)
 
 
 def type_reason(tensors: Sequence[Tensor]) -> str:
@@ -33,7 +36,8 @@ def type_reason(tensors: Sequence[Tensor]) -> str:
 def reason_why_not(derive: Callable[[], object]) -> str:
     """The message of the ValueError that `derive` raises, or "" when it succeeds."""
     try:
-        derive()
+        with np.errstate(over="ignore"):
+            derive()
     except ValueError as problem:
         return str(problem)
     return ""
@@ -92,7 +96,7 @@ def check_per_tensor(tensors: Sequence[Tensor]) -> str:
             return f"{t.name} is {t.dtype.value} without a scale"
         if t.quant.axis is not None or len(t.quant.scales) != 1 or len(t.quant.zero_points) != 1:
             return f"the activation {t.name} is quantized per channel"
-        if not isfinite(t.quant.scale) or t.quant.scale <= 0:
+        if not _SMALLEST_SCALE <= t.quant.scale < inf:
             return f"{t.name} has the scale {t.quant.scale}"
         if not t.dtype.limits[0] <= t.quant.zero_point <= t.dtype.limits[1]:
             return f"{t.name} has the zero point {t.quant.zero_point}, which {t.dtype.value} cannot hold"

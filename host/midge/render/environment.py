@@ -6,6 +6,7 @@ from functools import cache
 
 import jinja2
 
+from midge.render.expressions import c_dot, c_index, c_product, c_sum, c_term
 from midge.render.literals import c_float, c_int, c_rows
 from midge.resources import templates_dir
 
@@ -22,6 +23,7 @@ def environment() -> jinja2.Environment:
         autoescape=False,
     )
     env.filters |= {"c_int": c_int, "c_float": c_float, "c_rows": c_rows, "c_comment": c_comment}
+    env.globals |= {"c_dot": c_dot, "c_index": c_index, "c_product": c_product, "c_sum": c_sum, "c_term": c_term}
     return env
 
 

@@ -9,6 +9,9 @@ from midge.lower.program import Argument, KernelCall, Program
 from midge.render.environment import environment
 from midge.resources import firmware_dir
 
+# The C files of a model: file name -> text.
+Sources = Mapping[str, str]
+
 MODEL_FILES = ("model.h", "model.c", "weights.h", "weights.c")
 
 
@@ -30,7 +33,7 @@ class Call:
     kernel: KernelCall
 
 
-def render(program: Program) -> Mapping[str, str]:
+def render(program: Program) -> Sources:
     """The sources of the model: file name -> text. They need nothing else than `midge_nn.h`, which is among them."""
     functions, calls = _functions(program)
     context = {"p": program, "functions": functions, "calls": calls}

@@ -1,5 +1,5 @@
-/* What runs inside the emulator at every basic block and every device register: the counter of cycles and instructions,
- * the line and the timer. Compiled once for this computer by midge.run.emulator_hook, which mirrors the two structs.
+/* What runs inside the emulator at every basic block and every device register: the counter of cycles and
+ * instructions, the line and the timer. Compiled once for this computer by midge.run.emulator_hook, which mirrors the two structs.
  *
  * A block is charged when the next one begins, because only then is it known whether its branch was taken: it was
  * when the next block is not the one behind it. Stopping is always asked for at the entry of a block that has not run.
@@ -71,7 +71,7 @@ EXPORT void midge_hook_block(void *engine, uint64_t address, uint32_t bytes, voi
     if (c->cycles >= c->deadline && c->stop == RUNNING) {
         c->stop = DEADLINE;
     }
-    if (c->stop != RUNNING && (b->resumable || c->stop >= DEADLINE)) {
+    if (c->stop != RUNNING && (b->resumable || c->stop > DEADLINE)) {
         c->stop_engine(engine);
         return;
     }

@@ -106,12 +106,12 @@ def _suffix() -> str:
 def _cache_folder() -> Path:
     """MIDGE_CACHE_DIR, else the system's place for caches; a fresh temporary folder when that cannot be written to."""
     base = os.environ.get("MIDGE_CACHE_DIR")
-    folder = Path(base) if base else _system_cache() / "midge"
     try:
+        folder = Path(base) if base else _system_cache() / "midge"
         folder.mkdir(parents=True, exist_ok=True)
         if os.access(folder, os.W_OK):
             return folder
-    except OSError:
+    except (OSError, RuntimeError):  # RuntimeError: there is no home folder
         pass
     return Path(tempfile.mkdtemp(prefix="midge-"))
 

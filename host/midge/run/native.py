@@ -15,10 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from midge.build.firmware import INCLUDE_FOLDERS
+from midge.build.toolchain import Toolchain, find_host_compiler
 from midge.errors import DeviceFaultError, ToolchainError
 from midge.resources import firmware_dir
 
-_FLAGS = ("-std=c11", "-Wall", "-Wextra", "-Werror")
+# Contraction off: floats come out as on the device.
+_FLAGS = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off", "-fno-math-errno")
 _SANITIZERS = ("address,undefined", "undefined")
 _BUILD_SECONDS = 300
 _WRITE_SECONDS = 60
@@ -117,14 +120,21 @@ class NativePort:
 
 
 @dataclass(frozen=True)
-class NativeBoard:
-    """A running host build. `sanitizers` is what it was compiled with: "address,undefined", "undefined" or ""."""
+class NativeBuild:
+    """A host build. `sanitizers` is what it was compiled with: "address,undefined", "undefined" or ""."""
 
-    port: NativePort
     executable: Path
-    compiler: str
+    compiler: Toolchain
     flags: tuple[str, ...]
     sanitizers: str
+
+
+@dataclass(frozen=True)
+class NativeBoard:
+    """A running host build and the port to it."""
+
+    port: NativePort
+    build: NativeBuild
 
     def __enter__(self) -> NativeBoard:
         return self
@@ -136,55 +146,55 @@ class NativeBoard:
 
 
 def start_native(
-    sources: Mapping[str, str], work_dir: Path, *, sanitize: bool = False, compiler: Sequence[str] | None = None
+    sources: Mapping[str, str],
+    work_dir: Path,
+    *,
+    sanitize: bool = False,
+    compiler: Toolchain | None = None,
+    defines: Mapping[str, str] | None = None,
 ) -> NativeBoard:
-    """Build the host's firmware around generated sources and start it; close it, or use it in a `with`.
+    """Build the host's firmware around generated sources and start it; use it in a `with`, or close its port.
 
-    `sources` maps file names (folders allowed) to text and must define `midge_app_model`; files and the executable stay
-    in `work_dir`. With `sanitize` the build has AddressSanitizer and UndefinedBehaviorSanitizer, or the latter alone
-    where the compiler has no more (zig). `compiler` is a command for C, by default the one of this machine.
-    Raises ToolchainError when there is no compiler, it has no sanitizer, or it refuses the sources.
+    `sources` maps file names (folders allowed) to text and must define `midge_app_model`; a `main.c` takes the place of
+    midge's own. Files and the executable stay in `work_dir`. With `sanitize` the build has AddressSanitizer and
+    UndefinedBehaviorSanitizer, or the latter alone where the compiler has no more (zig).
+    Raises ToolchainError when the compiler has no sanitizer or refuses the sources.
     """
-    command = tuple(compiler) if compiler is not None else _host_compiler()
-    executable, flags, sanitizers = build_native(sources, work_dir, sanitize=sanitize, compiler=command)
+    build = _build(sources, work_dir, sanitize, compiler or find_host_compiler(), defines or {})
     stderr = work_dir / "stderr.txt"
     with stderr.open("wb") as errors:
         process = subprocess.Popen(
-            [str(executable)],
+            [str(build.executable.resolve())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
             bufsize=0,
             env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"},
         )
-    return NativeBoard(NativePort(process, stderr), executable, command[0], flags, sanitizers)
+    return NativeBoard(NativePort(process, stderr), build)
 
 
-def build_native(
-    sources: Mapping[str, str], work_dir: Path, *, sanitize: bool, compiler: Sequence[str]
-) -> tuple[Path, tuple[str, ...], str]:
-    """Write and compile the sources with main.c, link and the posix port: (executable, flags, sanitizers)."""
+def _build(
+    sources: Mapping[str, str], work_dir: Path, sanitize: bool, compiler: Toolchain, defines: Mapping[str, str]
+) -> NativeBuild:
     source_dir = work_dir / "source"
     for name, text in sources.items():
         target = source_dir / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text)
-    sanitizers = _best_sanitizers(compiler, work_dir) if sanitize else ""
+        target.write_text(text, encoding="utf-8")
+    sanitizers = _best_sanitizers(compiler.command, work_dir) if sanitize else ""
     flags = _FLAGS + (_sanitizer_flags(sanitizers) if sanitizers else ("-O2",))
     firmware = firmware_dir()
+    given = [f"-D{name}={value}" for name, value in defines.items()]
+    given += [f"-I{folder}" for folder in (source_dir, *(firmware / name for name in INCLUDE_FOLDERS))]
     files = [source_dir / name for name in sorted(sources) if name.endswith(".c")]
     files += [*sorted((firmware / "link").glob("*.c")), *sorted((firmware / "nn").glob("*.c"))]
-    files += [firmware / "port" / "posix" / "port.c", firmware / "main.c"]
+    files += [firmware / "port" / "posix" / "port.c"]
+    if "main.c" not in sources:
+        files.append(firmware / "main.c")
     executable = work_dir / "firmware"
-    includes = [f"-I{firmware}", f"-I{source_dir}"]
-    _compile([*compiler, *flags, *includes, *map(str, files), "-o", str(executable), "-lm"])
-    return executable, flags, sanitizers
-
-
-def _host_compiler() -> tuple[str, ...]:
-    from midge.build.toolchain import find_host_compiler
-
-    return tuple(find_host_compiler().command)
+    _compile([*compiler.command, *flags, *given, *map(str, files), "-o", str(executable), "-lm"])
+    return NativeBuild(executable, compiler, flags, sanitizers)
 
 
 def _sanitizer_flags(sanitizers: str) -> tuple[str, ...]:

@@ -4,44 +4,41 @@ from __future__ import annotations
 
 from typing import cast
 
+from midge.kernels.geometry import pixels_joined, window_of, window_overlap
 from midge.kernels.literals import (
     bias_values,
     constant_data,
     float_clamp,
-    folded_bias,
+    has_constant_weights,
+    integer_sums,
     is_float,
     requantization_literals,
-    window_literals,
 )
 from midge.kernels.variant import Binding, Constant, Layer, Variant
 from midge.numerics.requantize import requantization
 from midge.ops.conv2d import Conv2D
 
 
-def fits(layer: Layer) -> bool:
-    """Constant weights and bias."""
-    return all(t.is_constant for t in layer.inputs[1:])
-
-
 def bind(layer: Layer) -> Binding:
     """Weights as they are, OHWI; the input's zero point folded into the bias where no window is padded."""
     op, (x, weights) = cast(Conv2D, layer.op), layer.inputs[:2]
-    filters = constant_data(weights)
-    bias = bias_values(layer, len(filters))
-    params = window_literals(layer, (weights.shape[1], weights.shape[2]))
-    params |= {"group_in": weights.shape[3], "group_out": weights.shape[0] // (x.shape[3] // weights.shape[3])}
+    filters, bias = constant_data(weights), bias_values(layer, weights.shape[0])
+    window = pixels_joined(window_of(layer, (weights.shape[1], weights.shape[2])))
+    group_out = weights.shape[0] // (x.shape[3] // weights.shape[3])
+    params = {**window.params, "group_in": weights.shape[3], "group_out": group_out}
     if is_float(layer):
-        constants = (Constant("weights", "float", filters), Constant("bias", "float", bias))
-        return Binding({**params, **float_clamp(op), "is_float": True}, constants)
-    folded = None if params["padded"] else folded_bias(bias, filters, x.q.zero_point)
-    literals, tables = requantization_literals(requantization(x, weights, layer.outputs[0], op.clamp))
-    params |= {"is_float": False, "in_zero": x.q.zero_point if folded is None else 0, **literals}
-    constants = (
-        Constant("weights", "int8_t", filters),
-        Constant("bias", "int32_t", bias if folded is None else folded),
-        *tables,
-    )
-    return Binding(params, constants)
+        params |= {"is_float": True, "element": "float", "number": "float", "in_zero": 0, **float_clamp(op)}
+        return Binding(params, (Constant("weights", "float", filters), Constant("bias", "float", bias)))
+    sums = integer_sums(bias, filters, x.q.zero_point, fold=not window.is_clipped)
+    literals, tables = requantization_literals(requantization(x, weights, layer.outputs[0], op.clamp), sums.reach)
+    params |= {"is_float": False, "element": "int8_t", "number": sums.number, "in_zero": sums.in_zero, **literals}
+    constants = (Constant("weights", "int8_t", filters), Constant("bias", "int32_t", sums.bias))
+    return Binding(params, (*constants, *tables))
 
 
-VARIANT = Variant(__name__, fits=fits, bind=bind)
+def overlap(layer: Layer) -> int:
+    """All channels of a window are read for each output channel."""
+    return window_overlap(layer, channelwise=False)
+
+
+VARIANT = Variant(__name__, fits=has_constant_weights, bind=bind, overlap=overlap)

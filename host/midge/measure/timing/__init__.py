@@ -1,4 +1,4 @@
-"""Cycle models, one module per core: a module has `block_costs(code, address)`, found by the name in the core's file."""
+"""Cycle models, one module per core, found by the name in the core's file: each has `block_costs(code, address)`."""
 
 from __future__ import annotations
 

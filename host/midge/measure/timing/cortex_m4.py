@@ -27,8 +27,8 @@ _FIXED = {"sdiv": _DIVIDE, "udiv": _DIVIDE, "mrs": 2, "msr": 2, "cps": 2, "dmb":
     **dict.fromkeys(("vmla", "vmls", "vnmla", "vnmls", "vfma", "vfms", "vfnma", "vfnms"), 3),
     **dict.fromkeys(("vdiv", "vsqrt"), 14),
 }
-_LOADS = {f"ldr{kind}{mode}" for kind in ("", "b", "h", "sb", "sh") for mode in ("", "t")} | {"ldrex", "ldrexb", "ldrexh"}
-_STORES = {f"str{kind}{mode}" for kind in ("", "b", "h") for mode in ("", "t")} | {"strex", "strexb", "strexh"}
+_LOADS = {f"ldr{kind}" for kind in ("", "b", "h", "sb", "sh", "t", "bt", "ht", "sbt", "sht", "ex", "exb", "exh")}
+_STORES = {f"str{kind}" for kind in ("", "b", "h", "t", "bt", "ht", "ex", "exb", "exh")}
 _MULTIPLE = {"ldm", "ldmdb", "stm", "stmdb", "push", "pop"}
 _FP_MULTIPLE = {"vldmia", "vldmdb", "vstmia", "vstmdb", "vpush", "vpop"}
 _BRANCHES = {"b", "bl", "blx", "bx", "cbz", "cbnz"}

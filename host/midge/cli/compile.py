@@ -1,0 +1,58 @@
+"""`midge compile`: a model becomes C."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from midge.cli.options import MODEL, compile_options, load_dataset, settings_from
+from midge.cli.talk import out, show_progress, talk
+from midge.errors import SettingsError
+from midge.importers import import_model
+from midge.pipeline import compile_model
+
+
+@click.command()
+@MODEL
+@compile_options
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the C files.")
+@click.option("--data", "data_path", type=click.Path(path_type=Path), help=".npz to calibrate on (its split 1).")
+def command(model: Path, output: Path, data_path: Path | None, **options: Any) -> None:
+    """Compile a model to C11: model.h, model.c, weights.c and what they include."""
+    settings = settings_from(options)
+    imported = import_model(model)
+    data = load_dataset(data_path, imported.graph)
+    compiled = compile_model(imported, settings, data, show_progress)
+    write_sources(compiled.sources, output)
+    program = compiled.program
+    console = out()
+    for name in sorted(compiled.sources):
+        console.print(str(output / name), markup=False)
+    talk(
+        f"{program.name}: {len(program.calls)} layers, {program.macs:,} MACs, {program.constant_bytes:,} bytes of constants, "
+        f"an arena of {program.arena_bytes:,} bytes "
+        + (
+            "(no plan needs less)"
+            if program.arena_bytes == program.arena_lower_bound_bytes
+            else f"(no plan needs less than {program.arena_lower_bound_bytes:,})"
+        )
+    )
+    talk(f"call {program.prefix}_run() of model.h")
+
+
+def write_sources(sources: Mapping[str, str], folder: Path) -> None:
+    """Write the files into `folder`, each whole or not at all; other files there are left alone."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".midge-") as staging:
+            for name, text in sources.items():
+                (Path(staging) / name).write_text(text, encoding="utf-8")
+            for name in sources:
+                os.replace(Path(staging) / name, folder / name)
+    except OSError as error:
+        raise SettingsError(f"{folder} cannot be written: {error}", hint="name a folder that you may write to") from error

@@ -1,0 +1,94 @@
+"""`midge inspect`: what is in a model file, and what midge would make of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.table import Table
+
+from midge.cli.options import JSON, MODEL
+from midge.cli.talk import out
+from midge.importers import Imported, import_model
+from midge.ir.graph import Graph, Op, Tensor
+from midge.ir.text import graph_text
+from midge.passes import CANONICALIZE, OPTIMIZE, run_passes
+
+
+@click.command()
+@MODEL
+@JSON
+@click.option("--graph", "as_graph", is_flag=True, help="Print the network as midge holds it, one line per operator.")
+def command(model: Path, as_json: bool, as_graph: bool) -> None:
+    """Show a model's operators, shapes, MACs and sizes."""
+    imported = import_model(model)
+    graph = run_passes(imported.graph, (*CANONICALIZE, *OPTIMIZE))
+    if as_graph:
+        print(graph_text(graph), end="")
+    elif as_json:
+        print(json.dumps(facts(imported, graph), indent=2))
+    else:
+        _print(imported, graph)
+
+
+def facts(imported: Imported, graph: Graph) -> dict[str, Any]:
+    """What `--json` prints: the file, its ports, and per layer operator, output shape, MACs and bytes of constants."""
+    return {
+        "model": {
+            "name": graph.name,
+            "format": imported.format,
+            "sha256": imported.sha256,
+            "precision": "float32" if graph.is_float else "int8",
+            "macs": graph.macs,
+            "constant_bytes": sum(t.bytes for t in graph.tensors.values() if t.is_constant),
+        },
+        "inputs": [_port(t) for t in graph.input_tensors],
+        "outputs": [_port(t) for t in graph.output_tensors],
+        "layers": [
+            {
+                "name": op.name,
+                "op": op.kind,
+                "output_shape": list(graph.outputs_of(op)[0].shape),
+                "macs": op.macs(graph.inputs_of(op), graph.outputs_of(op)),
+                "constant_bytes": _constant_bytes(graph, op),
+            }
+            for op in graph.ops
+        ],
+    }
+
+
+def _port(tensor: Tensor) -> dict[str, Any]:
+    port: dict[str, Any] = {"name": tensor.name, "shape": list(tensor.shape), "dtype": tensor.dtype.value}
+    if tensor.quant is not None:
+        port |= {"scale": tensor.quant.scale, "zero_point": tensor.quant.zero_point}
+    return port
+
+
+def _constant_bytes(graph: Graph, op: Op) -> int:
+    return sum(t.bytes for t in graph.inputs_of(op) if t.is_constant)
+
+
+def _print(imported: Imported, graph: Graph) -> None:
+    console, known = out(), facts(imported, graph)
+    model = known["model"]
+    console.print(f"{graph.name}: {model['format']}, {model['precision']}, {model['macs']:,} MACs, ", end="")
+    console.print(f"{model['constant_bytes']:,} bytes of constants")
+    console.print(f"sha256 {imported.sha256}", soft_wrap=True)
+    for kind in ("inputs", "outputs"):
+        for port in known[kind]:
+            shape = "x".join(map(str, port["shape"]))
+            scale = f", real = (value - {port['zero_point']}) * {port['scale']:.6g}" if "scale" in port else ""
+            console.print(f"{kind[:-1]} {port['name']}: {port['dtype']}[{shape}]{scale}", markup=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("layer", overflow="fold")
+    table.add_column("operator")
+    for title in ("output", "MACs", "constants"):
+        table.add_column(title, justify="right")
+    for row in known["layers"]:
+        shape = "x".join(map(str, row["output_shape"]))
+        table.add_row(row["name"], row["op"], shape, f"{row['macs']:,}", f"{row['constant_bytes']:,}")
+    console.print(table)
+    if graph.is_float:
+        console.print("A float model: compile and run deploy it as int8 with --data to calibrate on, or --precision float.")

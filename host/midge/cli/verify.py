@@ -1,0 +1,64 @@
+"""`midge verify`: does it compute what the model computes?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from midge.cli.options import JSON, MODEL
+from midge.cli.talk import out, show_progress
+from midge.errors import CheckFailedError
+from midge.importers import import_model
+from midge.settings import Settings
+from midge.verification import PLACES, verify_model
+
+
+@click.command()
+@MODEL
+@click.option("--golden", type=click.Path(path_type=Path), help=".npz of inputs and outputs to compare with.")
+@click.option("--on", "place", type=click.Choice(PLACES), default="interpreter", show_default=True, help="Where to run.")
+@click.option("--board", default="nucleo_l4r5zi", show_default=True, help="The emulated board.")
+@click.option("--samples", type=click.IntRange(min=1), help="At most so many samples.")
+@click.option("--sanitize/--no-sanitize", default=True, show_default=True, help="Sanitizers of the native build.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the drawn inputs, without --golden.")
+@JSON
+def command(
+    model: Path,
+    golden: Path | None,
+    place: str,
+    board: str,
+    samples: int | None,
+    sanitize: bool,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Compare a model's outputs with goldens, or with TensorFlow Lite's reference kernels on drawn inputs."""
+    settings = Settings(board=board, precision="as-is", seed=seed)
+    result = verify_model(import_model(model), settings, place, golden, samples, sanitize, show_progress)
+    found = result.agreement
+    if as_json:
+        facts: dict[str, Any] = {
+            "model": result.model,
+            "on": place,
+            "against": result.against,
+            "samples": found.samples,
+            "values": found.values,
+            "mismatches": found.mismatches,
+            "max_difference": found.max_difference,
+            "first_layer": result.first_layer,
+        }
+        print(json.dumps(facts, indent=2))
+    else:
+        out().print(
+            f"{result.model} on {place}: {found.mismatches} mismatches in {found.values} values of {found.samples} "
+            f"samples against {result.against}"
+        )
+    if found.mismatches:
+        where = f"; the first layer that differs is {result.first_layer}" if result.first_layer else ""
+        raise CheckFailedError(
+            f"{found.mismatches} of {found.values} output values differ, by up to {found.max_difference:g}{where}",
+            hint="keep the model and report this: midge's outputs are meant to be exact",
+        )

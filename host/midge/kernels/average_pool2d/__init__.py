@@ -1,0 +1,1 @@
+"""Kernels of AVERAGE_POOL_2D."""

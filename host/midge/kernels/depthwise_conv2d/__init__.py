@@ -1,0 +1,1 @@
+"""Kernels of DEPTHWISE_CONV_2D."""

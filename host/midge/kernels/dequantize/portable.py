@@ -1,0 +1,25 @@
+"""DEQUANTIZE for every core: int8 to float32."""
+
+from __future__ import annotations
+
+from midge.ir.graph import DType
+from midge.kernels.variant import Binding, Layer, Variant
+
+
+def fits(layer: Layer) -> bool:
+    """From int8 to float32."""
+    return layer.inputs[0].dtype is DType.S8 and layer.outputs[0].dtype is DType.F32
+
+
+def bind(layer: Layer) -> Binding:
+    """The input's scale and zero point."""
+    x = layer.inputs[0]
+    return Binding({"elements": x.elements, "quant_scale": x.q.scale, "zero_point": x.q.zero_point})
+
+
+def overlap(layer: Layer) -> int:
+    """Each output is four bytes for one that is read: the last write must not reach the last element read."""
+    return 3 * (layer.inputs[0].elements - 1)
+
+
+VARIANT = Variant(__name__, fits=fits, bind=bind, overlap=overlap)

@@ -1,0 +1,1 @@
+"""Kernels of MAX_POOL_2D."""

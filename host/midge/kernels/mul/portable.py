@@ -1,0 +1,25 @@
+"""MUL for every core and pair of shapes, float32 and int8."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from midge.kernels.elementwise import bind_pair
+from midge.kernels.literals import in_place, is_either, per_tensor, requantization_literals
+from midge.kernels.variant import Binding, Layer, Variant
+from midge.ops.mul import Mul, mul_parameters
+
+
+def bind(layer: Layer) -> Binding:
+    """The zero points and the factor of the product."""
+    return bind_pair(layer, lambda: _integers(layer))
+
+
+def _integers(layer: Layer) -> Mapping[str, object]:
+    p = mul_parameters(cast(Mul, layer.op), layer.inputs, layer.outputs)
+    literals, _ = requantization_literals(per_tensor(p.multiplier, p.shift, p.zero_point, p.low, p.high), 255 * 255)
+    return {"zero0": p.zero_point1, "zero1": p.zero_point2, **literals}
+
+
+VARIANT = Variant(__name__, fits=is_either, bind=bind, overlap=in_place)

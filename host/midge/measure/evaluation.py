@@ -1,0 +1,130 @@
+"""Runs samples on a device, holds every output against the reference, and finds accuracy and cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from midge.data import Dataset, Indices, draw_inputs
+from midge.errors import DataError, MidgeError
+from midge.ir.graph import Array, Graph
+from midge.measure.accuracy import accuracy
+from midge.measure.agreement import NOTHING_COMPARED, Agreement, agreement
+from midge.progress import Progress
+from midge.run.device import Device, Interpreter, Sample
+from midge.run.reference import Reference
+
+if TYPE_CHECKING:
+    from midge.pipeline import Compiled
+
+DRAWN_SAMPLES = 3
+ORIGINAL = "TensorFlow Lite reference kernels"
+DEFINITION = "midge's interpreter"
+
+
+@dataclass(frozen=True)
+class Accuracies:
+    """Percent right of the float model (None for a model that came in integer), the integer interpreter, the device."""
+
+    metric: str
+    samples: int
+    float_percent: float | None
+    integer_percent: float
+    device_percent: float
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What running the samples showed. `typical` is the sample of median cost, whose cycles the report gives."""
+
+    agreement: Agreement
+    against: str
+    accuracies: Accuracies | None
+    typical: Sample
+    notes: tuple[str, ...]
+
+
+def evaluate(
+    compiled: Compiled, device: Device, data: Dataset | None, limit: int | None, progress: Progress
+) -> Evaluation:
+    """Run the evaluation samples (at most `limit`), or a few drawn ones where there is no data."""
+    chosen = None if data is None else _chosen(data, limit)
+    if data is None or chosen is None:
+        inputs = draw_inputs(compiled.graph, limit or DRAWN_SAMPLES, compiled.settings.seed)
+    else:
+        inputs = _rows(compiled.graph, data, chosen)
+    total = NOTHING_COMPARED
+    results: list[Sample] = []
+    with _reference(compiled) as (reference, against, notes):
+        for sample in progress(inputs, f"running on {compiled.board.name}"):
+            result = device.infer(sample)
+            total = total.plus(agreement(result.outputs, reference.infer(sample).outputs))
+            results.append(result)
+    accuracies = None
+    if data is not None and chosen is not None and data.labels is not None:
+        accuracies = _accuracies(compiled, data, chosen, [r.outputs[0] for r in results], progress)
+    typical = sorted(results, key=lambda r: r.cycles)[len(results) // 2]
+    return Evaluation(total, against, accuracies, typical, notes)
+
+
+def _chosen(data: Dataset, limit: int | None) -> Indices:
+    if len(data.evaluate) == 0:
+        raise DataError(
+            f"{data.path} has no samples to evaluate: none has split 0", hint="mark some samples with split 0"
+        )
+    return data.evaluate[:limit]
+
+
+def _rows(graph: Graph, data: Dataset, chosen: Indices) -> list[list[Array]]:
+    columns = [data.inputs_for(tensor, chosen) for tensor in graph.input_tensors]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+@dataclass(frozen=True, eq=False)
+class Original:
+    """TFLite's reference kernels as a device."""
+
+    kernels: Reference
+
+    def infer(self, inputs: Sequence[Array]) -> Sample:
+        """The reference's outputs."""
+        return Sample(self.kernels.run(inputs))
+
+
+@contextmanager
+def _reference(compiled: Compiled) -> Iterator[tuple[Device, str, tuple[str, ...]]]:
+    """What the outputs must equal: the original runtime for a model that is deployed as it came, else the definition."""
+    definition: Device = Interpreter(compiled.graph)
+    if compiled.graph.is_float != compiled.canonical.is_float:
+        yield definition, DEFINITION, ()
+        return
+    try:
+        kernels = Reference(compiled.imported.path)
+    except MidgeError as problem:
+        yield definition, DEFINITION, (f"compared with {DEFINITION}: {problem.message}",)
+        return
+    with kernels:
+        yield Original(kernels), ORIGINAL, ()
+
+
+def _accuracies(
+    compiled: Compiled, data: Dataset, chosen: Indices, device_outputs: Sequence[Array], progress: Progress
+) -> Accuracies:
+    assert data.labels is not None
+    labels = data.labels[chosen]
+    on_device = accuracy(compiled.graph.output_tensors[0], device_outputs, labels)
+    on_host = _interpreted(compiled.graph, data, chosen, labels, "accuracy on the host", progress)
+    in_float = None
+    if compiled.canonical.is_float:
+        in_float = _interpreted(compiled.canonical, data, chosen, labels, "accuracy in float", progress)
+    return Accuracies(on_device.metric, len(labels), in_float, on_host, on_device.percent)
+
+
+def _interpreted(
+    graph: Graph, data: Dataset, chosen: Indices, labels: Array, what: str, progress: Progress
+) -> float:
+    interpreter = Interpreter(graph)
+    outputs = [interpreter.infer(row).outputs[0] for row in progress(_rows(graph, data, chosen), what)]
+    return accuracy(graph.output_tensors[0], outputs, labels).percent

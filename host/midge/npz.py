@@ -1,0 +1,62 @@
+"""Reads arrays from .npz files that anyone may have written: no pickles, and no more memory than the file declares."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from math import prod
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from midge.errors import DataError
+from midge.ir.graph import Array
+
+_MOST_BYTES = 2 << 30
+_SUFFIX = ".npy"
+# What zipfile and numpy raise on broken content; RuntimeError: encrypted, or packed in a way that zipfile lacks.
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError, ValueError, SyntaxError, OverflowError)
+
+
+def read_npz(path: Path, wanted: Callable[[str], bool]) -> Mapping[str, Array]:
+    """The arrays whose names `wanted` accepts. Raises DataError for a file that is none, broken, or too large."""
+    if not path.is_file():
+        raise DataError(f"there is no data file {path}", hint="check the path")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {
+                info.filename.removesuffix(_SUFFIX): info
+                for info in archive.infolist()
+                if info.filename.endswith(_SUFFIX) and wanted(info.filename.removesuffix(_SUFFIX))
+            }
+            if sum(info.file_size for info in members.values()) > _MOST_BYTES:
+                raise DataError(f"{path} unpacks to more than {_MOST_BYTES} bytes", hint="use fewer samples")
+            return {name: _read_member(archive, info) for name, info in members.items()}
+    except _BROKEN as problem:
+        raise DataError(
+            f"{path} is not a readable .npz file: {problem}", hint="write it with numpy.savez(file, x=..., y=...)"
+        ) from problem
+
+
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
+    with archive.open(info) as stream:
+        shape, fortran, dtype = _header(stream)
+        if dtype.hasobject:
+            raise ValueError(f"{info.filename} holds Python objects, not numbers")
+        count = prod(shape) * dtype.itemsize
+        if count > info.file_size or any(n < 0 for n in shape):
+            raise ValueError(f"{info.filename} declares {count} bytes and holds {info.file_size}")
+        content = stream.read(count)
+    if len(content) < count:
+        raise ValueError(f"{info.filename} is cut off")
+    values = np.frombuffer(content, dtype, prod(shape))
+    return values.reshape(shape, order="F" if fortran else "C")
+
+
+def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
+    form: Any = np.lib.format
+    version = form.read_magic(stream)
+    shape, fortran, dtype = (form.read_array_header_1_0 if version == (1, 0) else form.read_array_header_2_0)(stream)
+    return tuple(int(n) for n in shape), bool(fortran), dtype

@@ -1,0 +1,56 @@
+"""Passes: plain functions Graph -> Graph that keep every integer output as it is.
+
+CANONICALIZE is for any graph, as it comes from a file. OPTIMIZE is for the graph that is deployed; it leaves float
+operators alone. The order is the order of the tuples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from midge.ir.graph import Graph
+from midge.ir.verify import verify
+from midge.passes.drop_dead import drop_dead
+from midge.passes.drop_identities import drop_identities
+from midge.passes.fold_constants import fold_constants
+from midge.passes.fuse_activations import fuse_activations
+from midge.passes.merge_tables import merge_tables
+from midge.passes.merge_views import merge_views
+from midge.passes.tables_for_unary import tables_for_unary
+
+Pass = Callable[[Graph], Graph]
+
+CANONICALIZE: tuple[Pass, ...] = (fold_constants, drop_dead, merge_views, drop_identities, fuse_activations, drop_dead)
+OPTIMIZE: tuple[Pass, ...] = (tables_for_unary, merge_tables, drop_identities, drop_dead)
+
+__all__ = [
+    "CANONICALIZE",
+    "OPTIMIZE",
+    "Pass",
+    "drop_dead",
+    "drop_identities",
+    "fold_constants",
+    "fuse_activations",
+    "merge_tables",
+    "merge_views",
+    "pass_name",
+    "run_passes",
+    "tables_for_unary",
+]
+
+
+def run_passes(graph: Graph, passes: Sequence[Pass], after: Callable[[str, Graph], None] | None = None) -> Graph:
+    """Run `passes` in order and verify after each; `after(name, graph)` sees what each pass made."""
+    for function in passes:
+        graph = verify(function(graph))
+        if after is not None:
+            after(pass_name(function), graph)
+    return graph
+
+
+def pass_name(function: Pass) -> str:
+    """What a pass is called, also when its parameters are bound with functools.partial."""
+    while isinstance(function, partial):
+        function = function.func
+    return getattr(function, "__name__", type(function).__name__)

@@ -1,0 +1,147 @@
+"""A float graph and the ranges of its activations become an int8 graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from midge.errors import UnsupportedModelError
+from midge.ir.graph import Array, DType, Graph, Op, Quant, Tensor
+from midge.ir.rewrite import fresh_name, rewire
+from midge.ir.verify import verify
+from midge.numerics.fixed_point import quantize_array
+from midge.ops.dequantize import Dequantize
+from midge.ops.quantize import Quantize
+from midge.quantize.ranges import Range
+from midge.quantize.sharing import activation_quants
+from midge.quantize.weights import quantize_weights
+
+
+def quantize_graph(graph: Graph, ranges: Mapping[str, Range], float_io: bool = False) -> Graph:
+    """The int8 network that computes what float `graph` does, with activations covering `ranges`.
+
+    Weights are symmetric per channel, activations asymmetric, biases int32. Inputs and outputs keep their names; they
+    are int8, or with `float_io` float with a QUANTIZE or DEQUANTIZE next to them. A graph with quantized activations
+    comes back as it is. Raises UnsupportedModelError naming a layer that int8 cannot do.
+    """
+    if not graph.is_float:
+        return graph
+    _require_weights(graph)
+    made = _Int8(activation_quants(graph, ranges), {}, [])
+    for name in graph.inputs:
+        made.tensors[name] = _activation(graph.tensors[name], made.quants[name])
+    for op in graph.ops:
+        _add(made, graph, op)
+    result = replace(graph, tensors=made.tensors).with_ops(made.ops)
+    return verify(_with_float_io(graph, result) if float_io else result)
+
+
+@dataclass(frozen=True, eq=False)
+class _Int8:
+    """The graph in the making: how each activation is quantized, tensors by name, operators in order."""
+
+    quants: Mapping[str, Quant]
+    tensors: dict[str, Tensor]
+    ops: list[Op]
+
+
+def _add(made: _Int8, graph: Graph, op: Op) -> None:
+    for name in op.outputs:
+        made.tensors[name] = _activation(graph.tensors[name], made.quants[name])
+    added = replace(op, inputs=_inputs(made, graph, op))
+    reason = added.check([made.tensors[n] for n in added.inputs], [made.tensors[n] for n in added.outputs])
+    if reason:
+        raise UnsupportedModelError(
+            f"layer {op.name} ({op.kind}) cannot be int8: {reason}", hint="--precision float deploys the model as it is"
+        )
+    made.ops.append(added)
+
+
+def _inputs(made: _Int8, graph: Graph, op: Op) -> tuple[str, ...]:
+    """Names of the quantized inputs of `op`, which are made here when they are constants."""
+    inputs = graph.inputs_of(op)
+    names = list(op.inputs)
+    for index, axis in op.weight_axis.items():
+        bias = inputs[op.bias_input] if op.bias_input is not None and op.bias_input < len(inputs) else None
+        weighted = quantize_weights(inputs[index], bias, axis, made.quants[inputs[0].name].scale)
+        names[index] = _place(made, graph, weighted.weights, op)
+        if weighted.bias is not None and op.bias_input is not None:
+            names[op.bias_input] = _place(made, graph, weighted.bias, op)
+    for index, tensor in enumerate(inputs):
+        if index in op.weight_axis or index == op.bias_input:
+            continue
+        shared = made.quants[op.outputs[0]] if op.inputs_share_quant else None
+        if tensor.is_constant:
+            names[index] = _place(made, graph, _quantized(tensor, shared or made.quants[tensor.name]), op)
+        elif shared is not None and made.quants[tensor.name] != shared:
+            names[index] = _requantized(made, graph, tensor, shared)
+    return tuple(names)
+
+
+def _quantized(tensor: Tensor, quant: Quant) -> Tensor:
+    return Tensor(tensor.name, tensor.shape, DType.S8, quant, quantize_array(_data(tensor), quant, DType.S8))
+
+
+def _place(made: _Int8, graph: Graph, constant: Tensor, op: Op) -> str:
+    """Adds a constant under its own name, or a new one where another operator needs the same values otherwise."""
+    there = made.tensors.get(constant.name)
+    if there is not None and there.quant == constant.quant and np.array_equal(_data(there), _data(constant)):
+        return constant.name
+    name = constant.name
+    if there is not None:
+        name = fresh_name(f"{constant.name}/{op.name}", {**graph.tensors, **made.tensors})
+    made.tensors[name] = replace(constant, name=name)
+    return name
+
+
+def _data(constant: Tensor) -> Array:
+    return np.asarray(constant.data)
+
+
+def _requantized(made: _Int8, graph: Graph, tensor: Tensor, quant: Quant) -> str:
+    name = fresh_name(f"{tensor.name}/requantized", {**graph.tensors, **made.tensors})
+    made.tensors[name] = Tensor(name, tensor.shape, DType.S8, quant)
+    made.ops.append(Quantize(name=name, inputs=(tensor.name,), outputs=(name,)))
+    return name
+
+
+def _activation(tensor: Tensor, quant: Quant) -> Tensor:
+    return Tensor(tensor.name, tensor.shape, DType.S8, quant)
+
+
+def _require_weights(graph: Graph) -> None:
+    """Raises UnsupportedModelError naming the layer whose weights are computed, or no numbers."""
+    for op in graph.ops:
+        inputs = graph.inputs_of(op)
+        for index in (*op.weight_axis, op.bias_input):
+            if index is not None and index < len(inputs) and not inputs[index].is_constant:
+                raise UnsupportedModelError(
+                    f"layer {op.name} ({op.kind}) computes its weights at run time: midge quantizes constant ones",
+                    hint="--precision float deploys the model as it is",
+                )
+        for tensor in inputs:
+            if tensor.data is not None and not np.isfinite(tensor.data).all():
+                raise UnsupportedModelError(
+                    f"layer {op.name} ({op.kind}): the constant {tensor.name} holds NaN or infinity",
+                    hint="export the model again from sound weights",
+                )
+
+
+def _with_float_io(graph: Graph, result: Graph) -> Graph:
+    """QUANTIZE after each input and DEQUANTIZE before each output, which keep their names."""
+    tensors = dict(result.tensors)
+    inner: dict[str, str] = {}
+    for name in dict.fromkeys((*graph.inputs, *graph.outputs)):
+        inner[name] = fresh_name(f"{name}/int8", tensors)
+        tensors[inner[name]] = replace(tensors[name], name=inner[name])
+        tensors[name] = graph.tensors[name]
+    before = [Quantize(name=f"{n}/quantize", inputs=(n,), outputs=(inner[n],)) for n in graph.inputs]
+    after = [
+        Dequantize(name=f"{n}/dequantize", inputs=(inner[n],), outputs=(n,))
+        for n in dict.fromkeys(graph.outputs)
+        if n not in graph.inputs
+    ]
+    ops = [*before, *(rewire(op, inner) for op in result.ops), *after]
+    return replace(result, tensors=tensors).with_ops(ops)

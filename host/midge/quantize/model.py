@@ -1,0 +1,61 @@
+"""The stage of the pipeline: settings and data decide whether and how a graph is quantized."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from midge.errors import SettingsError
+from midge.ir.graph import Array, Graph
+from midge.progress import Progress, silent
+from midge.quantize.calibrate import calibrate
+from midge.quantize.int8_graph import quantize_graph
+from midge.settings import Settings
+
+if TYPE_CHECKING:
+    from midge.data import Dataset
+
+
+class CalibrationWarning(UserWarning):
+    """Calibration went through, but its data gives reason to doubt the ranges."""
+
+
+def quantize_model(graph: Graph, settings: Settings, data: Dataset | None = None, progress: Progress = silent) -> Graph:
+    """The graph in the precision that `settings` ask for; `data` calibrates with the samples of its split 1.
+
+    An integer graph passes through untouched. Warns with CalibrationWarning where the data looks doubtful. Raises
+    SettingsError for a float graph without data, or an integer graph that is to be float; DataError as `calibrate`.
+    """
+    if not graph.is_float:
+        if settings.precision == "float":
+            raise SettingsError(
+                f"{graph.name} is an integer model: its float weights are gone",
+                hint="--precision as-is, or a float model",
+            )
+        return graph
+    if settings.precision != "int8":
+        return graph
+    samples = None if data is None else calibration_samples(graph, data, settings)
+    found = calibrate(graph, samples, settings.ranges, settings.percentile, progress)
+    for note in found.notes:
+        warnings.warn(note, CalibrationWarning, stacklevel=2)
+    return quantize_graph(graph, found.ranges, settings.float_io)
+
+
+def calibration_samples(graph: Graph, data: Dataset, settings: Settings) -> list[list[Array]]:
+    """At most `settings.calibration_samples` of the calibration samples of `data`, evenly spread over them.
+
+    Raises SettingsError when `data` has none: samples that are evaluated are never calibrated on.
+    """
+    chosen = data.calibrate
+    if len(chosen) == 0:
+        raise SettingsError(
+            f"{data.path} has no samples to calibrate on, which the float model {graph.name} needs to become int8",
+            hint="add an array `split` to the file, 1 for such samples and 0 for those to evaluate",
+        )
+    if len(chosen) > settings.calibration_samples:
+        chosen = chosen[np.linspace(0, len(chosen) - 1, settings.calibration_samples).astype(np.intp)]
+    columns = [data.inputs_for(tensor, chosen) for tensor in graph.input_tensors]
+    return [list(row) for row in zip(*columns, strict=True)]

@@ -1,0 +1,100 @@
+"""From an evaluation on an emulated core to the Report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from midge.measure.evaluation import Accuracies, Evaluation
+from midge.report import record
+from midge.run.devices import EmulatedDevice
+
+if TYPE_CHECKING:
+    from midge.pipeline import Compiled
+
+
+def assemble(compiled: Compiled, device: EmulatedDevice, evaluation: Evaluation) -> record.Report:
+    """The report; cycles are those of the sample of median cost."""
+    board, image, typical = compiled.board, device.image, evaluation.typical
+    clock = record.Clock(
+        kind="modelled cycles",
+        basis=board.core.timing.basis,
+        hz=board.clock_hz,
+        wait_states=0,
+        chip_wait_states=board.wait_states,
+    )
+    found = evaluation.agreement
+    return record.Report(
+        model=record.Model(
+            name=compiled.imported.graph.name,
+            sha256=compiled.imported.sha256,
+            macs=compiled.imported.graph.macs,
+            file_bytes=compiled.imported.path.stat().st_size,
+        ),
+        precision="float" if compiled.graph.is_float else "int8",
+        board=board.name,
+        core=board.core.name,
+        toolchain=record.Toolchain(compiler=image.compiler, version=image.version, flags=image.flags),
+        clock=clock,
+        instructions=record.Instructions(total=typical.instructions),
+        cycles=_cycles(compiled, evaluation),
+        latency_us=round(1e6 * typical.cycles / board.clock_hz, 3),
+        latency_is=record.latency_is(clock),
+        flash=record.Flash(
+            code_bytes=image.flash.code_bytes,
+            const_bytes=image.flash.const_bytes,
+            harness_bytes=image.flash.harness_bytes,
+            total_bytes=image.flash.total_bytes,
+            available_bytes=board.flash_bytes,
+        ),
+        ram=_ram(compiled, device),
+        exact=record.Exact(
+            against=evaluation.against,
+            samples=found.samples,
+            values=found.values,
+            mismatches=found.mismatches,
+            max_difference=found.max_difference,
+        ),
+        accuracy=_accuracy(evaluation.accuracies),
+    )
+
+
+def _cycles(compiled: Compiled, evaluation: Evaluation) -> record.Cycles:
+    typical = evaluation.typical
+    layers = [
+        record.LayerCycles(name=call.layer, op=call.op, kernel=call.variant, macs=call.macs, cycles=ticks)
+        for call, ticks in zip(compiled.program.calls, typical.layer_ticks, strict=True)
+    ]
+    functions = [
+        record.FunctionCycles(name=name, cycles=cost.cycles, instructions=cost.instructions)
+        for name, cost in sorted(typical.functions.items(), key=lambda item: -item[1].cycles)
+    ]
+    return record.Cycles(total=typical.cycles, per_layer=tuple(layers), per_function=tuple(functions))
+
+
+def _ram(compiled: Compiled, device: EmulatedDevice) -> record.Ram:
+    """The arena holds the scratch memory too; `static` is what else of the model's is in RAM."""
+    ram, program = device.image.ram, compiled.program
+    stack = device.board.stack_high_water_bytes()
+    return record.Ram(
+        arena_bytes=program.arena_bytes,
+        arena_lower_bound_bytes=program.arena_lower_bound_bytes,
+        scratch_bytes=0,
+        static_bytes=ram.model_bytes - program.arena_bytes,
+        stack_bytes=stack,
+        stack_reserved_bytes=ram.stack_bytes,
+        harness_bytes=ram.harness_bytes,
+        total_bytes=ram.model_bytes + stack + ram.harness_bytes,
+        available_bytes=compiled.board.ram_bytes,
+    )
+
+
+def _accuracy(found: Accuracies | None) -> record.Accuracy | None:
+    if found is None:
+        return None
+    return record.Accuracy(
+        metric=found.metric,
+        samples=found.samples,
+        float_=found.float_percent,
+        integer=found.integer_percent,
+        device=found.device_percent,
+    )

@@ -1,0 +1,72 @@
+"""What runs a compiled network: one inference at a time, arrays in and arrays out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from midge.errors import LinkError
+from midge.interpreter import interpret, interpret_all
+from midge.ir.graph import Array, Graph
+from midge.lower.program import Port
+from midge.run.conversation import Conversation
+from midge.run.profile import Cost
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One inference: outputs, the device's own ticks per layer, and what the run cost as seen from outside.
+
+    `cycles` and `instructions` are those of one call of midge_<model>_run, `functions` each function's own share;
+    0 and empty where nothing counts them.
+    """
+
+    outputs: list[Array]
+    layer_ticks: tuple[int, ...] = ()
+    cycles: int = 0
+    instructions: int = 0
+    functions: Mapping[str, Cost] = field(default_factory=dict)
+
+
+class Device(Protocol):
+    """Anything that infers: the interpreter, the host build, an emulated core, a board."""
+
+    def infer(self, inputs: Sequence[Array]) -> Sample:
+        """The network's outputs for one sample."""
+
+
+@dataclass(frozen=True, eq=False)
+class Interpreter:
+    """The definition as a device."""
+
+    graph: Graph
+
+    def infer(self, inputs: Sequence[Array]) -> Sample:
+        """The interpreter's outputs."""
+        return Sample(interpret(self.graph, inputs))
+
+    def all_values(self, inputs: Sequence[Array]) -> Mapping[str, Array]:
+        """The value of every tensor by name."""
+        return interpret_all(self.graph, inputs)
+
+
+@dataclass(frozen=True, eq=False)
+class LinkedDevice:
+    """A firmware at the other end of a serial port."""
+
+    conversation: Conversation
+    outputs: tuple[Port, ...]
+
+    def infer(self, inputs: Sequence[Array]) -> Sample:
+        """Sends the inputs, runs, and fetches the outputs."""
+        answer = self.conversation.infer([np.ascontiguousarray(value).tobytes() for value in inputs])
+        if [len(data) for data in answer.outputs] != [port.bytes for port in self.outputs]:
+            raise LinkError("the firmware's outputs have other sizes than the model's", hint="build and flash it again")
+        arrays = [
+            np.frombuffer(data, port.dtype.numpy).reshape(port.shape)
+            for data, port in zip(answer.outputs, self.outputs, strict=True)
+        ]
+        return Sample(arrays, tuple(answer.layer_ticks))

@@ -1,0 +1,91 @@
+"""What a user may choose: one frozen record that flags, midge.toml and the Python API share."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from midge.errors import SettingsError
+
+Precision = Literal["int8", "float", "as-is"]
+Ranges = Literal["minmax", "percentile", "mse"]
+Goal = Literal["speed", "size"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything a user may choose, checked. Raises SettingsError naming the setting and what is allowed.
+
+    `board`: a board's name or the path of a board file. `precision`: what is deployed. `ranges`: how calibration finds
+    the range of an activation; `percentile` (of 100, over 50) is for that method. `calibration_samples`: at most this
+    many are used, spread over the data. `float_io`: float inputs and outputs around an int8 network. `optimize`: what
+    to favor. `kernels`: variant by operator, e.g. {"conv2d": "portable"}. `seed`: of whatever is drawn.
+    """
+
+    board: str = "nucleo_l4r5zi"
+    precision: Precision = "int8"
+    ranges: Ranges = "minmax"
+    percentile: float = 99.99
+    calibration_samples: int = 500
+    float_io: bool = False
+    optimize: Goal = "speed"
+    kernels: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check_text("board", self.board)
+        _check_choice("precision", self.precision, get_args(Precision))
+        _check_choice("ranges", self.ranges, get_args(Ranges))
+        _check_choice("optimize", self.optimize, get_args(Goal))
+        _check_number("percentile", self.percentile, 50, 100, (int, float))
+        _check_number("calibration_samples", self.calibration_samples, 1, 1 << 20, (int,))
+        _check_number("seed", self.seed, 0, (1 << 63) - 1, (int,))
+        if not isinstance(self.float_io, bool):
+            raise SettingsError(f"float_io is {self.float_io!r}", hint="allowed: true, false")
+        if not isinstance(self.kernels, Mapping):
+            raise SettingsError(f"kernels is {self.kernels!r}", hint='a table, e.g. {conv2d = "portable"}')
+        for op, variant in self.kernels.items():
+            _check_text(f"kernels.{op}", variant)
+
+
+def load_settings(path: Path) -> Settings:
+    """Settings from a TOML file whose keys are the names of the settings; what it leaves out has its default.
+
+    Raises SettingsError when the file cannot be read, is not TOML, or has a key or value that is not allowed.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+        raise SettingsError(f"{path}: {problem}", hint="name a readable TOML file") from problem
+    try:
+        return settings_from_table(table)
+    except SettingsError as problem:
+        raise SettingsError(f"{path}: {problem.message}", hint=problem.hint) from problem
+
+
+def settings_from_table(table: Mapping[str, Any]) -> Settings:
+    """Settings by name, as in a file. Raises SettingsError for a name that is unknown or a value not allowed."""
+    known = [f.name for f in fields(Settings)]
+    for name in table:
+        if name not in known:
+            raise SettingsError(f"{name} is not a setting", hint=f"allowed: {', '.join(known)}")
+    return Settings(**table)
+
+
+def _check_text(name: str, value: object) -> None:
+    if not isinstance(value, str) or not value:
+        raise SettingsError(f"{name} is {value!r}", hint="a name in quotes")
+
+
+def _check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise SettingsError(f"{name} is {value!r}", hint=f"allowed: {', '.join(allowed)}")
+
+
+def _check_number(name: str, value: object, low: int, high: int, types: tuple[type, ...]) -> None:
+    if isinstance(value, bool) or not isinstance(value, types) or not low <= value <= high:  # type: ignore[operator]
+        kind = "a whole number" if types == (int,) else "a number"
+        raise SettingsError(f"{name} is {value!r}", hint=f"{kind} from {low} to {high}")

@@ -1,0 +1,127 @@
+"""`verify`: a model's outputs against goldens or the reference kernels, on each of the places where it can run."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from midge.data import draw_inputs, load_golden
+from midge.errors import MidgeError
+from midge.importers import Imported
+from midge.ir.graph import Array, Graph
+from midge.measure.agreement import NOTHING_COMPARED, Agreement, agreement
+from midge.measure.locate import first_difference
+from midge.pipeline import Compiled, compile_graph, compile_model
+from midge.progress import Progress, silent
+from midge.run.device import Device, Interpreter, Sample
+from midge.run.devices import emulated_device, native_device
+from midge.run.reference import Reference
+from midge.settings import Settings
+
+PLACES = ("interpreter", "native", "emulator")
+DRAWN_SAMPLES = 10
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was compared with what. `first_layer` is where outputs part first, None when they agree or nobody knows."""
+
+    model: str
+    against: str
+    agreement: Agreement
+    first_layer: str | None
+
+
+def verify_model(
+    imported: Imported,
+    settings: Settings,
+    place: str,
+    golden: Path | None = None,
+    samples: int | None = None,
+    sanitize: bool = True,
+    progress: Progress = silent,
+) -> Verification:
+    """Run the model as it is on `place` (one of PLACES) and compare every output value.
+
+    `golden` is an .npz of inputs and outputs; without it TensorFlow Lite's reference kernels answer drawn inputs.
+    """
+    graph = imported.graph
+    if golden is not None:
+        cases, against = load_golden(golden, graph)[:samples], golden.name
+    else:
+        cases, against = _live_cases(imported, samples or DRAWN_SAMPLES, settings.seed), "TensorFlow Lite reference kernels"
+    total, wrong = NOTHING_COMPARED, None
+    with _open(imported, settings, place, sanitize) as device:
+        for inputs, outputs in progress(cases, f"verifying on {place}"):
+            found = agreement(device.infer(inputs).outputs, outputs)
+            total = total.plus(found)
+            if found.mismatches and wrong is None:
+                wrong = inputs
+    layer = None if wrong is None else _first_layer(imported, settings, place, sanitize, wrong)
+    return Verification(graph.name, against, total, layer)
+
+
+Case = tuple[Sequence[Array], Sequence[Array]]
+
+
+def _live_cases(imported: Imported, samples: int, seed: int) -> list[Case]:
+    with Reference(imported.path) as reference:
+        return [(inputs, reference.run(inputs)) for inputs in draw_inputs(imported.graph, samples, seed)]
+
+
+@contextmanager
+def _open(imported: Imported, settings: Settings, place: str, sanitize: bool) -> Iterator[Device]:
+    if place == "interpreter":
+        yield Interpreter(imported.graph)
+        return
+    with _open_compiled(compile_model(imported, settings), place, sanitize) as device:
+        yield device
+
+
+@contextmanager
+def _open_compiled(compiled: Compiled, place: str, sanitize: bool) -> Iterator[Device]:
+    with tempfile.TemporaryDirectory(prefix="midge-") as folder:
+        opened: AbstractContextManager[Device]
+        if place == "native":
+            opened = native_device(compiled, Path(folder), sanitize=sanitize)
+        else:
+            opened = emulated_device(compiled, Path(folder))
+        with opened as device:
+            yield device
+
+
+def _first_layer(
+    imported: Imported, settings: Settings, place: str, sanitize: bool, inputs: Sequence[Array]
+) -> str | None:
+    """The first layer of the device that leaves the interpreter, else the first of the interpreter that leaves TFLite."""
+    if place != "interpreter":
+        compiled = compile_model(imported, settings)
+
+        def run(graph: Graph, values: Sequence[Array]) -> Sample:
+            part = compile_graph(imported, compiled.canonical, graph, settings, compiled.board)
+            with _open_compiled(part, place, sanitize) as device:
+                return device.infer(values)
+
+        if layer := first_difference(compiled.graph, inputs, run):
+            return layer
+    return _first_layer_of_interpreter(imported, inputs)
+
+
+def _first_layer_of_interpreter(imported: Imported, inputs: Sequence[Array]) -> str | None:
+    graph = imported.graph
+    try:
+        with Reference(imported.path) as reference:
+            right = reference.run_all(inputs)
+    except MidgeError:
+        return None
+    values = Interpreter(graph).all_values(inputs)
+    for op in graph.ops:
+        for name in op.outputs:
+            if name in right and agreement([values[name]], [right[name]]).mismatches:
+                return op.name
+    return None
+
+

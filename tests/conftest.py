@@ -1,0 +1,34 @@
+"""Fixtures for all tests: where the assets lie (real models and data, which the repository does not contain)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def assets() -> Path:
+    """The folder of the assets, from MIDGE_ASSETS: unset skips the test, a wrong one fails it."""
+    named = os.environ.get("MIDGE_ASSETS", "")
+    if not named:
+        pytest.skip("needs the assets: set MIDGE_ASSETS to their folder")
+    folder = Path(named)
+    if not (folder / "models" / "models.json").is_file():
+        pytest.fail(f"MIDGE_ASSETS={named} holds no models/models.json")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def asset(assets: Path) -> Callable[[str], Path]:
+    """Path of one asset by its name, e.g. `models/tflm/hello_world_int8.tflite`; a missing one fails the test."""
+
+    def find(name: str) -> Path:
+        path = assets / name
+        if not path.is_file():
+            pytest.fail(f"the asset {name} is missing from {assets}")
+        return path
+
+    return find

@@ -1,0 +1,60 @@
+"""Every operator against TensorFlow Lite's reference kernels, on drawn cases."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+import pytest
+from drawn_operators import DRAWS, Case, draw
+from tflite_models import tflite_file
+
+from midge.ir.graph import Array, DType
+from midge.ops import readers
+
+tflite_runtime = pytest.importorskip("tflite_runtime.interpreter", reason="pip install tflite-runtime")
+
+_CASES = 30
+
+
+def _reference(case: Case) -> Array:
+    """The output of TensorFlow Lite's reference kernel."""
+    model = tflite_file([case.source], case.activations, case.source.outputs)
+    resolver = tflite_runtime.OpResolverType.BUILTIN_REF
+    interpreter = tflite_runtime.Interpreter(model_content=model, experimental_op_resolver_type=resolver)
+    interpreter.allocate_tensors()
+    for details, value in zip(interpreter.get_input_details(), case.values, strict=True):
+        interpreter.set_tensor(details["index"], value)
+    interpreter.invoke()
+    result: Array = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    return result
+
+
+def _generator(code: str, dtype: DType) -> np.random.Generator:
+    return np.random.default_rng(zlib.crc32(f"{code} {dtype.value}".encode()))
+
+
+@pytest.mark.parametrize("code", sorted(DRAWS))
+def test_int8_results_equal_the_reference_kernel_bit_for_bit(code: str) -> None:
+    rng = _generator(code, DType.S8)
+    for number in range(_CASES):
+        case = draw(code, DType.S8, rng)
+        expected, found = _reference(case), case.evaluate()
+        assert found.dtype == expected.dtype
+        np.testing.assert_array_equal(found, expected, err_msg=f"case {number}: {case.op}", strict=True)
+
+
+@pytest.mark.parametrize("code", sorted(DRAWS.keys() - {"DEQUANTIZE"}))
+def test_float_results_are_within_the_tolerance_of_the_reference_kernel(code: str) -> None:
+    rng = _generator(code, DType.F32)
+    for number in range(_CASES):
+        case = draw(code, DType.F32, rng)
+        expected, found = _reference(case), case.evaluate()
+        assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
+        wide = expected.astype(np.float64)
+        tolerance = 1e-4 * np.abs(wide).max() + 1e-4 * np.abs(wide)
+        assert (np.abs(found - wide) <= tolerance).all(), f"case {number}: {case.op}"
+
+
+def test_every_operator_that_a_file_can_have_is_drawn() -> None:
+    assert set(DRAWS) == set(readers("TFLITE"))

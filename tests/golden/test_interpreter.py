@@ -1,0 +1,107 @@
+"""The interpreter against recorded outputs of TensorFlow Lite's reference kernels, on whole models."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from midge.importers import import_model
+from midge.interpreter import interpret
+from midge.ir.graph import Array, Graph
+from midge.ops import readers
+
+INT8 = (
+    "ad01_int8",
+    "ad01_int8_floatio",
+    "ic_resnet8_int8",
+    "kws_dscnn_int8",
+    "kws_int8_perchannel_cal100",
+    "kws_int8_pertensor_cal100",
+    "vww96_int8",
+    "sww_ref_int8",
+    "hello_world_int8",
+    "simple_add_int8",
+    "micro_speech_int8",
+    "person_detect_int8",
+    "mnist_arduino_q",
+    "mnist_dw_q",
+    "mnist_valid_q",
+    "cifar10_q",
+    "conv1d_dilated_int8",
+    "conv_dw_pool_fc_softmax_int8",
+    "two_in_two_out_int8",
+)
+FLOAT = (
+    "ad01_fp32",
+    "ic_resnet8_fp32",
+    "kws_float32_true",
+    "vww96_fp32",
+    "sww_float32",
+    "hello_world_float",
+    "mnist_dw_f",
+    "mnist_valid_f",
+    "cifar10_f",
+    "conv1d_dilated_float",
+    "conv_dw_pool_fc_softmax_float",
+    "two_in_two_out_float",
+    # Converted for dynamic range, but with weights too small for it: float throughout.
+    "conv1d_dilated_dyn",
+    "conv_dw_pool_fc_softmax_dyn",
+    "two_in_two_out_dyn",
+)
+# Float16 weights behind DEQUANTIZE.
+OTHER_TYPES = ("kws_float16",)
+
+
+@pytest.fixture(scope="session")
+def models(assets: Path) -> dict[str, dict[str, Any]]:
+    """What is recorded of each model, by its name."""
+    return {m["name"]: m for m in json.loads((assets / "models" / "models.json").read_text())}
+
+
+@pytest.mark.parametrize("name", INT8)
+def test_an_int8_model_gives_the_recorded_bytes(name: str, models: dict[str, dict[str, Any]], assets: Path) -> None:
+    graph = import_model(assets / models[name]["file"]).graph
+    for number, found, expected in _runs(graph, assets / models[name]["npz"]):
+        np.testing.assert_array_equal(found, expected, err_msg=f"sample {number}", strict=True)
+
+
+@pytest.mark.parametrize("name", FLOAT)
+def test_a_float_model_stays_within_the_tolerance(name: str, models: dict[str, dict[str, Any]], assets: Path) -> None:
+    graph = import_model(assets / models[name]["file"]).graph
+    for number, found, expected in _runs(graph, assets / models[name]["npz"]):
+        wide = expected.astype(np.float64)
+        tolerance = 1e-4 * np.abs(wide).max() + 1e-4 * np.abs(wide)
+        assert found.shape == expected.shape
+        assert (np.abs(found - wide) <= tolerance).all(), f"sample {number}"
+
+
+@pytest.mark.parametrize("name", (*INT8, *FLOAT))
+def test_macs_equal_those_counted_from_the_file(name: str, models: dict[str, dict[str, Any]], assets: Path) -> None:
+    assert import_model(assets / models[name]["file"]).graph.macs == models[name]["macs"]
+
+
+def test_every_recorded_model_with_these_operators_and_types_is_tested(models: dict[str, dict[str, Any]]) -> None:
+    def can_be_done(model: dict[str, Any]) -> bool:
+        done = model["format"] == "tflite" and set(model["ops"]) <= set(readers("TFLITE"))
+        return done and not model["hybrid"] and set(model["dtypes"]) <= {"FLOAT32", "INT8"}
+
+    assert {name for name, model in models.items() if can_be_done(model)} == {*INT8, *FLOAT, *OTHER_TYPES}
+
+
+def _runs(graph: Graph, recorded: Path) -> Iterator[tuple[str, Array, Array]]:
+    """(sample, found, expected) for each output of each recorded sample."""
+    with np.load(recorded) as file:
+        arrays = dict(file)
+    for kind in (k for k in ("rand", "real") if f"{k}_in0" in arrays):
+        inputs = [arrays[f"{kind}_in{i}"] for i in range(len(graph.inputs))]
+        outputs = [arrays[f"{kind}_out{i}"] for i in range(len(graph.outputs))]
+        for number in range(len(inputs[0])):
+            results = interpret(graph, [values[number] for values in inputs])
+            for found, expected in zip(results, outputs, strict=True):
+                yield f"{kind} {number}", found, expected[number]
