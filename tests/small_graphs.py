@@ -89,7 +89,11 @@ def _relu(draw: st.DrawFn, x: Tensor, i: int) -> tuple[list[Tensor], Tensor, Op]
 
 def _leaky(draw: st.DrawFn, x: Tensor, i: int) -> tuple[list[Tensor], Tensor, Op]:
     y = int8s(f"t{i}", x.shape, _next_quant(draw, x))
-    return [], y, LeakyRelu(name=f"leaky{i}", inputs=(x.name,), outputs=(y.name,), alpha=draw(st.sampled_from([0.0, 0.25, 1.0])))
+    return (
+        [],
+        y,
+        LeakyRelu(name=f"leaky{i}", inputs=(x.name,), outputs=(y.name,), alpha=draw(st.sampled_from([0.0, 0.25, 1.0]))),
+    )
 
 
 def _quantize(draw: st.DrawFn, x: Tensor, i: int) -> tuple[list[Tensor], Tensor, Op]:
@@ -109,7 +113,7 @@ def _tanh(draw: st.DrawFn, x: Tensor, i: int) -> tuple[list[Tensor], Tensor, Op]
 
 def _reshape(draw: st.DrawFn, x: Tensor, i: int) -> tuple[list[Tensor], Tensor, Op]:
     # Shapes of four dimensions, so that any step may follow.
-    shape = draw(st.sampled_from([x.shape, (1, x.shape[2], x.shape[1], x.shape[3]), (x.elements, 1, 1, 1)]))
+    shape = draw(st.sampled_from([x.shape, (x.shape[0], x.shape[2], x.shape[1], x.shape[3]), (x.elements, 1, 1, 1)]))
     y = int8s(f"t{i}", shape, x.q)
     return [], y, Reshape(name=f"reshape{i}", inputs=(x.name,), outputs=(y.name,), shape=shape)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -16,8 +17,11 @@ from midge.ir.graph import Array
 
 _MOST_BYTES = 2 << 30
 _SUFFIX = ".npy"
-# What zipfile and numpy raise on broken content; RuntimeError: encrypted, or packed in a way that zipfile lacks.
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError, ValueError, SyntaxError, OverflowError)
+# What zipfile and numpy's header parser raise on broken content; RuntimeError: encrypted, or an unknown compression.
+_BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError, EOFError, RuntimeError, OSError, MemoryError),
+    *(ValueError, TypeError, KeyError, SyntaxError, OverflowError),
+)
 
 
 def read_npz(path: Path, wanted: Callable[[str], bool]) -> Mapping[str, Array]:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from midge.data import draw_inputs, load_golden
+from midge.data import Case, draw_inputs, load_golden
 from midge.errors import MidgeError
 from midge.importers import Imported
 from midge.ir.graph import Array, Graph
@@ -62,9 +62,6 @@ def verify_model(
                 wrong = inputs
     layer = None if wrong is None else _first_layer(imported, settings, place, sanitize, wrong)
     return Verification(graph.name, against, total, layer)
-
-
-Case = tuple[Sequence[Array], Sequence[Array]]
 
 
 def _live_cases(imported: Imported, samples: int, seed: int) -> list[Case]:

@@ -81,7 +81,7 @@ def test_a_float_model_stays_within_the_tolerance(name: str, models: dict[str, d
         assert (np.abs(found - wide) <= tolerance).all(), f"sample {number}"
 
 
-@pytest.mark.parametrize("name", (*INT8, *FLOAT))
+@pytest.mark.parametrize("name", [*INT8, *FLOAT])
 def test_macs_equal_those_counted_from_the_file(name: str, models: dict[str, dict[str, Any]], assets: Path) -> None:
     assert import_model(assets / models[name]["file"]).graph.macs == models[name]["macs"]
 

@@ -9,10 +9,11 @@ from midge.errors import UnsupportedModelError
 from midge.ir.graph import Graph, Op, Tensor
 
 MAX_FILE_BYTES = 256 << 20
-MAX_OPS = 10_000
+MAX_OPS = 5_000
 MAX_TENSORS = 50_000
 MAX_BUFFERS = 100_000
 MAX_OPERANDS = 1_000
+MAX_TOTAL_OPERANDS = 100_000
 MAX_RANK = 8
 MAX_SCALES = 1 << 16
 MAX_ELEMENTS = 64 << 20

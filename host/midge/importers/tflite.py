@@ -105,6 +105,8 @@ def _read_layers(model: Any, subgraph: Any, tensors: TensorReader) -> tuple[list
     tables = [subgraph.Operators(i) for i in range(subgraph.OperatorsLength())]
     if not tables:
         raise DamagedFile("it has no operators")
+    if (operands := sum(t.InputsLength() + t.OutputsLength() for t in tables)) > limits.MAX_TOTAL_OPERANDS:
+        raise DamagedFile(f"its operators name {operands} tensors, more than {limits.MAX_TOTAL_OPERANDS}")
     names = unique_names((_name(model, table, tensors) for table in tables), of="layer")
     layers: list[_Layer] = []
     problems: list[Problem] = []

@@ -37,7 +37,8 @@ def requantization(x: Tensor, weights: Tensor, output: Tensor, clamp: Clamp) -> 
 
     Source: PopulateConvolutionQuantizationParams in tensorflow/lite/kernels/kernel_util.cc.
     """
-    factors = [x.q.scale * scale / output.q.scale for scale in weights.q.scales]
+    x_scale, output_scale = x.q.scale, output.q.scale
+    factors = [x_scale * scale / output_scale for scale in weights.q.scales]
     return _requantization(factors, output, clamp)
 
 

@@ -7,7 +7,7 @@ import re
 WIDTH = 120
 INDENT = 4
 
-# What a line may not be broken inside of; a break is a space outside of these.
+# What a line may not be broken inside of.
 _TEXT = re.compile(r'"(?:\\.|[^"\\])*"')
 
 
@@ -33,21 +33,42 @@ def indent_blocks(text: str) -> str:
 def fold(text: str, width: int = WIDTH) -> str:
     """`text` with each line longer than `width` broken at a comma or another space; preprocessor lines stay.
 
-    The rest goes below, indented four columns more, or beside ` * ` when the line is a comment.
+    The rest is aligned to the parenthesis that it is in, where that leaves enough room, and else indented; a comment's
+    rest goes beside ` * `.
     """
     return "\n".join(piece for line in text.split("\n") for piece in _fold_line(line, width))
 
 
 def _fold_line(line: str, width: int) -> list[str]:
-    margin = line[: len(line) - len(line.lstrip())]
-    if margin == line or line.lstrip().startswith("#"):
+    code = line.lstrip()
+    if len(line) <= width or not code or code.startswith("#"):
         return [line]
-    rest_margin = margin + (" * " if line.lstrip().startswith("/*") else " " * INDENT)
+    margin = line[: len(line) - len(code)]
+    if code.startswith("/*"):
+        return _broken(line, margin + " * ", width)
+    aligned = _broken(line, " " * _open_parenthesis(line, width), width)
+    if all(len(piece) <= width for piece in aligned) and all(piece.endswith(",") for piece in aligned[:-1]):
+        return aligned
+    return _broken(line, margin + " " * (2 * INDENT), width)
+
+
+def _broken(line: str, margin: str, width: int) -> list[str]:
     pieces = []
-    while len(line) > width and (at := _break_before(line, width, len(rest_margin))):
+    while len(line) > width and (at := _break_before(line, width, len(margin))):
         pieces.append(line[:at].rstrip())
-        line = rest_margin + line[at:].lstrip()
+        line = margin + line[at:].lstrip()
     return [*pieces, line]
+
+
+def _open_parenthesis(line: str, width: int) -> int:
+    """The column after the last parenthesis that is open where `line` will be broken."""
+    columns = []
+    for i, ch in enumerate(line[: _break_before(line, width, 0)]):
+        if ch == "(":
+            columns.append(i + 1)
+        elif ch == ")" and columns:
+            columns.pop()
+    return columns[-1] if columns else 0
 
 
 def _break_before(line: str, width: int, least: int) -> int:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from midge.lower.program import Argument, KernelCall, Program
 from midge.render.environment import environment
+from midge.render.expressions import c_sum, c_term
+from midge.render.layout import fold, indent_blocks
 from midge.resources import firmware_dir
 
 # The C files of a model: file name -> text.
@@ -17,10 +20,11 @@ MODEL_FILES = ("model.h", "model.c", "weights.h", "weights.c")
 
 @dataclass(frozen=True)
 class Function:
-    """A C function and the layers that call it."""
+    """A C function, the headers that it needs, and the layers that call it."""
 
     name: str
     text: str
+    includes: tuple[str, ...]
     layers: tuple[str, ...]
 
 
@@ -34,12 +38,12 @@ class Call:
 
 
 def render(program: Program) -> Sources:
-    """The sources of the model: file name -> text. They need nothing else than `midge_nn.h`, which is among them."""
+    """The sources of the model: file name -> text, with the headers of firmware/nn that they include."""
     functions, calls = _functions(program)
-    context = {"p": program, "functions": functions, "calls": calls}
-    sources = {name: environment().get_template(f"project/{name}.j2").render(context) for name in MODEL_FILES}
-    sources["midge_nn.h"] = (firmware_dir() / "nn" / "midge_nn.h").read_text()
-    return sources
+    includes = sorted({include for f in functions for include in f.includes})
+    context = {"p": program, "functions": functions, "calls": calls, "includes": includes}
+    sources = {name: fold(environment().get_template(f"project/{name}.j2").render(context)) for name in MODEL_FILES}
+    return {**sources, **_headers(includes)}
 
 
 def render_app(program: Program) -> str:
@@ -58,11 +62,30 @@ def _functions(program: Program) -> tuple[list[Function], list[Call]]:
         layers.setdefault(text, []).append(call.layer)
         arguments = tuple(_expression(a, program) for a in call.arguments)
         calls.append(Call(name, arguments, call))
-    functions = [Function(name, text.replace(_NAME, name), tuple(layers[text])) for text, name in names.items()]
+    functions = [_function(name, text, layers[text]) for text, name in names.items()]
     return functions, calls
 
 
 _NAME = "@function@"
+_INCLUDE = re.compile(r'^ *#include "(\w+\.h)"\n', re.MULTILINE)
+
+
+def _function(name: str, text: str, layers: Iterable[str]) -> Function:
+    """A kernel's text under its name; the headers it includes go to the top of the file."""
+    body = indent_blocks(_INCLUDE.sub("", text))
+    return Function(name, body.replace(_NAME, name), tuple(_INCLUDE.findall(text)), tuple(layers))
+
+
+def _headers(names: Iterable[str]) -> dict[str, str]:
+    """The headers of firmware/nn with these names and those that they include in turn."""
+    found: dict[str, str] = {}
+    wanted = list(names)
+    while wanted:
+        name = wanted.pop()
+        if name not in found:
+            found[name] = (firmware_dir() / "nn" / name).read_text()
+            wanted += _INCLUDE.findall(found[name])
+    return dict(sorted(found.items()))
 
 
 def _kernel_text(call: KernelCall) -> str:
@@ -76,4 +99,5 @@ def _expression(argument: Argument, program: Program) -> str:
     if argument.symbol is not None:
         return argument.symbol
     const = "const " if argument.is_const else ""
-    return f"({const}{argument.c_type} *)(void *)({program.prefix}_arena + {argument.offset})"
+    place = c_term(c_sum(f"{program.prefix}_arena", argument.offset or 0))
+    return f"({const}{argument.c_type} *)(void *){place}"

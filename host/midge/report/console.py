@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from io import StringIO
+from functools import partial
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -13,6 +13,7 @@ from rich.text import Text
 
 from midge.report.figures import count, duration, percent, printable
 from midge.report.layers import layer_table
+from midge.report.page import plain_text, print_page
 from midge.report.record import Accuracy, Clock, Exact, Flash, Ram, Report
 
 _WIDE = 70
@@ -33,20 +34,12 @@ class Fact:
 
 def print_report(report: Report, console: Console) -> None:
     """Print `report` in the console's width; where the console is no terminal, as plain text."""
-    if console.is_terminal:
-        # The caller's console may leave wrapping to the reader; a table has to know its width.
-        console.print(_page(report, console.width, console.options.ascii_only), soft_wrap=False, highlight=False)
-    else:
-        text = report_text(report, console.width, console.options.ascii_only)
-        console.out(text, end="", highlight=False)
+    print_page(partial(_page, report), console)
 
 
 def report_text(report: Report, width: int = 80, ascii_only: bool = False) -> str:
-    """The report as plain text with no line longer than `width`, for files, pipes and logs."""
-    text = StringIO()
-    page = _page(report, width, ascii_only)
-    Console(file=text, width=width, color_system=None, force_terminal=False).print(page, highlight=False)
-    return "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n"
+    """The report as plain text with no line longer than `width`."""
+    return plain_text(partial(_page, report), width, ascii_only)
 
 
 def _page(report: Report, width: int, ascii_only: bool) -> RenderableType:

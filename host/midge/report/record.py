@@ -84,7 +84,7 @@ class FunctionCycles(_Record, frozen=True, kw_only=True):
 
 
 class Cycles(_Record, frozen=True, kw_only=True):
-    """Cycles of one inference; `clock.kind` says what kind they are of. Null where only instructions are known."""
+    """Cycles of one inference, the sample of median cost; `clock.kind` says what they are. Null: only instructions."""
 
     total: Annotated[int | None, Meta(description="the whole call, layers and what lies between them")]
     per_layer: tuple[LayerCycles, ...]

@@ -13,7 +13,7 @@ from midge.interpreter import interpret, interpret_all
 from midge.ir.graph import Array, Graph
 from midge.lower.program import Port
 from midge.run.conversation import Conversation
-from midge.run.profile import Cost
+from midge.run.costs import Cost
 
 
 @dataclass(frozen=True, eq=False)

@@ -71,7 +71,7 @@ def emulated_device(compiled: Compiled, work_dir: Path) -> Iterator[EmulatedDevi
 @contextmanager
 def native_device(compiled: Compiled, work_dir: Path, *, sanitize: bool) -> Iterator[LinkedDevice]:
     """Build the firmware for this computer in `work_dir`, with sanitizers when asked, and start it."""
-    with start_native(firmware_sources(compiled), work_dir, sanitize=sanitize) as board:
+    with start_native(firmware_sources(compiled), work_dir, sanitize=sanitize, defines=_PROFILE) as board:
         yield LinkedDevice(_conversation(board.port, compiled.program), compiled.program.outputs)
 
 

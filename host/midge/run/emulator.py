@@ -76,7 +76,7 @@ class EmulatedBoard:
         self._failure: BaseException | None = None
         self._bad_access: tuple[int, int] | None = None
         self._exception: int | None = None
-        self._open_calls: dict[int, tuple[str, Cost, Totals]] = {}
+        self._open_calls: dict[int, list[_OpenCall]] = {}
         self._calls: dict[str, list[Call]] = {name: [] for name in self._watched.values()}
         for field in ("entered", "total_instructions", "total_cycles", "marked"):
             self._blocks[field] = 0
@@ -244,16 +244,27 @@ class EmulatedBoard:
     def _mark(self, address: int) -> int:
         with self._keeping_failure() as kept:
             now, totals = Cost(self.instructions, self.cycles), Totals.of(self._blocks)
-            if address in self._open_calls:
-                function, then, before = self._open_calls.pop(address)
-                shares = (totals - before).by_function(self.image, self._code_start)
-                self._calls[function].append(Call(now - then, shares))
-                self._row(address)["marked"] = int(address in self._watched)
+            stack = self._engine.reg_read(registers().UC_ARM_REG_SP)
+            self._finish_calls(address, stack, now, totals)
             returns_to = self._engine.reg_read(registers().UC_ARM_REG_LR) & ~1
             if address in self._watched and 0 <= returns_to - self._code_start < len(self._code):
-                self._open_calls.setdefault(returns_to, (self._watched[address], now, totals))
+                opened = _OpenCall(self._watched[address], stack, now, totals)
+                self._open_calls.setdefault(returns_to, []).append(opened)
                 self._row(returns_to)["marked"] = 1
         return kept.ok
+
+    def _finish_calls(self, address: int, stack: int, now: Cost, totals: Totals) -> None:
+        """Record the calls that have returned: here, with the stack where it was. Tail calls return together, a
+        recursive one alone."""
+        waiting = self._open_calls.pop(address, [])
+        for call in waiting:
+            if call.stack == stack:
+                shares = (totals - call.totals).by_function(self.image, self._code_start)
+                self._calls[call.function].append(Call(now - call.cost, shares))
+        still = [call for call in waiting if call.stack != stack]
+        if still:
+            self._open_calls[address] = still
+        self._row(address)["marked"] = int(address in self._watched or bool(still))
 
     def _on_bad_access(self, kind: int, address: int) -> None:
         self._bad_access = (kind, address)
@@ -287,3 +298,13 @@ class EmulatedBoard:
 @dataclass
 class _Kept:
     ok: int = 1
+
+
+@dataclass(frozen=True)
+class _OpenCall:
+    """A watched function that has not returned yet: the stack pointer and the counters at its entry."""
+
+    function: str
+    stack: int
+    cost: Cost
+    totals: Totals

@@ -9,11 +9,11 @@ import pytest
 from tflite.BuiltinOperator import BuiltinOperator
 from tflite.BuiltinOptions import BuiltinOptions
 from tflite.TensorType import TensorType
-from unit.importers.model_file import ModelSpec, OpSpec, TensorSpec, model_file
 
 from midge.errors import MidgeError, ModelFileError, UnsupportedModelError
 from midge.importers.tflite import import_tflite, tensor_names
 from midge.ir.graph import DType, Graph, Quant
+from unit.importers.model_file import ModelSpec, OpSpec, TensorSpec, model_file
 
 X = TensorSpec("x", (1, 4))
 Y = TensorSpec("model/act/Relu", (1, 4))
@@ -232,3 +232,9 @@ def test_absurd_scales_are_refused_before_anything_is_computed() -> None:
     spec = with_tensor(with_tensor(DENSE, 0, scales=(1e30,)), 1, scales=(1e-30,))
     with pytest.raises((ModelFileError, UnsupportedModelError)):
         read(spec)
+
+
+def test_a_file_of_very_many_operands_is_refused_at_once() -> None:
+    op = OpSpec(BuiltinOperator.CONCATENATION, (0,) * 999, (1,), BuiltinOptions.ConcatenationOptions)
+    with pytest.raises(ModelFileError, match="more than"):
+        read(replace(SIMPLE, ops=(op,) * 101))

@@ -60,7 +60,8 @@ def test_a_multiplier_is_within_one_part_in_two_to_the_31_of_the_factor() -> Non
     for factor in np.exp(np.random.default_rng(2).uniform(-21, 20, 1000)):
         multiplier, shift = quantize_multiplier(float(factor))
         assert 1 << 30 <= multiplier < 1 << 31
-        assert abs(Fraction(multiplier) * Fraction(2) ** (shift - 31) / Fraction(float(factor)) - 1) <= Fraction(1, 1 << 31)
+        ratio = Fraction(multiplier) * Fraction(2) ** (shift - 31) / Fraction(float(factor))
+        assert abs(ratio - 1) <= Fraction(1, 1 << 31)
 
 
 def test_a_factor_just_under_a_power_of_two_rounds_to_it() -> None:

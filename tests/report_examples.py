@@ -51,7 +51,9 @@ REPORT = Report(
     cycles=Cycles(total=1_001_000, per_layer=LAYERS),
     latency_us=8341.67,
     latency_is="lower bound",
-    flash=Flash(code_bytes=9_000, const_bytes=52_000, harness_bytes=6_500, total_bytes=67_500, available_bytes=2_097_152),
+    flash=Flash(
+        code_bytes=9_000, const_bytes=52_000, harness_bytes=6_500, total_bytes=67_500, available_bytes=2_097_152
+    ),
     ram=Ram(
         arena_bytes=16_000,
         arena_lower_bound_bytes=16_000,

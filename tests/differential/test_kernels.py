@@ -1,0 +1,77 @@
+"""The backbone: every kernel variant on drawn layers gives what the interpreter gives, bit for bit in integers.
+
+A new variant is tested by existing: operators and variants are discovered.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from differential.draw import draw_cases, mismatches
+from differential.programs import SANITIZERS, WARNINGS, Rendered, compile_files, render_cases, run_cases
+from midge.boards import load_core
+from midge.kernels.select import kinds, variants
+
+COUNT = 24
+VARIANTS = [(kind, variant) for kind in kinds() for variant in variants(kind)]
+NAMES = [f"{kind}-{variant.name}" for kind, variant in VARIANTS]
+
+
+@pytest.fixture(scope="module", params=VARIANTS, ids=NAMES)
+def rendered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Rendered]:
+    kind, variant = request.param
+    items = render_cases(draw_cases(kind, COUNT), variant, tmp_path_factory.mktemp(f"{kind}-{variant.name}"))
+    assert items, f"no drawn layer fits {variant.name}"
+    return items
+
+
+def _folder(rendered: Sequence[Rendered]) -> Path:
+    return rendered[0].folder.parent
+
+
+def _compiler(name: str) -> str:
+    if not shutil.which(name):
+        pytest.skip(f"needs {name}: install it")
+    return name
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["gcc", "-O1", *SANITIZERS], ["clang", "-O3"]],
+    ids=["gcc-sanitized", "clang-optimized"],
+)
+def test_generated_c_equals_the_interpreter(rendered: list[Rendered], command: list[str]) -> None:
+    folder = _folder(rendered)
+    executable = folder / command[0]
+    files = ["main.c", "cases.c", "-o", str(executable)]
+    compile_files([_compiler(command[0]), *command[1:], *WARNINGS, *files], folder)
+    wrong = {}
+    for item, found in zip(rendered, run_cases(executable, rendered), strict=True):
+        for value, expected in zip(found, item.case.evaluate(), strict=True):
+            if count := mismatches(value, expected):
+                wrong[item.case.graph.name] = f"{count} of {value.size} values: {item.case.op}"
+    assert not wrong
+
+
+def test_generated_c_compiles_for_the_core(rendered: list[Rendered]) -> None:
+    core = load_core("cortex-m4f")
+    command = [_compiler(core.gcc.command), *core.gcc.flags, *WARNINGS, "-O3", "-c", "cases.c", "-o", "core.o"]
+    compile_files(command, _folder(rendered))
+
+
+def test_the_header_is_for_cpp_too(rendered: list[Rendered]) -> None:
+    flags = ["-std=c++17", "-Wall", "-Wextra", "-Werror", "-fsyntax-only"]
+    compile_files([_compiler("g++"), *flags, "headers.cpp"], _folder(rendered))
+
+
+def test_generated_c_is_laid_out(rendered: list[Rendered]) -> None:
+    for item in rendered:
+        for line in (item.folder / "model.c").read_text().splitlines():
+            assert len(line) <= 120, line
+            assert line == line.rstrip(), line
+            for clumsy in ("- -", "+ -", " * 1)", " * 1;", " * 1]", "+ 0)", "+ 0;", "+ 0]", "[0 + ", "(0 + "):
+                assert clumsy not in line, line

@@ -1,0 +1,62 @@
+"""Real models import whole, or are refused in words: never anything between."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from midge.errors import UnsupportedModelError
+from midge.importers import import_model
+
+SUPPORTED = """ad01_fp32 ad01_int8 ad01_int8_floatio cifar10_f cifar10_q conv1d_dilated_float conv1d_dilated_int8
+conv_dw_pool_fc_softmax_float conv_dw_pool_fc_softmax_int8 hello_world_float hello_world_int8 ic_resnet8_fp32
+ic_resnet8_int8 kws_dscnn_int8 kws_float32_true kws_int8_perchannel_cal100 kws_int8_pertensor_cal100 micro_speech_int8
+mnist_arduino_q mnist_dw_f mnist_dw_q mnist_valid_f mnist_valid_q person_detect_int8 simple_add_int8 sww_float32
+sww_ref_int8 two_in_two_out_float two_in_two_out_int8 vww96_fp32 vww96_int8""".split()  # noqa: SIM905
+
+
+def manifest(assets: Path) -> list[dict[str, Any]]:
+    models: list[dict[str, Any]] = json.loads((assets / "models/models.json").read_text())
+    return [m for m in models if m["format"] == "tflite"]
+
+
+def test_every_real_model_is_imported_or_refused_in_words(assets: Path) -> None:
+    imported = set()
+    refusals = []
+    for model in manifest(assets):
+        try:
+            found = import_model(assets / model["file"])
+        except UnsupportedModelError as error:
+            refusals.append(error)
+            continue
+        imported.add(model["name"])
+        assert found.sha256 == hashlib.sha256(found.path.read_bytes()).hexdigest() == model["sha256"]
+        assert [list(t.shape) for t in found.graph.input_tensors] == [i["shape"] for i in model["inputs"]]
+        assert [list(t.shape) for t in found.graph.output_tensors] == [o["shape"] for o in model["outputs"]]
+        assert [t.dtype.value for t in found.graph.input_tensors] == [i["dtype"] for i in model["inputs"]]
+        for tensor, said in zip(found.graph.input_tensors, model["inputs"], strict=True):
+            if tensor.quant is not None:
+                assert (tensor.quant.scale, tensor.quant.zero_point) == (said["scale"], said["zero_point"])
+    assert imported >= set(SUPPORTED)
+    assert all(error.hint and "->" in error.message for error in refusals)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("models/mlperf_tiny/kws_dscnn_hybrid.tflite", ("dynamic-range", "conv2d_4")),
+        ("models/mlperf_tiny_derived/kws_int16x8.tflite", ("16x8", "depthwise_conv2d_3")),
+        ("models/mlperf_tiny_derived/kws_float16.tflite", ("float16",)),
+        ("models/tflm/mnist_lstm_int8.tflite", ("UNIDIRECTIONAL_SEQUENCE_LSTM",)),
+        ("models/streaming/choo_choo_homie.tflite", ("VAR_HANDLE", "ASSIGN_VARIABLE", "STRIDED_SLICE", "SPLIT_V")),
+    ],
+)
+def test_a_refusal_says_what_stands_in_the_way(asset: Callable[[str], Path], name: str, words: tuple[str, ...]) -> None:
+    with pytest.raises(UnsupportedModelError) as caught:
+        import_model(asset(name))
+    assert all(word in caught.value.message for word in words)
