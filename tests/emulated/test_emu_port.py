@@ -10,11 +10,19 @@ import serial
 from serial.serialutil import PortNotOpenError, SerialException
 from small_firmware import Boot
 
+from midge.boards import load_board
+from midge.build.toolchain import Toolchain, find_toolchain
 from midge.errors import DeviceFaultError, MidgeError
 from midge.run.emulator import EmulatedBoard
 from midge.run.serial_handlers import attach, register
 
 ECHO = "void midge_t_run(uint8_t byte) { if (byte == 0xFF) { __builtin_trap(); } }"
+
+
+@pytest.fixture
+def toolchain() -> Toolchain:
+    """Whichever compiler there is: the port does not care."""
+    return find_toolchain(load_board("nucleo_l4r5zi").core)
 
 
 @pytest.fixture

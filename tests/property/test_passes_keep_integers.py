@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small_graphs import int8_chains
 
 from midge.data import draw_inputs
 from midge.importers import import_model
 from midge.interpreter import interpret
 from midge.ir.graph import Graph
 from midge.passes import CANONICALIZE, OPTIMIZE, Pass, pass_name, run_passes
+from small_graphs import int8_chains
 
 EACH = tuple(dict.fromkeys((*CANONICALIZE, *OPTIMIZE)))
 

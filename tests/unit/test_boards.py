@@ -17,7 +17,7 @@ from midge.resources import boards_dir, firmware_dir
 def test_every_board_that_travels_with_midge_loads(name: str) -> None:
     board = load_board(name)
     assert board.name == name
-    assert board.flash_bytes > 0 and board.ram_bytes > 0 and board.clock_hz > 0
+    assert board.memory.flash_address != board.memory.ram_address
 
 
 @pytest.mark.parametrize("name", list_cores())

@@ -22,6 +22,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from midge.ir.channels import Mixing, Range, Ties
+
 Array = NDArray[Any]
 Shape = tuple[int, ...]
 Clamp = tuple[float, float]
@@ -178,6 +180,44 @@ class Op:
     def output_quant(self, inputs: Sequence[Tensor]) -> OutputQuant:
         """How the output is quantized when midge quantizes a float graph to int8."""
         return "observed"
+
+    def intervals(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
+    ) -> tuple[Range, ...]:
+        """Bounds on the outputs' values, per channel, when those of the inputs keep to `ranges`."""
+        return tuple(whole_range(t) for t in outputs)
+
+    def accumulators(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
+    ) -> Range | None:
+        """Exact bounds on the sums before requantization, per output channel, as if they could not overflow.
+
+        The bias is in them. None for an operator that has no such sums, or none that are known (float, weights that are
+        not constant).
+        """
+        return None
+
+    def ties(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Ties:
+        """Which channels can be removed, and which only together; by default none, or channel by channel."""
+        return tie_elementwise(inputs, outputs) if self.is_elementwise else tuple({} for _ in (*inputs, *outputs))
+
+    def mixing(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Mixing | None:
+        """The weighted sum over input channels that an int8 operator is, or None. Then `ties` ties weights' axes."""
+        return None
+
+
+def whole_range(tensor: Tensor) -> Range:
+    """All that the type of `tensor` can hold, for each of its channels."""
+    channels = tensor.shape[-1] if tensor.shape else 1
+    low, high = (-inf, inf) if tensor.dtype is DType.F32 else (0, 1) if tensor.dtype is DType.BOOL else tensor.dtype.limits
+    return np.full(channels, low), np.full(channels, high)
+
+
+def tie_elementwise(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Ties:
+    """Channel c of the output with channel c of each input; an input of one channel for all keeps it."""
+    shapes = [t.shape for t in (*inputs, *outputs)]
+    channels = outputs[0].shape[-1] if outputs[0].shape else 1
+    return tuple({len(s) - 1: np.arange(channels)} if s and s[-1] == channels else {} for s in shapes)
 
 
 @dataclass(frozen=True, eq=False)

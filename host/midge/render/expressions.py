@@ -5,6 +5,7 @@ An expression is a string or an int; a variable whose loop has one iteration is 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 Expression = str | int
@@ -28,20 +29,33 @@ def c_sum(*parts: Expression) -> Expression:
 
 
 def c_product(expression: Expression, factor: int) -> Expression:
-    """expression * factor, with parentheses around a sum."""
-    if isinstance(expression, int) or factor == 0:
-        return expression * factor if isinstance(expression, int) else 0
-    if factor == 1:
-        return expression
+    """expression * factor, with parentheses around a sum; a literal factor that is there already is joined."""
+    if isinstance(expression, int):
+        return expression * factor
+    if factor in (0, 1):
+        return expression if factor else 0
+    if (product := _PRODUCT.fullmatch(expression)) and not _is_sum(expression):
+        return f"{product[1]} * {int(product[2]) * factor}"
     return f"{c_term(expression)} * {factor}"
 
 
 def c_term(expression: Expression) -> str:
     """The expression as a factor: in parentheses when it is a sum or negative."""
     text = str(expression)
-    return f"({text})" if " + " in text or " - " in text or text.startswith("-") else text
+    return f"({text})" if _is_sum(text) or text.startswith("-") else text
 
 
 def c_dot(variables: Sequence[str], factors: Sequence[int]) -> Expression:
     """The sum of each variable times its factor."""
     return c_sum(*(c_product(v, f) for v, f in zip(variables, factors, strict=True)))
+
+
+_PRODUCT = re.compile(r"(.+) \* (\d+)")
+_BRACKETS = re.compile(r"[(\[][^()\[\]]*[)\]]")
+
+
+def _is_sum(text: str) -> bool:
+    """Whether an addition or subtraction is left once brackets are taken out, innermost first."""
+    while (outer := _BRACKETS.sub("", text)) != text:
+        text = outer
+    return " + " in text or " - " in text

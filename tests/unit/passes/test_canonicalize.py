@@ -7,7 +7,6 @@ from math import inf
 
 import numpy as np
 import pytest
-from small_graphs import NO_PADDING, floats, graph, int8s, pointwise
 
 from midge.errors import InternalError
 from midge.interpreter import interpret
@@ -29,6 +28,7 @@ from midge.passes import (
     merge_views,
     run_passes,
 )
+from small_graphs import NO_PADDING, floats, graph, int8s, pointwise
 
 RELU: Clamp = (0.0, inf)
 RELU6: Clamp = (0.0, 6.0)

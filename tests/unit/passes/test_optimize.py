@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import inf
 
 import numpy as np
-from small_graphs import floats, graph, int8s
 
 from midge.interpreter import interpret
 from midge.ir.graph import NO_CLAMP, Graph, Quant
@@ -16,6 +15,7 @@ from midge.ops.mul import Mul
 from midge.ops.relu import Relu
 from midge.passes import OPTIMIZE, merge_tables, run_passes, tables_for_unary
 from midge.passes.value_table import ALL_VALUES
+from small_graphs import floats, graph, int8s
 
 Q = Quant.per_tensor(0.05, -7)
 EVERY_VALUE = ALL_VALUES.reshape(1, 256)

@@ -8,7 +8,6 @@ from math import inf
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from small_graphs import floats, graph, int8s, pointwise
 
 from midge.errors import InternalError, UnsupportedModelError
 from midge.interpreter import interpret
@@ -28,8 +27,9 @@ from midge.ops.tanh import Tanh
 from midge.quantize import calibrate, layer_sqnr, quantize_graph
 from midge.quantize.quality import real_values
 from midge.quantize.ranges import Range, activation_quant
+from small_graphs import floats, graph, int8s, pointwise
 
-WEIGHTS = np.array([[1.0, -0.5], [0.25, 2.54], [0.0, 0.0]], np.float32)
+WEIGHTS = np.array([[1.0, -0.5], [0.2, 2.54], [0.0, 0.0]], np.float32)
 BIAS = np.array([1.0, -1.0, 0.5], np.float32)
 
 
@@ -47,7 +47,7 @@ def chain(*ops: Op, shapes: Mapping[str, tuple[int, ...]], constants: tuple[Tens
     return graph(["x"], [ops[-1].outputs[0]], tensors, ops)
 
 
-RANGES = {"x": Range(-1, 2), "y": Range(-4, 4)}
+RANGES = {"x": Range(-1, 2), "y": Range(-5, 4)}
 
 
 def test_weights_are_symmetric_per_channel() -> None:
@@ -56,7 +56,7 @@ def test_weights_are_symmetric_per_channel() -> None:
     assert w.q.axis == 0
     assert w.q.zero_points == (0, 0, 0)
     assert_allclose(w.q.scales[:2], [1 / 127, 2.54 / 127], rtol=1e-6)
-    assert_array_equal(np.asarray(w.data), [[127, -64], [12, 127], [0, 0]])
+    assert_array_equal(np.asarray(w.data), [[127, -64], [10, 127], [0, 0]])
 
 
 def test_a_channel_of_zeros_has_a_usable_scale() -> None:
@@ -68,7 +68,7 @@ def test_a_channel_of_zeros_has_a_usable_scale() -> None:
 def test_activations_cover_their_range_and_hold_zero() -> None:
     result = quantize_graph(dense(), RANGES)
     assert result.tensors["x"].quant == Quant.per_tensor(3 / 255, -43)
-    assert result.tensors["y"].quant == Quant.per_tensor(8 / 255, round(-0.5))
+    assert result.tensors["y"].quant == Quant.per_tensor(9 / 255, 14)
     assert result.input_tensors[0].dtype is result.output_tensors[0].dtype is DType.S8
 
 

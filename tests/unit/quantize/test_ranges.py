@@ -75,17 +75,18 @@ def test_one_outlier_in_many_values_is_left_out() -> None:
     assert percentile_range(histogram(values), 99.99).high == pytest.approx(1, abs=0.02)
 
 
-def test_least_squares_is_no_worse_than_any_range_it_could_choose() -> None:
-    values = np.random.default_rng(1).laplace(size=50_000).astype(np.float32)
+@pytest.mark.parametrize("outliers", [[], [9.0, -5.0], [30.0]])
+def test_least_squares_finds_the_best_range_there_is(outliers: list[float]) -> None:
+    values = np.append(np.random.default_rng(1).laplace(size=20_000) * 0.5, outliers).astype(np.float32)
     seen = histogram(values)
     found = least_squares_range(seen)
 
     def error(r: Range) -> float:
         return squared_error(values.astype(float), np.ones(len(values), int), r)
 
-    assert error(found) < 0.5 * error(Range(seen.low, seen.high))
-    for factor in (0.9, 0.95, 1.05, 1.1):
-        assert error(found) <= 1.02 * error(Range(found.low * factor, found.high * factor))
+    shrinks = np.linspace(1, 0.05, 24)
+    best = min(error(Range(seen.low * low, seen.high * high)) for low in shrinks for high in shrinks)
+    assert error(found) <= 1.05 * best
 
 
 def test_values_on_a_grid_of_int8_are_kept_whole_by_least_squares() -> None:
@@ -99,7 +100,7 @@ def test_int8_covers_the_range_and_holds_zero_exactly(low: float, high: float) -
     quant = activation_quant(Range(low, high))
     assert -128 <= quant.zero_point <= 127
     assert quant.axis is None
-    if high - low < 1e-30:
+    if (high - low) / 255 < np.finfo(np.float32).tiny:
         assert quant.scale == 1
         return
     assert quant.scale == np.float32((high - low) / 255)

@@ -1,0 +1,1 @@
+"""From C to an image: compilers found, firmware compiled, the ELF file taken apart."""

@@ -1,0 +1,34 @@
+"""Which taps of a sliding window lie in the input: at the border some read padding instead."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from midge.ir.graph import Array, Padding
+from midge.numerics.windows import window_output_size
+
+
+def taps_inside(
+    size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int], padding: Padding
+) -> tuple[Array, Array]:
+    """The distinct rows (n, kernel_h) and columns (m, kernel_w) of taps inside an input of `size`, as 0 and 1.
+
+    Every window is one row of the first by one row of the second, and each such pair occurs.
+    """
+    outputs = window_output_size(size, kernel, stride, dilation, padding)
+    vertical, horizontal = (
+        _inside(*axis) for axis in zip(size, outputs, kernel, stride, dilation, (p[0] for p in padding), strict=True)
+    )
+    return vertical, horizontal
+
+
+def _inside(size: int, outputs: int, kernel: int, stride: int, dilation: int, before: int) -> Array:
+    places = np.arange(outputs)[:, None] * stride - before + np.arange(kernel) * dilation
+    distinct: Array = np.unique((places >= 0) & (places < size), axis=0).astype(np.int64)
+    return distinct
+
+
+def always_inside(vertical: Array, horizontal: Array) -> Array:
+    """For what `taps_inside` gives: whether a tap lies inside in every window, shape (kernel_h, kernel_w)."""
+    both: Array = np.outer(vertical.all(axis=0), horizontal.all(axis=0))
+    return both
