@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With MIDGE_REQUIRE_ALL set, as in CI, a skip for want of anything but hardware is a failure."""
+    report = yield
+    if report.skipped and os.environ.get("MIDGE_REQUIRE_ALL") and item.get_closest_marker("hardware") is None:
+        report.outcome = "failed"
+        report.longrepr = f"skipped although MIDGE_REQUIRE_ALL is set: {report.longrepr}"
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -118,7 +118,7 @@ class Dim:
 
 
 def merged(dims: Sequence[Dim]) -> tuple[Dim, ...]:
-    """The same walk in fewer loops: dimensions of size 1 go, neighbors that are one run for every operand are joined."""
+    """The same walk in fewer loops: size 1 goes, neighbors that are one run for every operand are joined."""
     result: list[Dim] = []
     for dim in dims:
         if dim.size == 1:

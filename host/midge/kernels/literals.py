@@ -56,9 +56,10 @@ def constant_data(tensor: Tensor) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """The int8 sums of a layer: sum of (x - in_zero) * w, plus `bias`. `reach` is the most that |sum| can be, by channel.
+    """The int8 sums of a layer: sum of (x - in_zero) * w, plus `bias`.
 
-    Sums that could leave 32 bits are computed in `uint32_t`, where they wrap as the definition says.
+    `reach` is the most that |sum| can be, by channel. Sums that could leave 32 bits are computed in
+    `uint32_t`, where they wrap as the definition says.
     """
 
     bias: Array
@@ -99,7 +100,8 @@ def requantization_literals(r: Requantization, reach: Array | int) -> tuple[dict
     if len(set(zip(r.multipliers.tolist(), r.shifts.tolist(), strict=True))) == 1:
         return {**params, "multiplier": int(r.multipliers[0]), "shift": int(shifts[0])}, ()
     multipliers = Constant("multipliers", "int32_t", r.multipliers.astype(np.int32))
-    return {**params, "multiplier": None, "shift": None}, (multipliers, Constant("shifts", "int8_t", shifts.astype(np.int8)))
+    tables = (multipliers, Constant("shifts", "int8_t", shifts.astype(np.int8)))
+    return {**params, "multiplier": None, "shift": None}, tables
 
 
 def per_tensor(multiplier: int, shift: int, zero_point: int, low: int, high: int) -> Requantization:

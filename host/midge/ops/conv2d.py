@@ -14,6 +14,9 @@ from midge.numerics.windows import window_output_size, windows
 from midge.ops.formats import SourceOp, tflite_clamp, tflite_padding, tflite_pair
 from midge.ops.types import check_weighted, reason_why_not
 
+# Windows are widened to float64 in bands of about this many elements (32 MiB).
+_BAND_ELEMENTS = 1 << 22
+
 
 @dataclass(frozen=True, kw_only=True)
 class Conv2D(Op):
@@ -55,13 +58,21 @@ class Conv2D(Op):
         is_float = outputs[0].dtype is DType.F32
         fill = 0 if is_float else inputs[0].q.zero_point
         kernel = (weights.shape[1], weights.shape[2])
-        columns = windows(x, kernel, self.stride, self.dilation, self.padding, fill).astype(np.float64)
-        sums = _grouped_product(columns - fill, weights.astype(np.float64))
+        taps = windows(x, kernel, self.stride, self.dilation, self.padding, fill)
+        sums = _sums(taps, fill, weights.astype(np.float64))
         sums += bias[0] if bias else 0
         if is_float:
             return [np.clip(sums.astype(np.float32), *self.clamp).astype(np.float32)]
         scaled = requantization(inputs[0], inputs[1], outputs[0], self.clamp).apply(sums)
         return [scaled.astype(outputs[0].dtype.numpy)]
+
+
+def _sums(taps: Array, fill: int, weights: Array) -> Array:
+    """(N, OH, OW, KH, KW, C) windows x (O, KH, KW, C / groups) -> (N, OH, OW, O), in bands of bounded memory."""
+    row = taps[:, :1].size
+    step = max(1, _BAND_ELEMENTS // row)
+    bands = (taps[:, top : top + step].astype(np.float64) - fill for top in range(0, taps.shape[1], step))
+    return np.concatenate([_grouped_product(band, weights) for band in bands], axis=1)
 
 
 def _grouped_product(columns: Array, weights: Array) -> Array:

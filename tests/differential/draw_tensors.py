@@ -1,0 +1,117 @@
+"""What the drawn cases are made of: shapes, quantizations, weights and values that look for trouble."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import inf, prod
+
+import numpy as np
+
+from midge.interpreter import interpret
+from midge.ir.graph import NO_CLAMP, Array, Clamp, DType, Graph, Op, Quant, Shape, Tensor
+from midge.ir.verify import verify
+
+Rng = np.random.Generator
+CLAMPS: tuple[Clamp, ...] = (NO_CLAMP, NO_CLAMP, (0.0, inf), (0.0, 6.0), (-1.0, 1.0))
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A graph with one op, and values for its inputs."""
+
+    graph: Graph
+    inputs: tuple[Array, ...]
+
+    @property
+    def op(self) -> Op:
+        """The only op."""
+        return self.graph.ops[0]
+
+    def evaluate(self) -> list[Array]:
+        """The outputs by the definition."""
+        return interpret(self.graph, self.inputs)
+
+
+def one_op(op: Op, inputs: Sequence[Tensor], output: Tensor, rng: Rng) -> Case:
+    """The case of `op` between these tensors, with drawn values."""
+    tensors = {t.name: t for t in (*inputs, output)}
+    names = tuple(dict.fromkeys(t.name for t in inputs if not t.is_constant))
+    graph = verify(Graph(op.kind, names, (output.name,), tensors, (op,)))
+    return Case(graph, tuple(values(tensors[name], rng) for name in names))
+
+
+def values(t: Tensor, rng: Rng) -> Array:
+    """Anything that the type can hold: drawn, one extreme throughout, or both in turn."""
+    style = rng.integers(8)
+    if t.dtype is DType.F32:
+        wide = rng.normal(0, rng.choice([0.1, 1, 10, 1000]), t.shape)
+        return (np.round(wide) / 2 if style == 0 else wide).astype(np.float32)
+    low, high = t.dtype.limits
+    if style == 0:
+        return np.full(t.shape, rng.choice([low, -127, 0, high]), t.dtype.numpy)
+    if style == 1:
+        return rng.choice(np.array([low, -127, high], t.dtype.numpy), t.shape)
+    return rng.integers(low, high + 1, t.shape).astype(t.dtype.numpy)
+
+
+def drawn_quant(rng: Rng) -> Quant:
+    """A scale of any size, and a zero point that is often at an end."""
+    zero_point = int(rng.choice([-128, 0, 127, *rng.integers(-128, 128, 3)]))
+    return Quant.per_tensor(float(np.exp(rng.uniform(-7, 2))), zero_point)
+
+
+def activation(name: str, shape: Shape, dtype: DType, rng: Rng) -> Tensor:
+    """A tensor that is not constant."""
+    return Tensor(name, shape, dtype, drawn_quant(rng) if dtype is DType.S8 else None)
+
+
+def constant(t: Tensor, rng: Rng) -> Tensor:
+    """The same tensor with drawn values."""
+    return replace(t, data=values(t, rng))
+
+
+def below(rng: Rng, high: int) -> int:
+    """1..high."""
+    return int(rng.integers(1, high + 1))
+
+
+def pair(rng: Rng, high: int) -> tuple[int, int]:
+    """Two of 1..high."""
+    return below(rng, high), below(rng, high)
+
+
+def clamp(rng: Rng) -> Clamp:
+    """One of the fused activations, often none."""
+    return CLAMPS[rng.integers(len(CLAMPS))]
+
+
+def weighted(rng: Rng, dtype: DType, x: Tensor, shape: Shape, axis: int) -> tuple[list[Tensor], float]:
+    """Weights and, mostly, a bias; and a scale for the output that makes its values spread."""
+    units = shape[axis]
+    if dtype is DType.F32:
+        weights = Tensor("w", shape, dtype, data=rng.normal(0, 1, shape).astype(np.float32))
+        bias = Tensor("b", (units,), dtype, data=rng.normal(0, 1, units).astype(np.float32))
+        return [weights, bias][: 1 + int(rng.random() < 0.8)], 1.0
+    scales = np.exp(rng.uniform(-6, 0, units if rng.random() < 0.6 else 1)).astype(np.float32)
+    quant = Quant(tuple(map(float, scales)), (0,) * len(scales), axis if len(scales) > 1 or units == 1 else None)
+    weights = constant(Tensor("w", shape, dtype, quant), rng)
+    # Biases near the ends of int32 make sums wrap, as the definition says they do.
+    reach = int(rng.choice([100, 20_000, (1 << 31) - 1], p=[0.4, 0.5, 0.1]))
+    bias = Tensor("b", (units,), DType.S32, data=rng.integers(-reach, reach, units, endpoint=True).astype(np.int32))
+    depth = prod(shape) // units
+    spread = float(np.median(scales)) * x.q.scale * np.sqrt(depth) * float(np.exp(rng.uniform(0, 6)))
+    if rng.random() < 0.1:
+        spread *= 1e-4
+    return [weights, bias][: 1 + int(rng.random() < 0.8)], spread
+
+
+def output(shape: Shape, dtype: DType, scale: float, rng: Rng) -> Tensor:
+    """The output `y`."""
+    quant = Quant.per_tensor(scale, drawn_quant(rng).zero_point) if dtype is DType.S8 else None
+    return Tensor("y", shape, dtype, quant)
+
+
+def names(tensors: Sequence[Tensor]) -> tuple[str, ...]:
+    """The tensors' names."""
+    return tuple(t.name for t in tensors)
