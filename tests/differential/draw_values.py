@@ -46,8 +46,8 @@ def _draw_pair(kind: type[Add] | type[Sub] | type[Mul], rng: Rng, dtype: DType) 
         shapes[rng.integers(2)] = small
     inputs = [activation(name, s, dtype, rng) for name, s in zip(("x", "z"), shapes, strict=True)]
     if rng.random() < 0.3:
-        constant = rng.integers(2)
-        inputs[constant] = constant(inputs[constant], rng)
+        side = rng.integers(2)
+        inputs[side] = constant(inputs[side], rng)
     elif shapes[0] == shapes[1] and rng.random() < 0.3:
         inputs[1] = inputs[0]
     elif rng.random() < 0.4 and dtype is DType.S8:

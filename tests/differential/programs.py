@@ -61,7 +61,8 @@ def render_cases(cases: Sequence[Case], variant: Variant, folder: Path) -> list[
             (item.folder / name).write_text(text)
         rendered.append(item)
     files = [f'#include "{item.folder.name}/{name}"\n' for item in rendered for name in ("model.c", "weights.c")]
-    (folder / "cases.c").write_text("".join(files))
+    # Each model.c defines AT for its own arena; here they all are one file.
+    (folder / "cases.c").write_text("#undef AT\n".join(files))
     (folder / "headers.cpp").write_text("".join(f'#include "{item.folder.name}/model.h"\n' for item in rendered))
     (folder / "main.c").write_text(_main(rendered))
     return rendered

@@ -35,3 +35,13 @@ class Mixing:
     weights: NDArray[Any]
     bias: NDArray[Any] | None
     always: NDArray[np.bool_]
+
+
+def last_axis(tie: Mapping[int, NDArray[Any]]) -> NDArray[Any]:
+    """The classes of a tensor's channels, where it has any."""
+    return tie[max(tie)]
+
+
+def count_classes(ties: Ties) -> int:
+    """How many classes an operator has."""
+    return 1 + max((int(classes.max()) for tie in ties for classes in tie.values()), default=-1)

@@ -209,7 +209,9 @@ class Op:
 def whole_range(tensor: Tensor) -> Range:
     """All that the type of `tensor` can hold, for each of its channels."""
     channels = tensor.shape[-1] if tensor.shape else 1
-    low, high = (-inf, inf) if tensor.dtype is DType.F32 else (0, 1) if tensor.dtype is DType.BOOL else tensor.dtype.limits
+    if tensor.dtype is DType.F32:
+        return np.full(channels, -inf), np.full(channels, inf)
+    low, high = (0, 1) if tensor.dtype is DType.BOOL else tensor.dtype.limits
     return np.full(channels, low), np.full(channels, high)
 
 

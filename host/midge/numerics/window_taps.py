@@ -7,14 +7,15 @@ import numpy as np
 from midge.ir.graph import Array, Padding
 from midge.numerics.windows import window_output_size
 
+# Distinct rows (n, kernel_h) and columns (m, kernel_w) of 1 for a tap inside the input and 0 for one in the padding.
+# Every window is one row of the first by one row of the second, and each such pair occurs.
+TapsInside = tuple[Array, Array]
+
 
 def taps_inside(
     size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int], padding: Padding
-) -> tuple[Array, Array]:
-    """The distinct rows (n, kernel_h) and columns (m, kernel_w) of taps inside an input of `size`, as 0 and 1.
-
-    Every window is one row of the first by one row of the second, and each such pair occurs.
-    """
+) -> TapsInside:
+    """The kinds of windows over an input of `size` (height, width)."""
     outputs = window_output_size(size, kernel, stride, dilation, padding)
     vertical, horizontal = (
         _inside(*axis) for axis in zip(size, outputs, kernel, stride, dilation, (p[0] for p in padding), strict=True)
@@ -28,7 +29,8 @@ def _inside(size: int, outputs: int, kernel: int, stride: int, dilation: int, be
     return distinct
 
 
-def always_inside(vertical: Array, horizontal: Array) -> Array:
-    """For what `taps_inside` gives: whether a tap lies inside in every window, shape (kernel_h, kernel_w)."""
-    both: Array = np.outer(vertical.all(axis=0), horizontal.all(axis=0))
+def always_inside(inside: TapsInside) -> Array:
+    """Whether a tap lies inside in every window, bool (kernel_h, kernel_w)."""
+    vertical, horizontal = (kinds.all(axis=0) for kinds in inside)
+    both: Array = vertical[:, None] & horizontal
     return both

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from midge.ir.channels import Range
-from midge.ir.graph import Array, DType, Padding, Tensor
-from midge.numerics.window_taps import taps_inside
+from midge.ir.graph import Array, DType, Tensor
+from midge.numerics.window_taps import TapsInside
 
 
 def weighted_constants(inputs: Sequence[Tensor]) -> tuple[Array, Array | None] | None:
@@ -25,20 +25,13 @@ def with_bias(sums: tuple[Array, Array], bias: Array | None) -> Range:
     return np.rint(sums[0]).astype(np.int64) + added, np.rint(sums[1]).astype(np.int64) + added
 
 
-def windowed_sums(
-    taps: tuple[Array, Array],
-    size: tuple[int, int],
-    stride: tuple[int, int],
-    dilation: tuple[int, int],
-    padding: Padding,
-) -> tuple[Array, Array]:
+def windowed_sums(taps: tuple[Array, Array], inside: TapsInside) -> tuple[Array, Array]:
     """The ends of each channel's sum over the window, for ends per tap of shape (channels, kernel_h, kernel_w).
 
     A tap that reads padding adds nothing (padding stands for the zero point), so the sum is taken for each set of taps
     that some window has inside the input.
     """
-    kernel = (taps[0].shape[1], taps[0].shape[2])
-    vertical, horizontal = taps_inside(size, kernel, stride, dilation, padding)
+    vertical, horizontal = inside
     low, high = (
         np.einsum("vk,ckl,hl->cvh", vertical, end, horizontal, optimize=True).reshape(len(end), -1) for end in taps
     )

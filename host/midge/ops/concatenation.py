@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
 
-from midge.ir.graph import NO_CLAMP, Array, Op, Shape, Tensor
+from midge.ir.channels import Range, Ties
+from midge.ir.graph import NO_CLAMP, Array, Op, Shape, Tensor, tie_elementwise
 from midge.ops.formats import SourceOp, UnsupportedOp, tflite_clamp
+from midge.ops.intervals import hull
 from midge.ops.types import check_same_quant
 
 
@@ -41,6 +45,24 @@ class Concatenation(Op):
     def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
         """A copy."""
         return [np.concatenate(values, axis=self.axis)]
+
+    def intervals(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
+    ) -> tuple[Range, ...]:
+        """One after the other along channels; along another axis what any input may hold."""
+        if self.axis == len(outputs[0].shape) - 1:
+            return ((np.concatenate([low for low, _ in ranges]), np.concatenate([high for _, high in ranges])),)
+        return (reduce(hull, ranges),)
+
+    def ties(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Ties:
+        """Each channel with its place in the output."""
+        last = len(outputs[0].shape) - 1
+        if self.axis != last:
+            return tie_elementwise(inputs, outputs)
+        if any(t.is_constant for t in inputs):
+            return super().ties(inputs, outputs)
+        ends = np.cumsum([0, *(t.shape[last] for t in inputs)])
+        return tuple({last: np.arange(first, end)} for first, end in (*pairwise(ends), (0, ends[-1])))
 
 
 def from_tflite(op: SourceOp) -> Concatenation:

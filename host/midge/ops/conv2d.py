@@ -8,10 +8,14 @@ from typing import ClassVar
 
 import numpy as np
 
+from midge.ir.channels import Mixing, Range, Ties
 from midge.ir.graph import Array, Clamp, DType, Op, Padding, Shape, Tensor
 from midge.numerics.requantize import requantization
+from midge.numerics.window_taps import TapsInside, always_inside, taps_inside
 from midge.numerics.windows import window_output_size, windows
+from midge.ops.accumulators import weighted_constants, windowed_sums, with_bias
 from midge.ops.formats import SourceOp, tflite_clamp, tflite_padding, tflite_pair
+from midge.ops.intervals import clamp_range, requantized_range, sum_range
 from midge.ops.types import check_weighted, reason_why_not
 
 # Windows are widened to float64 in bands of about this many elements (32 MiB).
@@ -65,6 +69,51 @@ class Conv2D(Op):
             return [np.clip(sums.astype(np.float32), *self.clamp).astype(np.float32)]
         scaled = requantization(inputs[0], inputs[1], outputs[0], self.clamp).apply(sums)
         return [scaled.astype(outputs[0].dtype.numpy)]
+
+    def accumulators(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
+    ) -> Range | None:
+        """Every set of taps that some window has inside the input is looked at."""
+        constants = weighted_constants(inputs)
+        if constants is None:
+            return None
+        weights, bias = constants
+        low, high = (end - inputs[0].q.zero_point for end in ranges[0])
+        groups = inputs[0].shape[3] // weights.shape[3]
+        split = zip(np.split(weights, groups), np.split(low, groups), np.split(high, groups), strict=True)
+        parts = [sum_range(filters, (start, end)) for filters, start, end in split]
+        taps = np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+        return with_bias(windowed_sums(taps, self._taps_inside(inputs)), bias)
+
+    def intervals(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
+    ) -> tuple[Range, ...]:
+        """The ends of the sums, requantized."""
+        sums = self.accumulators(inputs, outputs, ranges)
+        if sums is None:
+            return (clamp_range(outputs[0], self.clamp),)
+        return (requantized_range(sums, requantization(inputs[0], inputs[1], outputs[0], self.clamp)),)
+
+    def ties(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Ties:
+        """Input channels with the weights that read them, output channels with their filter; nothing in groups."""
+        x, weights, *bias = inputs
+        if weighted_constants(inputs) is None or x.shape[3] != weights.shape[3]:
+            return super().ties(inputs, outputs)
+        read, made = np.arange(x.shape[3]), np.arange(weights.shape[0]) + x.shape[3]
+        return ({3: read}, {0: made, 3: read}, *({0: made} for _ in bias), {3: made})
+
+    def mixing(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Mixing | None:
+        """All of it, when there is one group."""
+        constants = weighted_constants(inputs)
+        if constants is None or inputs[0].shape[3] != inputs[1].shape[3]:
+            return None
+        units, *_, depth = constants[0].shape
+        always = always_inside(self._taps_inside(inputs)).reshape(-1)
+        return Mixing(constants[0].reshape(units, -1, depth), constants[1], always)
+
+    def _taps_inside(self, inputs: Sequence[Tensor]) -> TapsInside:
+        (_, *size, _), (_, *kernel, _) = inputs[0].shape, inputs[1].shape
+        return taps_inside((size[0], size[1]), (kernel[0], kernel[1]), self.stride, self.dilation, self.padding)
 
 
 def _sums(taps: Array, fill: int, weights: Array) -> Array:

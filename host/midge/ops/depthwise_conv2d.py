@@ -8,10 +8,14 @@ from typing import ClassVar
 
 import numpy as np
 
+from midge.ir.channels import Range, Ties
 from midge.ir.graph import Array, Clamp, DType, Op, Padding, Shape, Tensor
 from midge.numerics.requantize import requantization
+from midge.numerics.window_taps import taps_inside
 from midge.numerics.windows import window_output_size, windows
+from midge.ops.accumulators import weighted_constants, windowed_sums, with_bias
 from midge.ops.formats import SourceOp, tflite_clamp, tflite_padding, tflite_pair
+from midge.ops.intervals import clamp_range, requantized_range
 from midge.ops.types import check_weighted, reason_why_not
 
 
@@ -63,6 +67,39 @@ class DepthwiseConv2D(Op):
             return [np.clip(sums.astype(np.float32), *self.clamp).astype(np.float32)]
         scaled = requantization(inputs[0], inputs[1], outputs[0], self.clamp).apply(sums)
         return [scaled.astype(outputs[0].dtype.numpy)]
+
+    def accumulators(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
+    ) -> Range | None:
+        """Every set of taps that some window has inside the input is looked at."""
+        constants = weighted_constants(inputs)
+        if constants is None:
+            return None
+        (_, *size, channels), weights = inputs[0].shape, constants[0][0].astype(np.int64)
+        ends = [weights * np.repeat(end - inputs[0].q.zero_point, weights.shape[2] // channels) for end in ranges[0]]
+        taps = np.moveaxis(np.minimum(*ends), 2, 0), np.moveaxis(np.maximum(*ends), 2, 0)
+        kernel = (weights.shape[0], weights.shape[1])
+        inside = taps_inside((size[0], size[1]), kernel, self.stride, self.dilation, self.padding)
+        return with_bias(windowed_sums(taps, inside), constants[1])
+
+    def intervals(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
+    ) -> tuple[Range, ...]:
+        """The ends of the sums, requantized."""
+        sums = self.accumulators(inputs, outputs, ranges)
+        if sums is None:
+            return (clamp_range(outputs[0], self.clamp),)
+        return (requantized_range(sums, requantization(inputs[0], inputs[1], outputs[0], self.clamp)),)
+
+    def ties(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Ties:
+        """Each input channel with its filters and what they make; the filters of a single channel are free."""
+        x, weights, *bias = inputs
+        if any(t.data is None for t in (weights, *bias)):
+            return super().ties(inputs, outputs)
+        channels, filters = x.shape[3], weights.shape[3]
+        read = {} if channels == 1 else {3: np.arange(channels)}
+        made = np.arange(filters) if channels == 1 else np.arange(filters) // (filters // channels)
+        return (read, {3: made}, *({0: made} for _ in bias), {3: made})
 
 
 def _depthwise_sums(taps: Array, weights: Array, fill: int) -> Array:

@@ -9,9 +9,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from midge.ir.channels import Mixing, Range, Ties
 from midge.ir.graph import Array, Clamp, DType, Op, Shape, Tensor
 from midge.numerics.requantize import Requantization, requantization, requantization_per_tensor
+from midge.ops.accumulators import weighted_constants, with_bias
 from midge.ops.formats import SourceOp, UnsupportedOp, tflite_clamp
+from midge.ops.intervals import clamp_range, common_classes, regrouped, requantized_range, sum_range
 from midge.ops.types import check_weighted, reason_why_not
 
 
@@ -63,6 +66,45 @@ class FullyConnected(Op):
             return [np.clip(sums.astype(np.float32), *self.clamp).astype(np.float32).reshape(outputs[0].shape)]
         scaled = fully_connected_requantization(self, inputs, outputs).apply(sums)
         return [scaled.astype(outputs[0].dtype.numpy).reshape(outputs[0].shape)]
+
+    def accumulators(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
+    ) -> Range | None:
+        """The input seen as rows: a column holds what its channels hold."""
+        constants = weighted_constants(inputs)
+        if constants is None:
+            return None
+        weights, bias = constants
+        low, high = regrouped(ranges[0], weights.shape[1])
+        zero_point = inputs[0].q.zero_point
+        return with_bias(sum_range(weights, (low - zero_point, high - zero_point)), bias)
+
+    def intervals(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
+    ) -> tuple[Range, ...]:
+        """The ends of the sums, requantized."""
+        sums = self.accumulators(inputs, outputs, ranges)
+        if sums is None:
+            return (clamp_range(outputs[0], self.clamp),)
+        return (requantized_range(sums, fully_connected_requantization(self, inputs, outputs)),)
+
+    def ties(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Ties:
+        """Input channels with the columns that read them, output units with their row."""
+        x, weights, *bias = inputs
+        if weighted_constants(inputs) is None:
+            return super().ties(inputs, outputs)
+        classes = common_classes(x.shape[-1], weights.shape[1])
+        read, made = np.arange(x.shape[-1]) % classes, np.arange(weights.shape[0]) + classes
+        columns = np.arange(weights.shape[1]) % classes
+        x_axis, y_axis = len(x.shape) - 1, len(outputs[0].shape) - 1
+        return ({x_axis: read}, {0: made, 1: columns}, *({0: made} for _ in bias), {y_axis: made})
+
+    def mixing(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Mixing | None:
+        """All of it: one tap, always there."""
+        constants = weighted_constants(inputs)
+        if constants is None:
+            return None
+        return Mixing(constants[0][:, None, :], constants[1], np.ones(1, bool))
 
 
 def fully_connected_requantization(

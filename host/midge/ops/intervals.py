@@ -80,7 +80,7 @@ def unary_range(op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor], x: 
     flat = [replace(inputs[0], shape=(256,), data=None), *inputs[1:]]
     values = [_ALL_INT8, *(np.asarray(t.data) for t in inputs[1:])]
     (table,) = op.evaluate(flat, [replace(outputs[0], shape=(256,))], values)
-    inside = (x[0][:, None] <= _ALL_INT8) & (_ALL_INT8 <= x[1][:, None])
+    inside = (x[0][:, None] <= _ALL_INT8) & (x[1][:, None] >= _ALL_INT8)
     wide = table.astype(np.int64)
     return np.where(inside, wide, 127).min(axis=1), np.where(inside, wide, -128).max(axis=1)
 

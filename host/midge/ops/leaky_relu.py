@@ -9,9 +9,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from midge.ir.channels import Range
 from midge.ir.graph import Array, DType, Op, Shape, Tensor
 from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_multiplier
 from midge.ops.formats import SourceOp
+from midge.ops.intervals import unary_range
 from midge.ops.types import check_same_type, reason_why_not
 
 
@@ -49,6 +51,12 @@ class LeakyRelu(Op):
             multiply_by_quantized_multiplier(value, p.alpha_multiplier, p.alpha_shift),
         )
         return [np.clip(scaled + p.output_zero_point, -128, 127).astype(np.int8)]
+
+    def intervals(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
+    ) -> tuple[Range, ...]:
+        """The extremes of the table between the input's ends."""
+        return (unary_range(self, inputs, outputs, ranges[0]),)
 
 
 @dataclass(frozen=True)

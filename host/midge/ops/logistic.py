@@ -8,9 +8,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from midge.ir.channels import Range
 from midge.ir.graph import Array, DType, Op, OutputQuant, Quant, Shape, Tensor
 from midge.numerics.tables import Reals, Table, look_up, unary_table
 from midge.ops.formats import SourceOp
+from midge.ops.intervals import unary_range
 from midge.ops.types import check_fixed_output, check_same_type
 
 OUTPUT_QUANT = Quant.per_tensor(1 / 256, -128)
@@ -40,6 +42,12 @@ class Logistic(Op):
         if outputs[0].dtype is DType.F32:
             return [_logistic(x.astype(np.float64)).astype(np.float32)]
         return [look_up(logistic_table(inputs, outputs), x)]
+
+    def intervals(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
+    ) -> tuple[Range, ...]:
+        """The extremes of the table between the input's ends."""
+        return (unary_range(self, inputs, outputs, ranges[0]),)
 
 
 def logistic_table(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Table:

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from midge.ir.graph import Array, DType, Op, Shape, Tensor
+from midge.ir.channels import Range, Ties
+from midge.ir.graph import Array, DType, Op, Shape, Tensor, tie_elementwise
 from midge.numerics.tables import look_up
+from midge.ops.intervals import unary_range
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,3 +34,14 @@ class Lookup(Op):
         """One look-up per value."""
         x, table = values
         return [look_up(table, x)]
+
+    def intervals(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
+    ) -> tuple[Range, ...]:
+        """The extremes of the table between the input's ends."""
+        return (unary_range(self, inputs, outputs, ranges[0]),)
+
+    def ties(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Ties:
+        """Channel by channel; the table stays whole."""
+        x, _, y = tie_elementwise(inputs, outputs)
+        return x, {}, y

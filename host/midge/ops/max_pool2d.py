@@ -8,10 +8,12 @@ from math import inf
 
 import numpy as np
 
-from midge.ir.graph import Array, Clamp, DType, Op, OutputQuant, Padding, Shape, Tensor
+from midge.ir.channels import Range, Ties
+from midge.ir.graph import Array, Clamp, DType, Op, OutputQuant, Padding, Shape, Tensor, tie_elementwise
 from midge.numerics.fixed_point import integer_clamp
 from midge.numerics.windows import pooled_shape, windows
 from midge.ops.formats import SourceOp, tflite_clamp, tflite_padding, tflite_pair
+from midge.ops.intervals import clipped
 from midge.ops.types import check_same_quant
 
 
@@ -46,6 +48,19 @@ class MaxPool2D(Op):
             lowest = y.dtype.limits[0]
         taps = windows(values[0], self.kernel, self.stride, (1, 1), self.padding, lowest)
         return [np.clip(taps.max(axis=(3, 4)), low, high).astype(y.dtype.numpy)]
+
+    def intervals(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
+    ) -> tuple[Range, ...]:
+        """The largest of some values lies between them."""
+        y = outputs[0]
+        if y.dtype is DType.F32:
+            return super().intervals(inputs, outputs, ranges)
+        return (clipped(ranges[0], *integer_clamp(self.clamp, y.q, y.dtype)),)
+
+    def ties(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Ties:
+        """Channel by channel."""
+        return tie_elementwise(inputs, outputs)
 
 
 def from_tflite(op: SourceOp) -> MaxPool2D:

@@ -8,9 +8,11 @@ from math import prod
 
 import numpy as np
 
-from midge.ir.graph import Array, DType, Op, Shape, Tensor
+from midge.ir.channels import Range, Ties
+from midge.ir.graph import Array, DType, Op, Shape, Tensor, tie_elementwise, whole_range
 from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_multiplier
 from midge.ops.formats import SourceOp, UnsupportedOp
+from midge.ops.intervals import rescaled_range
 from midge.ops.types import check_same_type, reason_why_not
 
 # Values that an int32 holds the sum of, each up to 255 from the zero point.
@@ -49,6 +51,26 @@ class Mean(Op):
         p = mean_parameters(self, inputs, outputs)
         scaled = multiply_by_quantized_multiplier(sums - p.count * p.input_zero_point, p.multiplier, p.shift)
         return [np.asarray(np.clip(scaled + p.output_zero_point, -128, 127), np.int8)]
+
+    def intervals(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
+    ) -> tuple[Range, ...]:
+        """The sum lies between `count` times the ends; over channels, those of all channels."""
+        if outputs[0].dtype is DType.F32:
+            return super().intervals(inputs, outputs, ranges)
+        (low, high), p = ranges[0], mean_parameters(self, inputs, outputs)
+        if not self._keeps_channels(inputs[0]):
+            channels = len(whole_range(outputs[0])[0])
+            low, high = np.full(channels, low.min()), np.full(channels, high.max())
+        sums = (low - p.input_zero_point) * p.count, (high - p.input_zero_point) * p.count
+        return (rescaled_range(sums, p.multiplier, p.shift, p.output_zero_point, *outputs[0].dtype.limits),)
+
+    def ties(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Ties:
+        """Channel by channel, unless the average goes over channels."""
+        return tie_elementwise(inputs, outputs) if self._keeps_channels(inputs[0]) else super().ties(inputs, outputs)
+
+    def _keeps_channels(self, x: Tensor) -> bool:
+        return bool(x.shape) and len(x.shape) - 1 not in self.axes
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from midge.ir.channels import Range
 from midge.ir.graph import Array, Clamp, DType, Op, Shape, Tensor
 from midge.numerics.fixed_point import integer_clamp, multiply_by_quantized_multiplier, quantize_multiplier
 from midge.ops.formats import SourceOp, tflite_clamp
+from midge.ops.intervals import rescaled_range
 from midge.ops.types import broadcast_shape, check_same_type, reason_why_not
 
 
@@ -42,6 +44,17 @@ class Mul(Op):
         product = (x.astype(np.int64) - p.zero_point1) * (y.astype(np.int64) - p.zero_point2)
         scaled = multiply_by_quantized_multiplier(product, p.multiplier, p.shift)
         return [np.clip(scaled + p.zero_point, p.low, p.high).astype(np.int8)]
+
+    def intervals(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
+    ) -> tuple[Range, ...]:
+        """The product is smallest and largest at two of the four corners."""
+        if outputs[0].dtype is DType.F32:
+            return super().intervals(inputs, outputs, ranges)
+        p = mul_parameters(self, inputs, outputs)
+        corners = [(x - p.zero_point1) * (y - p.zero_point2) for x in ranges[0] for y in ranges[1]]
+        products = np.minimum.reduce(corners), np.maximum.reduce(corners)
+        return (rescaled_range(products, p.multiplier, p.shift, p.zero_point, p.low, p.high),)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Array, DType, Op, OutputQuant, Shape, Tensor
+from midge.ir.channels import Range, Ties
+from midge.ir.graph import Array, DType, Op, OutputQuant, Shape, Tensor, tie_elementwise
 from midge.ops.formats import SourceOp, UnsupportedOp
 from midge.ops.types import check_same_quant
 
@@ -37,6 +38,23 @@ class Pad(Op):
         """Filled with what stands for 0."""
         fill = 0 if outputs[0].dtype is DType.F32 else outputs[0].q.zero_point
         return [np.pad(values[0], self.paddings, constant_values=fill)]
+
+    def intervals(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
+    ) -> tuple[Range, ...]:
+        """The input's, with the zero point where padding is."""
+        if outputs[0].dtype is DType.F32 or not self.paddings:
+            return super().intervals(inputs, outputs, ranges)
+        zero, (*outer, channels) = outputs[0].q.zero_point, self.paddings
+        low, high = (np.pad(end, channels, constant_values=zero) for end in ranges[0])
+        if not any(before or after for before, after in outer):
+            return ((low, high),)
+        return ((np.minimum(low, zero), np.maximum(high, zero)),)
+
+    def ties(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Ties:
+        """Channel by channel, unless channels are added."""
+        adds = not self.paddings or any(self.paddings[-1])
+        return super().ties(inputs, outputs) if adds else tie_elementwise(inputs, outputs)
 
 
 def from_tflite(op: SourceOp) -> Pad:

@@ -8,9 +8,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from midge.ir.channels import Range
 from midge.ir.graph import Array, DType, Op, Shape, Tensor
 from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_array, quantize_multiplier
 from midge.ops.formats import SourceOp
+from midge.ops.intervals import unary_range
 from midge.ops.types import check_per_tensor, reason_why_not, type_reason
 
 
@@ -42,6 +44,12 @@ class Quantize(Op):
         p = quantize_parameters(self, inputs, outputs)
         scaled = multiply_by_quantized_multiplier(x.astype(np.int64) - p.input_zero_point, p.multiplier, p.shift)
         return [np.clip(scaled + p.output_zero_point, -128, 127).astype(np.int8)]
+
+    def intervals(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
+    ) -> tuple[Range, ...]:
+        """The extremes of the table between the input's ends."""
+        return (unary_range(self, inputs, outputs, ranges[0]),)
 
 
 @dataclass(frozen=True)

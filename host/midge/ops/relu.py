@@ -9,9 +9,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from midge.ir.channels import Range
 from midge.ir.graph import Array, Clamp, DType, Op, Shape, Tensor
 from midge.numerics.fixed_point import integer_clamp, multiply_by_quantized_multiplier, quantize_multiplier
 from midge.ops.formats import SourceOp
+from midge.ops.intervals import unary_range
 from midge.ops.types import check_same_type, reason_why_not
 
 
@@ -42,6 +44,12 @@ class Relu(Op):
         p = relu_parameters(self, inputs, outputs)
         scaled = multiply_by_quantized_multiplier(x.astype(np.int64) - p.input_zero_point, p.multiplier, p.shift)
         return [np.clip(scaled + p.output_zero_point, p.low, p.high).astype(np.int8)]
+
+    def intervals(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
+    ) -> tuple[Range, ...]:
+        """The extremes of the table between the input's ends."""
+        return (unary_range(self, inputs, outputs, ranges[0]),)
 
 
 @dataclass(frozen=True)

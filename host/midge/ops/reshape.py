@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
 
+import numpy as np
+
+from midge.ir.channels import Range, Ties
 from midge.ir.graph import Array, Op, OutputQuant, Shape, Tensor
 from midge.ops.formats import SourceOp
+from midge.ops.intervals import common_classes, regrouped
 from midge.ops.types import check_same_quant
 
 
@@ -37,6 +41,20 @@ class Reshape(Op):
     def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
         """The same bytes."""
         return [values[0].reshape(self.shape)]
+
+    def intervals(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
+    ) -> tuple[Range, ...]:
+        """A channel of the output holds what those hold that it has elements of."""
+        return (regrouped(ranges[0], self.shape[-1] if self.shape else 1),)
+
+    def ties(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Ties:
+        """Channels that hold the same elements."""
+        x, y = inputs[0].shape, outputs[0].shape
+        if not x or not y:
+            return super().ties(inputs, outputs)
+        classes = common_classes(x[-1], y[-1])
+        return {len(x) - 1: np.arange(x[-1]) % classes}, {len(y) - 1: np.arange(y[-1]) % classes}
 
 
 def from_tflite(op: SourceOp) -> Reshape:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from midge.ir.channels import Range
 from midge.ir.graph import Array, Clamp, DType, Op, Shape, Tensor
 from midge.numerics.sums import SumParameters, quantized_sum, sum_parameters
 from midge.ops.formats import SourceOp, tflite_clamp
@@ -39,6 +40,16 @@ class Sub(Op):
         if outputs[0].dtype is DType.F32:
             return [np.clip(x - y, *self.clamp).astype(np.float32)]
         return [quantized_sum(sub_parameters(self, inputs, outputs), x, y)]
+
+    def intervals(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
+    ) -> tuple[Range, ...]:
+        """The difference grows with the first and falls with the second."""
+        if outputs[0].dtype is DType.F32:
+            return super().intervals(inputs, outputs, ranges)
+        (x_low, x_high), (y_low, y_high) = ranges
+        p = sub_parameters(self, inputs, outputs)
+        return ((quantized_sum(p, x_low, y_high).astype(np.int64), quantized_sum(p, x_high, y_low).astype(np.int64)),)
 
 
 def sub_parameters(op: Sub, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> SumParameters:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from midge.lower.program import Argument, KernelCall, Program
 from midge.render.environment import environment
-from midge.render.expressions import c_sum, c_term
 from midge.render.layout import fold, indent_blocks
 from midge.resources import firmware_dir
 
@@ -60,7 +59,7 @@ def _functions(program: Program) -> tuple[list[Function], list[Call]]:
         stem = f"{program.prefix}_{call.op}_{call.variant}"
         name = names.setdefault(text, f"{stem}_{sum(n.startswith(stem) for n in names.values())}")
         layers.setdefault(text, []).append(call.layer)
-        arguments = tuple(_expression(a, program) for a in call.arguments)
+        arguments = tuple(_expression(a) for a in call.arguments)
         calls.append(Call(name, arguments, call))
     functions = [_function(name, text, layers[text]) for text, name in names.items()]
     return functions, calls
@@ -95,9 +94,8 @@ def _kernel_text(call: KernelCall) -> str:
     return template.render({**call.params, "signature": signature}).strip("\n")
 
 
-def _expression(argument: Argument, program: Program) -> str:
+def _expression(argument: Argument) -> str:
+    """A constant's symbol, or a place in the arena: AT is defined in model.c."""
     if argument.symbol is not None:
         return argument.symbol
-    const = "const " if argument.is_const else ""
-    place = c_term(c_sum(f"{program.prefix}_arena", argument.offset or 0))
-    return f"({const}{argument.c_type} *)(void *){place}"
+    return f"AT({'const ' if argument.is_const else ''}{argument.c_type}, {argument.offset})"

@@ -14,7 +14,7 @@ from rich.text import Text
 from midge.report.figures import count, duration, percent, printable
 from midge.report.layers import layer_table
 from midge.report.page import plain_text, print_page
-from midge.report.record import Accuracy, Clock, Exact, Flash, Ram, Report
+from midge.report.record import Accuracy, Clock, Exact, Flash, Ram, Report, Toolchain
 
 _WIDE = 70
 _LABEL_WIDTH = 14
@@ -55,7 +55,7 @@ def _heading(report: Report, ascii_only: bool) -> Text:
     lines = (
         f"{report.model.name}, {report.precision}, on {report.board} ({report.core})",
         f"{count(report.model.macs)} MACs, sha256 {report.model.sha256[:16]}, midge {report.midge_version}",
-        f"{tools.compiler} {tools.version}: {' '.join(tools.flags)}",
+        f"{_compiler(tools)}: {' '.join(tools.flags)}",
     )
     text = Text("\n".join(printable(line, ascii_only) for line in lines))
     text.stylize("bold", 0, len(lines[0]))
@@ -156,3 +156,8 @@ def _of(used: int, available: int | None) -> str:
 
 def _percent(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f} %"
+
+
+def _compiler(tools: Toolchain) -> str:
+    """Name and version; most compilers begin what they say of their version with their name."""
+    return tools.version if tools.version.startswith(tools.compiler) else f"{tools.compiler} {tools.version}"

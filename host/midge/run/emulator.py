@@ -28,6 +28,7 @@ from midge.run.costs import Call, Cost, Totals
 from midge.run.emulator_hook import BLOCK, DISCOVER, MARK, Counter, Stop
 from midge.run.engine import NOWHERE, PAINT, contents, load_unicorn, new_engine, registers
 from midge.run.faults import fault_message
+from midge.run.interrupts import interrupts_held
 
 DEFAULT_DEADLINE_CYCLES = 4_000_000_000
 _SLICE_CYCLES = 200_000_000  # about a second; between slices Python can act on Ctrl-C
@@ -181,7 +182,8 @@ class EmulatedBoard:
         counter.stop, counter.empty_polls, counter.output_bytes = Stop.RUNNING, 0, 0
         error = 0
         try:
-            self._engine.emu_start(self._pc | 1, NOWHERE)
+            with interrupts_held():
+                self._engine.emu_start(self._pc | 1, NOWHERE)
         except load_unicorn().UcError as failure:
             error = failure.errno
         finally:
