@@ -11,17 +11,17 @@ operator after the other:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from midge.ir.channels import Range
-from midge.ir.graph import Array, DType, Graph, Op, Quant, Tensor
+from midge.ir.channels import last_axis
+from midge.ir.graph import Array, Graph, Op, Quant, Tensor
 from midge.ir.rewrite import count_readers, fresh_name
-from midge.ops.intervals import fits_int32, regrouped
 from midge.ops.reshape import Reshape
-from midge.passes.live_channels import LiveChannels, active_rows, at_least_one, is_constant, kept_classes, live_channels
+from midge.passes.fold_channels import fold_columns
+from midge.passes.live_channels import LiveChannels, at_least_one, is_constant, kept_classes, live_channels
 
 
 @dataclass(frozen=True)
@@ -87,30 +87,36 @@ def _shrunk(graph: Graph, live: LiveChannels) -> Graph:
     ops: list[Op] = []
     for op in graph.ops:
         names = list(op.inputs)
-        for index, tensor in _shrunk_constants(graph, op, live):
-            known = index < len(names) and readers[names[index]] == 1
-            name = names[index] if known else fresh_name(tensor.name, tensors)
+        for index, tensor in _smaller_constants(graph, op, live):
+            name = tensor.name if readers[tensor.name] == 1 else fresh_name(tensor.name, tensors)
             tensors[name] = replace(tensor, name=name)
-            names[index:index + 1] = [name]
-        op = replace(op, inputs=tuple(names))
-        if isinstance(op, Reshape):
-            op = replace(op, shape=tensors[op.outputs[0]].shape)
-        ops.append(op)
+            names[index : index + 1] = [name]
+        smaller = replace(op, inputs=tuple(names))
+        ops.append(replace(smaller, shape=tensors[op.outputs[0]].shape) if isinstance(smaller, Reshape) else smaller)
     return replace(graph, tensors=tensors).with_ops(ops)
 
 
-def _shrunk_constants(graph: Graph, op: Op, live: LiveChannels) -> Iterator[tuple[int, Tensor]]:
-    """The constants of `op` that change, by their place among its inputs; a bias may be new."""
+def _smaller_constants(graph: Graph, op: Op, live: LiveChannels) -> Iterator[tuple[int, Tensor]]:
+    """The constants of an operator that loses channels, by their place among its inputs; a bias may be new."""
     inputs, outputs = graph.inputs_of(op), graph.outputs_of(op)
-    ties = op.ties(inputs, outputs)
+    ties, mixing = op.ties(inputs, outputs), op.mixing(inputs, outputs)
     classes = kept_classes(op, ties, live.kept)
-    if classes.all():
-        return
-    operands = list(inputs)
-    mixing = op.mixing(inputs, outputs)
-    if mixing is not None:
-        operands[1:] = _folded(op, operands, outputs, live, classes[max(ties[1].items())[1]])
-        ties = (*ties[:2], {0: ties[1][0]})
-    for index, (tensor, tie) in enumerate(zip(operands, ties, strict=False)):
-        if tensor.is_constant:
+    operands = list(zip(inputs, ties, strict=False))
+    if mixing is not None and not classes[last_axis(ties[1])].all():
+        weights, bias = fold_columns(graph, op, mixing, live, classes)
+        operands[1:] = [(weights, ties[1]), (bias, {0: ties[1][0]})]
+    for index, (tensor, tie) in enumerate(operands):
+        if tensor.is_constant and not classes.all():
             yield index, _cut(tensor, {axis: classes[ids] for axis, ids in tie.items()})
+
+
+def _cut(tensor: Tensor, kept: Mapping[int, Array]) -> Tensor:
+    """A constant with only the `kept` indices of each axis, and the scales of those."""
+    data, quant = np.asarray(tensor.data), tensor.quant
+    for axis, mask in kept.items():
+        data = data.compress(mask, axis)
+        if quant is not None and quant.axis == axis:
+            stay = np.flatnonzero(mask)
+            scales, zero_points = (tuple(values[i] for i in stay) for values in (quant.scales, quant.zero_points))
+            quant = Quant(scales, zero_points, axis)
+    return replace(tensor, shape=data.shape, data=np.ascontiguousarray(data), quant=quant)

@@ -1,0 +1,86 @@
+"""The backbone on the core's own instructions: every kernel variant, drawn layers, emulated Cortex-M4F."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from differential.draw import draw_cases, mismatches
+from differential.programs import Rendered, render_cases
+from midge.boards import load_board
+from midge.build.toolchain import Toolchain, compile_firmware
+from midge.ir.graph import Array
+from midge.kernels.select import kinds, variants
+from midge.kernels.variant import Variant
+from midge.run.emulator import EmulatedBoard
+
+COUNT = 12
+BOARD = "cortex-m4f"
+VARIANTS = [(kind, variant) for kind in kinds() for variant in variants(kind)]
+_RECEIVE = """
+static void receive(void *to, size_t bytes) {
+    uint8_t *next = to;
+    for (size_t left = bytes; left > 0;) {
+        const size_t got = midge_port_read(next, left);
+        next += got;
+        left -= got;
+    }
+}
+"""
+
+
+@pytest.mark.parametrize(("kind", "variant"), VARIANTS, ids=[f"{kind}-{v.name}" for kind, v in VARIANTS])
+def test_a_kernel_on_the_core_equals_the_interpreter(
+    kind: str, variant: Variant, toolchain: Toolchain, tmp_path: Path
+) -> None:
+    board = load_board(BOARD)
+    if not variant.needs <= set(board.core.features):
+        pytest.skip(f"{BOARD} has not all of {sorted(variant.needs)}")
+    rendered = render_cases(draw_cases(kind, COUNT), variant, tmp_path / "cases")
+    image = compile_firmware(_sources(rendered), board, toolchain, tmp_path / "build")
+    emulated = EmulatedBoard(image, board)
+    wrong = {}
+    for item, found in zip(rendered, _outputs(emulated, rendered), strict=True):
+        for value, expected in zip(found, item.case.evaluate(), strict=True):
+            if count := mismatches(value, expected):
+                wrong[item.case.graph.name] = f"{count} of {value.size} values: {item.case.op}"
+    assert not wrong
+
+
+def _sources(rendered: Sequence[Rendered]) -> dict[str, str]:
+    """All cases as one model file, each in a folder of its own, and a main that runs one after the other."""
+    sources = {"main.c": _main(rendered)}
+    includes = []
+    for item in rendered:
+        folder = f"cases/{item.folder.name}"
+        for file in item.folder.iterdir():
+            # Not .c: the build would compile each on its own as well.
+            name = file.name.replace(".c", ".inc")
+            sources[f"{folder}/{name}"] = file.read_text()
+        includes += [f'#include "{folder}/{name}"\n' for name in ("model.inc", "weights.inc")]
+    sources["cases.c"] = "#undef AT\n".join(includes)
+    return sources
+
+
+def _main(rendered: Sequence[Rendered]) -> str:
+    lines = ['#include "port/port.h"']
+    lines += [f'#include "cases/{item.folder.name}/model.h"' for item in rendered]
+    lines += [_RECEIVE, "int main(void) {", "midge_port_init();"]
+    for item in rendered:
+        p = item.program
+        lines += [f"receive({p.prefix}_{port.symbol}(), {port.bytes});" for port in p.inputs]
+        lines += [f"{p.prefix}_run();"]
+        lines += [f"midge_port_write((const uint8_t *){p.prefix}_{o.symbol}(), {o.bytes});" for o in p.outputs]
+    return "\n".join([*lines, "for (;;) { uint8_t byte; (void)midge_port_read(&byte, 1); }", "}", ""])
+
+
+def _outputs(board: EmulatedBoard, rendered: Sequence[Rendered]) -> list[list[Array]]:
+    board.write(b"".join(value.tobytes() for item in rendered for value in item.case.inputs))
+    results = []
+    for item in rendered:
+        ports = item.program.outputs
+        results.append([np.frombuffer(board.read(p.bytes), p.dtype.numpy).reshape(p.shape) for p in ports])
+    return results
