@@ -96,14 +96,23 @@ def weighted(rng: Rng, dtype: DType, x: Tensor, shape: Shape, axis: int) -> tupl
     scales = np.exp(rng.uniform(-6, 0, units if rng.random() < 0.6 else 1)).astype(np.float32)
     quant = Quant(tuple(map(float, scales)), (0,) * len(scales), axis if len(scales) > 1 or units == 1 else None)
     weights = constant(Tensor("w", shape, dtype, quant), rng)
-    # Biases near the ends of int32 make sums wrap, as the definition says they do.
-    reach = int(rng.choice([100, 20_000, (1 << 31) - 1], p=[0.4, 0.5, 0.1]))
-    bias = Tensor("b", (units,), DType.S32, data=rng.integers(-reach, reach, units, endpoint=True).astype(np.int32))
-    depth = prod(shape) // units
-    spread = float(np.median(scales)) * x.q.scale * np.sqrt(depth) * float(np.exp(rng.uniform(0, 6)))
-    if rng.random() < 0.1:
+    bias = rng.integers(-(reach := int(rng.choice([100, 20_000]))), reach, units, endpoint=True)
+    spread = float(np.median(scales)) * x.q.scale * np.sqrt(prod(shape) // units) * float(np.exp(rng.uniform(0, 6)))
+    if rng.random() < 0.25:
+        # Sums at the ends of int32, where they wrap, as the definition says, and zero points may not overflow.
+        bias = rng.choice([-1, 1], units) * ((1 << 31) - rng.integers(1, 60, units))
+        weights = replace(weights, data=weights.data * (rng.random(shape) < 0.1).astype(np.int8))
+        spread = _just_above(float(scales[0]) * x.q.scale)
+    elif rng.random() < 0.1:
         spread *= 1e-4
-    return [weights, bias][: 1 + int(rng.random() < 0.8)], spread
+    constants = [weights, Tensor("b", (units,), DType.S32, data=bias.astype(np.int32))]
+    return constants[: 1 + int(rng.random() < 0.8)], spread
+
+
+def _just_above(scale: float) -> float:
+    """The next float32 that is larger."""
+    nearest = np.float32(scale)
+    return float(nearest if nearest > scale else np.nextafter(nearest, np.float32(np.inf)))
 
 
 def output(shape: Shape, dtype: DType, scale: float, rng: Rng) -> Tensor:

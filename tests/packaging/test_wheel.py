@@ -26,7 +26,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_carries_what_is_not_python(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    for needed in ("midge/templates/project/model.c.j2", "midge/firmware/main.c", "midge/boards_data/nucleo_l4r5zi.toml"):
+    for needed in (
+        "midge/templates/project/model.c.j2",
+        "midge/firmware/main.c",
+        "midge/boards_data/nucleo_l4r5zi.toml",
+    ):
         assert needed in names
     assert not [name for name in names if "__pycache__" in name or name.startswith(("tests/", "examples/"))]
 
@@ -48,7 +52,16 @@ def test_the_installed_wheel_does_the_demo_from_an_empty_folder(wheel: Path, tmp
     empty.mkdir()
     digits = ROOT / "examples" / "digits"
     command = [str(python), "-c", "from midge.cli import main; main()", "run", str(digits / "digits.tflite")]
-    command += ["--board", "nucleo_l4r5zi", "--emulate", "--data", str(digits / "digits.npz"), "--samples", "5", "--json"]
+    command += [
+        "--board",
+        "nucleo_l4r5zi",
+        "--emulate",
+        "--data",
+        str(digits / "digits.npz"),
+        "--samples",
+        "5",
+        "--json",
+    ]
     done = subprocess.run(command, cwd=empty, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)

@@ -55,4 +55,6 @@ def write_sources(sources: Mapping[str, str], folder: Path) -> None:
             for name in sources:
                 os.replace(Path(staging) / name, folder / name)
     except OSError as error:
-        raise SettingsError(f"{folder} cannot be written: {error}", hint="name a folder that you may write to") from error
+        raise SettingsError(
+            f"{folder} cannot be written: {error}", hint="name a folder that you may write to"
+        ) from error

@@ -91,4 +91,6 @@ def _print(imported: Imported, graph: Graph) -> None:
         table.add_row(row["name"], row["op"], shape, f"{row['macs']:,}", f"{row['constant_bytes']:,}")
     console.print(table)
     if graph.is_float:
-        console.print("A float model: compile and run deploy it as int8 with --data to calibrate on, or --precision float.")
+        console.print(
+            "A float model: compile and run deploy it as int8 with --data to calibrate on, or --precision float."
+        )

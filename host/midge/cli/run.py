@@ -37,7 +37,9 @@ def command(
 ) -> None:
     """Run a model on a board's core and report latency, memory and accuracy."""
     if not emulate:
-        raise SettingsError("midge run does not reach real boards yet", hint="add --emulate to run on the emulated core")
+        raise SettingsError(
+            "midge run does not reach real boards yet", hint="add --emulate to run on the emulated core"
+        )
     settings = settings_from(options)
     imported = import_model(model)
     data = load_dataset(data_path, imported.graph)

@@ -19,7 +19,9 @@ from midge.verification import PLACES, verify_model
 @click.command()
 @MODEL
 @click.option("--golden", type=click.Path(path_type=Path), help=".npz of inputs and outputs to compare with.")
-@click.option("--on", "place", type=click.Choice(PLACES), default="interpreter", show_default=True, help="Where to run.")
+@click.option(
+    "--on", "place", type=click.Choice(PLACES), default="interpreter", show_default=True, help="Where to run."
+)
 @click.option("--board", default="nucleo_l4r5zi", show_default=True, help="The emulated board.")
 @click.option("--samples", type=click.IntRange(min=1), help="At most so many samples.")
 @click.option("--sanitize/--no-sanitize", default=True, show_default=True, help="Sanitizers of the native build.")

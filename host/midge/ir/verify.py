@@ -57,4 +57,6 @@ def _verify_op(graph: Graph, op: Op, known: set[str]) -> None:
 
 def _require(condition: bool, message: str) -> None:
     if not condition:
-        raise InternalError(f"the graph is not sound: {message}", hint="report this with the model, it is a fault of midge")
+        raise InternalError(
+            f"the graph is not sound: {message}", hint="report this with the model, it is a fault of midge"
+        )

@@ -83,9 +83,7 @@ def _shapes(tensors: object) -> str:
     return ", ".join("x".join(map(str, t.shape)) or "1" for t in tensors)  # type: ignore[attr-defined]
 
 
-def _ports(
-    graph: Graph, names: tuple[str, ...], kind: str, alive: Lifetimes, plan: MemoryPlan
-) -> tuple[Port, ...]:
+def _ports(graph: Graph, names: tuple[str, ...], kind: str, alive: Lifetimes, plan: MemoryPlan) -> tuple[Port, ...]:
     ports = []
     for i, name in enumerate(names):
         t = graph.tensors[name]

@@ -122,9 +122,7 @@ def _accuracies(
     return Accuracies(on_device.metric, len(labels), in_float, on_host, on_device.percent)
 
 
-def _interpreted(
-    graph: Graph, data: Dataset, chosen: Indices, labels: Array, what: str, progress: Progress
-) -> float:
+def _interpreted(graph: Graph, data: Dataset, chosen: Indices, labels: Array, what: str, progress: Progress) -> float:
     interpreter = Interpreter(graph)
     outputs = [interpreter.infer(row).outputs[0] for row in progress(_rows(graph, data, chosen), what)]
     return accuracy(graph.output_tensors[0], outputs, labels).percent

@@ -11,6 +11,7 @@ from functools import partial
 
 from midge.ir.graph import Graph
 from midge.ir.verify import verify
+from midge.passes.constant_channels import drop_constant_channels
 from midge.passes.drop_dead import drop_dead
 from midge.passes.drop_identities import drop_identities
 from midge.passes.fold_constants import fold_constants
@@ -22,12 +23,13 @@ from midge.passes.tables_for_unary import tables_for_unary
 Pass = Callable[[Graph], Graph]
 
 CANONICALIZE: tuple[Pass, ...] = (fold_constants, drop_dead, merge_views, drop_identities, fuse_activations, drop_dead)
-OPTIMIZE: tuple[Pass, ...] = (tables_for_unary, merge_tables, drop_identities, drop_dead)
+OPTIMIZE: tuple[Pass, ...] = (tables_for_unary, merge_tables, drop_constant_channels, drop_identities, drop_dead)
 
 __all__ = [
     "CANONICALIZE",
     "OPTIMIZE",
     "Pass",
+    "drop_constant_channels",
     "drop_dead",
     "drop_identities",
     "fold_constants",

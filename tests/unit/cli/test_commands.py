@@ -1,0 +1,220 @@
+"""The commands as a user meets them: exit codes, what goes to stdout, and errors that say what to do."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from midge.cli import main
+
+ROOT = Path(__file__).resolve().parents[3]
+MODEL = ROOT / "examples" / "digits" / "digits.tflite"
+DATA = ROOT / "examples" / "digits" / "digits.npz"
+BOARD = "nucleo_l4r5zi"
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Midge = Callable[..., Done]
+
+
+@pytest.fixture
+def midge(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Midge:
+    """Runs one command in this process."""
+
+    def run(*arguments: object) -> Done:
+        monkeypatch.setattr("sys.argv", ["midge", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        code = ended.value.code
+        assert isinstance(code, int)
+        return Done(code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def report_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report of the digits example, made once."""
+    from midge import Settings, compile_model, import_model, load_data, run_model, to_json
+
+    imported = import_model(MODEL)
+    data = load_data(DATA, imported.graph)
+    folder = tmp_path_factory.mktemp("report")
+    report = run_model(compile_model(imported, Settings(board=BOARD), data), data, folder, samples=3)
+    path = folder / "report.json"
+    path.write_text(to_json(report))
+    return path
+
+
+def test_every_command_has_help(midge: Midge) -> None:
+    names = re.findall(r"^  (\w+) ", midge("--help").out.split("Commands:")[1], re.MULTILINE)
+    assert names == ["boards", "compare", "compile", "doctor", "inspect", "run", "verify"]
+    for name in names:
+        done = midge(name, "--help")
+        assert done.code == 0
+        assert "Usage: midge" in done.out
+
+
+def test_every_command_is_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for name in ("boards", "compare", "compile", "doctor", "inspect", "run", "verify"):
+        assert f"midge {name}" in readme
+
+
+def test_inspect_gives_facts_as_json(midge: Midge) -> None:
+    facts = json.loads(midge("inspect", MODEL, "--json").out)
+    assert facts["model"]["macs"] == sum(layer["macs"] for layer in facts["layers"]) == 108_864
+    assert facts["inputs"][0]["shape"] == [1, 8, 8, 1]
+
+
+def test_inspect_prints_no_more_than_it_was_asked(midge: Midge) -> None:
+    done = midge("inspect", MODEL)
+    assert done.code == 0
+    assert "108,864 MACs" in done.out
+    assert "\x1b" not in done.out
+    assert done.err == ""
+
+
+def test_a_run_gives_a_report_that_fits_its_schema(midge: Midge, tmp_path: Path) -> None:
+    keep = tmp_path / "kept"
+    arguments = ("--board", BOARD, "--emulate", "--data", DATA, "--samples", 3, "--json", "--keep", keep)
+    done = midge("run", MODEL, *arguments)
+    assert done.code == 0, done.err
+    report = json.loads(done.out)
+    jsonschema.validate(report, json.loads((ROOT / "docs" / "report.schema.json").read_text()))
+    assert report["exact"]["mismatches"] == 0
+    assert report["cycles"]["total"] >= sum(layer["cycles"] for layer in report["cycles"]["per_layer"]) > 0
+    assert report["latency_is"] == "lower bound"
+    elf = keep / "firmware.elf"
+    assert elf.read_bytes()[:4] == b"\x7fELF"
+    assert b"midge_digits_run" in elf.read_bytes()
+
+
+def test_two_compilations_give_the_same_bytes(midge: Midge, tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        assert midge("compile", MODEL, "--board", BOARD, "--data", DATA, "-o", tmp_path / folder).code == 0
+    files = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert {"model.h", "model.c", "weights.c"} <= set(files)
+    for name in files:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_a_float_model_without_data_is_told_what_to_do(midge: Midge, tmp_path: Path) -> None:
+    done = midge("compile", MODEL, "--board", BOARD, "-o", tmp_path / "out")
+    assert done.code == 1
+    assert "--data" in done.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_float_is_deployed_when_asked(midge: Midge) -> None:
+    done = midge("run", MODEL, "--board", BOARD, "--emulate", "--precision", "float", "--json")
+    assert done.code == 0, done.err
+    report = json.loads(done.out)
+    assert report["precision"] == "float"
+    assert report["exact"]["mismatches"] == 0
+
+
+def test_float_ports_around_an_integer_network_compute_the_same(midge: Midge) -> None:
+    arguments = ("--board", BOARD, "--emulate", "--data", DATA, "--samples", 5, "--json")
+    plain, ported = (json.loads(midge("run", MODEL, *arguments, *extra).out) for extra in ((), ("--float-io",)))
+    assert ported["exact"]["mismatches"] == 0
+    assert ported["accuracy"]["device"] == plain["accuracy"]["device"]
+
+
+@pytest.mark.parametrize("place", ["interpreter", "emulator"])
+def test_verify_without_goldens_asks_the_reference_kernels(midge: Midge, place: str) -> None:
+    done = midge("verify", MODEL, "--on", place, "--samples", 3, "--json")
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert (found["samples"], found["mismatches"]) == (3, 0)
+    assert found["against"] == "TensorFlow Lite reference kernels"
+
+
+def test_verify_names_the_first_layer_that_differs(
+    midge: Midge, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import numpy as np
+
+    from midge.data import draw_inputs
+    from midge.importers import import_model
+    from midge.interpreter import interpret
+    from midge.ops.max_pool2d import MaxPool2D
+
+    graph = import_model(MODEL).graph
+    inputs = draw_inputs(graph, 2, 1)
+    outputs = [interpret(graph, sample)[0] for sample in inputs]
+    golden = tmp_path / "golden.npz"
+    np.savez(golden, rand_in0=np.stack([s[0] for s in inputs]), rand_out0=np.stack(outputs))
+    honest = MaxPool2D.evaluate
+    monkeypatch.setattr(MaxPool2D, "evaluate", lambda self, *a: [value + 1 for value in honest(self, *a)])
+    done = midge("verify", MODEL, "--golden", golden)
+    assert done.code == 4
+    assert "the first layer that differs is pool" in done.err
+
+
+def test_compare_passes_equal_reports_and_fails_slower_ones(midge: Midge, report_file: Path, tmp_path: Path) -> None:
+    assert midge("compare", report_file, report_file, "--fail-over", "cycles=5%,flash=2%,accuracy=0.5").code == 0
+    slower = json.loads(report_file.read_text())
+    slower["cycles"]["total"] = round(slower["cycles"]["total"] * 1.06)
+    path = tmp_path / "slower.json"
+    path.write_text(json.dumps(slower))
+    done = midge("compare", report_file, path, "--fail-over", "cycles=5%")
+    assert done.code == 4
+    assert "cycles" in done.err
+    assert midge("compare", report_file, path, "--fail-over", "cycles=7%").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("inspect", "nothing.tflite"), 1, "there is no file"),
+        (("inspect", DATA), 1, "not a TensorFlow Lite model"),
+        (("inspect",), 2, "Missing argument"),
+        (("nonsense",), 2, "No such command"),
+        (("run", MODEL, "--board", "nowhere", "--emulate"), 1, "there is no board 'nowhere'"),
+        (("run", MODEL, "--board", BOARD), 1, "--emulate"),
+        (("run", MODEL, "--board", BOARD, "--emulate", "--data", MODEL), 1, "digits.tflite"),
+        (("run", MODEL, "--board", BOARD, "--emulate", "--data", DATA, "--kernel", "conv2d=magic"), 1, "magic"),
+        (("compile", MODEL, "--board", BOARD, "-o", MODEL, "--data", DATA), 1, "cannot be written"),
+        (("compare", MODEL, MODEL), 1, "is not JSON"),
+        (("compare", "a.json", "b.json", "--fail-over", "speed=5%"), 1, "speed"),
+    ],
+)
+def test_mistakes_are_told_in_words(midge: Midge, arguments: tuple[object, ...], code: int, words: str) -> None:
+    done = midge(*arguments)
+    assert done.code == code
+    assert words in done.err
+    assert "Traceback" not in done.err
+    assert done.out == ""
+
+
+def test_boards_are_listed_with_their_memories(midge: Midge) -> None:
+    boards = {b["name"]: b for b in json.loads(midge("boards", "--json").out)["boards"]}
+    assert boards[BOARD] == {
+        "name": BOARD,
+        "core": "cortex-m4f",
+        "clock_hz": 120_000_000,
+        "flash_bytes": 2 * 1024 * 1024,
+        "ram_bytes": 640 * 1024,
+    }
+
+
+def test_doctor_names_compilers_and_packages(midge: Midge) -> None:
+    checks = {c["name"]: c for c in json.loads(midge("doctor", "--json").out)["checks"]}
+    assert checks["unicorn"]["found"]
+    assert checks["compiler for cortex-m4f"]["found"]
