@@ -96,7 +96,7 @@ def _open_compiled(compiled: Compiled, place: str, sanitize: bool) -> Iterator[D
 def _first_layer(
     imported: Imported, settings: Settings, place: str, sanitize: bool, inputs: Sequence[Array]
 ) -> str | None:
-    """The first layer of the device that leaves the interpreter, else the first of the interpreter that leaves TFLite."""
+    """The first layer of the device that leaves the interpreter, else of the interpreter that leaves TFLite."""
     if place != "interpreter":
         compiled = compile_model(imported, settings)
 

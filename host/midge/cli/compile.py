@@ -33,15 +33,10 @@ def command(model: Path, output: Path, data_path: Path | None, **options: Any) -
     console = out()
     for name in sorted(compiled.sources):
         console.print(str(output / name), markup=False)
-    talk(
-        f"{program.name}: {len(program.calls)} layers, {program.macs:,} MACs, {program.constant_bytes:,} bytes of constants, "
-        f"an arena of {program.arena_bytes:,} bytes "
-        + (
-            "(no plan needs less)"
-            if program.arena_bytes == program.arena_lower_bound_bytes
-            else f"(no plan needs less than {program.arena_lower_bound_bytes:,})"
-        )
-    )
+    least = program.arena_lower_bound_bytes
+    bound = "no plan needs less" if program.arena_bytes == least else f"no plan needs less than {least:,}"
+    talk(f"{program.name}: {len(program.calls)} layers, {program.macs:,} MACs")
+    talk(f"{program.constant_bytes:,} bytes of constants, an arena of {program.arena_bytes:,} bytes ({bound})")
     talk(f"call {program.prefix}_run() of model.h")
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 
@@ -12,7 +13,7 @@ from midge.cli.talk import talk
 from midge.data import Dataset, load_data
 from midge.errors import SettingsError
 from midge.ir.graph import Graph
-from midge.settings import Settings
+from midge.settings import Goal, Precision, Ranges, Settings, load_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,33 +29,38 @@ def compile_options(function: F) -> F:
 
 
 _COMPILE = (
-    click.option("--board", required=True, help="A board's name (see `midge boards`), or the path of a .toml file."),
+    click.option("--board", help=f"A board's name (see `midge boards`) or .toml file.  [default: {Settings.board}]"),
     click.option(
         "--precision",
-        type=click.Choice(["int8", "float", "as-is"]),
-        default="int8",
-        show_default=True,
-        help="What is deployed. A float model becomes int8 with --data to calibrate on.",
+        type=click.Choice(get_args(Precision)),
+        help="What is deployed; a float model becomes int8 with --data to calibrate on.  [default: int8]",
     ),
     click.option(
         "--ranges",
-        type=click.Choice(["minmax", "percentile", "mse"]),
-        default=Settings.ranges,
-        show_default=True,
-        help="How calibration finds the range of an activation.",
+        type=click.Choice(get_args(Ranges)),
+        help=f"How calibration finds the range of an activation.  [default: {Settings.ranges}]",
     ),
-    click.option("--float-io", is_flag=True, help="Keep float inputs and outputs around an int8 network."),
     click.option(
-        "--optimize", type=click.Choice(["speed", "size"]), default="speed", show_default=True, help="What to favor."
+        "--float-io", is_flag=True, default=None, help="Float inputs and outputs around an int8 network."
     ),
+    click.option("--optimize", type=click.Choice(get_args(Goal)), help="What to favor.  [default: speed]"),
     click.option("--kernel", "kernels", multiple=True, metavar="OP=VARIANT", help="Prefer a kernel variant."),
+    click.option(
+        "--settings",
+        "settings_file",
+        type=click.Path(path_type=Path),
+        help="A midge.toml with any setting by its name; flags come before it.",
+    ),
 )
 
 
 def settings_from(options: dict[str, Any]) -> Settings:
-    """The settings that the shared flags make."""
+    """The settings that the file and the flags make."""
+    file = options.pop("settings_file")
+    base = Settings() if file is None else load_settings(file)
     kernels = dict(_pair(text) for text in options.pop("kernels"))
-    return Settings(**options, kernels=kernels)
+    given = {name: value for name, value in options.items() if value is not None}
+    return replace(base, **given, kernels={**base.kernels, **kernels})
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -1,16 +1,17 @@
 """Requantization by one multiplication: found by search, proved channel by channel, else not used.
 
-The definition rounds twice (midge.numerics.fixed_point); a core with SMMLA and SSAT can do this in two instructions:
+The definition rounds twice (midge.numerics.fixed_point). A core with SMMLA and SSAT can do this in two instructions:
 
-    y = saturate(((((gain * x + offset) * factor) >> 32) + addend) >> shift)    saturated to int8
+    y = (((gain * x + offset) * factor >> 32) + addend) >> shift, saturated to int8
 
-Both are steps that only ascend with the accumulator x, so they are the same function on low..high when they have the
-same steps there: at most 255 places, which are computed in closed form and then checked (`_is_proved`). Where the
-definition's rounding changes its mind at zero (it rounds halves away from it) within the output's range, no straight
-line fits; layers with RELU have no such output, and for them a line is found nearly always.
+Both only ascend with the accumulator x, so they are one function on low..high when they step at the same places, of
+which there are at most 255. The steps of the definition are known in closed form; an offset and an addend that meet
+them all are searched; the result is checked by the definition itself (`_proved`). The definition rounds halves away
+from zero: where it changes its mind, within the outputs that can be, no straight line fits. Behind a RELU with the
+lowest zero point there are no such outputs, and a line is found nearly always.
 
-`gain` is what the accumulator comes multiplied with: the larger, the finer `offset` is. It costs nothing, for it goes
-into the bias.
+`gain` is what the accumulator comes multiplied with: the larger it is, the finer is the offset. The offset costs
+nothing, it goes into the bias.
 """
 
 from __future__ import annotations
@@ -22,46 +23,125 @@ import numpy as np
 from midge.ir.graph import Array
 from midge.numerics.requantize import Requantization
 
-SATURATED = (-128, 127)
-_VALUES = np.arange(SATURATED[0] + 1, SATURATED[1] + 1)
+LOWEST, HIGHEST = -128, 127
+_OUTPUTS = np.arange(LOWEST + 1, HIGHEST + 1)
 _LIMIT = 1 << 31
-# Addends tried on either side of the natural one; one in some 255 does.
-_TRIES = 3000
+# How far from the natural addend the search goes, in rounds; one of some 255 does.
+_ROUNDS = (64, 1024, 32768)
 
 
 @dataclass(frozen=True, eq=False)
-class OneMultiply:
-    """Per channel: int32 `factors` (0 <= factor), `addends` and `offsets`; the last are for the bias times gain."""
+class Line:
+    """The constants of the formula, per channel, int64: 0 <= factors < 2^31; the others are within int32."""
 
+    gains: Array
+    shifts: Array
     factors: Array
     addends: Array
     offsets: Array
 
-    def apply(self, x: Array, gains: Array, shifts: Array) -> Array:
+    def apply(self, x: Array) -> Array:
         """The outputs for accumulators x, channels last."""
-        high = ((gains * x + self.offsets) * self.factors) >> 32
-        return np.clip((high + self.addends) >> shifts, *SATURATED)
+        high = ((self.gains * x + self.offsets) * self.factors) >> 32
+        return np.clip((high + self.addends) >> self.shifts, LOWEST, HIGHEST)
 
 
-def one_multiply(r: Requantization, low: Array, high: Array, gains: Array, shifts: Array) -> OneMultiply | None:
-    """The constants that do what `r` does on accumulators low..high (all arguments by channel), or None.
+def largest_shift(r: Requantization) -> int:
+    """The largest shift with gain 1 for which all factors are below 2^31; negative when there is none."""
+    moving = r.shifts[r.multipliers > 0]
+    return -int(moving.max()) - 1 if len(moving) else 31
 
-    `r` must not shift to the left. `gains` and `shifts` are as in the formula of the module.
+
+def one_multiply(r: Requantization, low: Array, high: Array, gains: Array, shifts: Array) -> Line | None:
+    """The line that does what `r` does on the accumulators low..high; None when there is none or none is found.
+
+    All arguments are by channel; shifts of `r` must not go left.
     """
     multipliers = np.broadcast_to(r.multipliers.astype(np.int64), low.shape)
-    right = -np.broadcast_to(r.shifts.astype(np.int64), low.shape)
-    if (right < 0).any():
-        return None
+    right = np.broadcast_to(-r.shifts.astype(np.int64), low.shape)
     steps = _steps(multipliers, right, r, low, high)
     constant = ~((steps > low[:, None]) & (steps <= high[:, None])).any(axis=1)
-    factors = np.rint(multipliers * np.exp2(1 + shifts - right) / gains * np.minimum(gains, 1 << 8)).astype(np.int64)
+    factors = np.rint(multipliers / gains * np.exp2(1.0 + shifts - right)).astype(np.int64)
     factors = np.where(constant, 0, factors)
-    if (factors >= _LIMIT).any() or ((factors == 0) & ~constant).any():
+    if (right < 0).any() or (factors >= _LIMIT).any() or (~constant & (factors < 1 << 16)).any():
         return None
-    return _fitted(r, steps, factors, low, high, gains, shifts)
+    line = _constants(r, steps, factors, low, high, gains.astype(np.int64), shifts.astype(np.int64))
+    return line if line is not None and _fits_int32(line, low, high) and _proved(r, line, steps, low, high) else None
 
 
-def first_shift(r: Requantization, most: int) -> int:
-    """The largest shift up to `most` for which the factors of all channels are below 2^31; below 0: there is none."""
-    moving = r.shifts[r.multipliers > 0]
-    return int(min(most, -int(moving.max()) - 1)) if len(moving) else most
+def _steps(multipliers: Array, right: Array, r: Requantization, low: Array, high: Array) -> Array:
+    """For each channel and output v the smallest x in low..high + 1 for which the definition gives v or more.
+
+    r(x) >= q exactly when h >= q * 2^e - 2^(e-1), one more where q <= 0, and h = floor((x * m + 2^30) / 2^31).
+    """
+    q = (_OUTPUTS - r.zero_point)[None, :].astype(np.float64)
+    e = right[:, None]
+    half = np.where(e > 0, np.exp2(e - 1.0), 0.0)
+    least = q * np.exp2(e.astype(np.float64)) - half + np.where(e > 0, q <= 0, 0)
+    # |h| <= |x| < 2^31: what is beyond is never reached.
+    least = np.clip(least, -_LIMIT, _LIMIT).astype(np.int64)
+    m = np.maximum(multipliers, 1)[:, None]
+    first = -((-((least << 31) - (1 << 30))) // m)
+    first = np.where(multipliers[:, None] > 0, first, np.where(q <= 0, -_LIMIT, _LIMIT))
+    first = np.where(r.low >= _OUTPUTS, -_LIMIT, np.where(r.high < _OUTPUTS, _LIMIT, first))
+    return np.clip(first, low[:, None], high[:, None] + 1)
+
+
+def _constants(
+    r: Requantization, steps: Array, factors: Array, low: Array, high: Array, gains: Array, shifts: Array
+) -> Line | None:
+    """Addends and offsets: output v begins where (gain * x + offset) * factor reaches ((v << shift) - addend) << 32.
+
+    For each channel the offsets that put a step where it belongs are an interval; all steps must have one in common.
+    """
+    natural = (r.zero_point << shifts) + ((1 << shifts) >> 1)
+    scale = np.exp2(32.0) / np.maximum(factors, 1)
+    place = ((_OUTPUTS[None, :] << shifts[:, None]) - natural[:, None]) * scale[:, None] - gains[:, None] * steps
+    lower = np.where(steps <= high[:, None], place, -np.inf).max(axis=1)
+    upper = np.where(steps > low[:, None], place, np.inf).min(axis=1) + gains
+    constant = factors == 0
+    addends, offsets = _outputs(r, low) << shifts, np.zeros_like(factors)
+    for channel in np.flatnonzero(~constant):
+        found = _addend(lower[channel], upper[channel], scale[channel])
+        if found is None:
+            return None
+        addends[channel], offsets[channel] = natural[channel] + found[0], found[1]
+    return Line(gains, shifts, factors, addends, offsets)
+
+
+def _addend(lower: float, upper: float, scale: float) -> tuple[int, int] | None:
+    """(k, offset) with lower <= offset + k * scale < upper, the smallest |k|; the offset near the middle."""
+    for most in _ROUNDS:
+        tries = np.arange(-most, most + 1)
+        tries = tries[np.argsort(np.abs(tries), kind="stable")]
+        least = np.ceil(lower - tries * scale)
+        meets = least < upper - tries * scale
+        if meets.any():
+            at = int(np.argmax(meets))
+            end = upper - tries[at] * scale
+            middle = max(float(least[at]), np.floor((least[at] + end) / 2)) if np.isfinite(end) else float(least[at])
+            return int(tries[at]), int(middle if np.isfinite(middle) else end - 1)
+    return None
+
+
+def _outputs(r: Requantization, x: Array) -> Array:
+    """What the definition gives for x, channels last."""
+    return np.asarray(r.apply(x))
+
+
+def _fits_int32(line: Line, low: Array, high: Array) -> bool:
+    reach = np.maximum(np.abs(line.gains * low + line.offsets), np.abs(line.gains * high + line.offsets))
+    return bool((reach < _LIMIT).all() and (np.abs(line.addends) < _LIMIT >> 1).all())
+
+
+def _proved(r: Requantization, line: Line, steps: Array, low: Array, high: Array) -> bool:
+    """Whether line and definition agree on all of low..high.
+
+    Both ascend. They are compared on both sides of every step; between two neighbors of these places that are not
+    adjacent the definition must not change, so that the line, which is equal at both ends, cannot either.
+    """
+    places = np.sort(np.concatenate([low[:, None], high[:, None], steps, steps - 1], axis=1), axis=1)
+    places = np.clip(places, low[:, None], high[:, None]).T
+    expected = _outputs(r, places)
+    gaps = (np.diff(places, axis=0) > 1) & (np.diff(expected, axis=0) != 0)
+    return bool((line.apply(places) == expected).all() and not gaps.any())

@@ -79,6 +79,7 @@ def _best(layer: Layer, core: Core, wanted: str | None) -> Variant:
 def _check_override(kind: str, name: str) -> None:
     names = [v.name for v in variants(kind)]
     if not names:
-        raise SettingsError(f"--kernel {kind}={name}: no operator is called {kind}", hint=f"one of {', '.join(kinds())}")
+        known = ", ".join(kinds())
+        raise SettingsError(f"--kernel {kind}={name}: no operator is called {kind}", hint=f"one of {known}")
     if name not in names:
         raise SettingsError(f"--kernel {kind}={name}: no such variant", hint=f"one of {', '.join(names)}")

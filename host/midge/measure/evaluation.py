@@ -95,7 +95,7 @@ class Original:
 
 @contextmanager
 def _reference(compiled: Compiled) -> Iterator[tuple[Device, str, tuple[str, ...]]]:
-    """What the outputs must equal: the original runtime for a model that is deployed as it came, else the definition."""
+    """What the outputs must equal: the original runtime for a model deployed as it came, else the definition."""
     definition: Device = Interpreter(compiled.graph)
     if compiled.graph.is_float != compiled.canonical.is_float:
         yield definition, DEFINITION, ()

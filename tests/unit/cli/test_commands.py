@@ -218,3 +218,18 @@ def test_doctor_names_compilers_and_packages(midge: Midge) -> None:
     checks = {c["name"]: c for c in json.loads(midge("doctor", "--json").out)["checks"]}
     assert checks["unicorn"]["found"]
     assert checks["compiler for cortex-m4f"]["found"]
+
+
+def test_settings_come_from_a_file_and_flags_come_before_it(midge: Midge, tmp_path: Path) -> None:
+    settings = tmp_path / "midge.toml"
+    settings.write_text(f'board = "{BOARD}"\nprecision = "float"\n')
+    done = midge("compile", MODEL, "--settings", settings, "-o", tmp_path / "out")
+    assert done.code == 0, done.err
+    assert "float" in (tmp_path / "out" / "weights.h").read_text()
+    done = midge("compile", MODEL, "--settings", settings, "--precision", "int8", "-o", tmp_path / "other")
+    assert done.code == 1
+    assert "--data" in done.err
+    settings.write_text("boards = 3\n")
+    done = midge("compile", MODEL, "--settings", settings, "-o", tmp_path / "out")
+    assert done.code == 1
+    assert "boards is not a setting" in done.err
