@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import inf, prod
 
@@ -74,7 +74,7 @@ class Network:
         quant = Quant(scales, (0,) * len(scales), rows if per_channel else None)
         names = [self.constant(values, DType.S8, quant)]
         if self.draw(st.integers(0, 3)):
-            far = random.choice([0, 0, -300_000, 300_000], units)
+            far = random.choice([0, -1_000_000, 1_000_000], units)
             names.append(self.constant(far + random.integers(-2000, 2000, units), DType.S32, None))
         return names
 
@@ -119,7 +119,7 @@ class Network:
 
 
 def _convolution(n: Network) -> None:
-    n.convolve(n.draw(st.integers(1, 6)), n.draw(st.sampled_from([(1, 1), (1, 1), (3, 3), (1, 2)])))
+    n.convolve(n.draw(st.integers(1, 6)), n.draw(st.sampled_from([(1, 1), (1, 1), (3, 3), (3, 3), (1, 2)])))
 
 
 def _groups(n: Network) -> None:
@@ -128,7 +128,11 @@ def _groups(n: Network) -> None:
 
 
 def _depthwise(n: Network) -> None:
-    n.depthwise(n.draw(st.sampled_from([(3, 3), (1, 1), (2, 1)])), n.draw(st.sampled_from([1, 1, 1, 2])))
+    n.depthwise(n.draw(st.sampled_from([(3, 3), (1, 1), (2, 1)])), 1)
+
+
+def _several_filters(n: Network) -> None:
+    n.depthwise((2, 2), 2)
 
 
 def _residual(n: Network) -> None:
@@ -205,6 +209,7 @@ def _concatenate(n: Network) -> None:
 STEPS = (
     _convolution,
     _convolution,
+    _convolution,
     _depthwise,
     _depthwise,
     _residual,
@@ -248,15 +253,15 @@ def _dense(n: Network) -> None:
 
 
 @st.composite
-def networks(draw: st.DrawFn) -> Graph:
+def networks(draw: st.DrawFn, steps: Sequence[Callable[[Network], None]] = (*STEPS, _several_filters)) -> Graph:
     """One to seven layers over a small image, often with a matrix product at the end; other tensors may be outputs."""
     x = Tensor(
         "x", (1, draw(st.integers(1, 4)), draw(st.integers(2, 4)), draw(st.integers(1, 3))), DType.S8, draw(QUANTS)
     )
     n = Network(draw, x, [x])
-    for _ in range(draw(st.integers(1, 6))):
-        draw(st.sampled_from(STEPS))(n)
-    if draw(st.booleans()) or not n.ops:
+    for _ in range(draw(st.integers(2, 6))):
+        draw(st.sampled_from(steps))(n)
+    if draw(st.integers(0, 3)) or not n.ops:
         _dense(n)
     written = [op.outputs[0] for op in n.ops]
     extra = draw(st.lists(st.sampled_from(written), max_size=1)) if draw(st.integers(0, 3)) == 0 else []

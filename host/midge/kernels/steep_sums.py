@@ -7,7 +7,8 @@ is the same function: here
 
     ((sum * 2^FRACTION + bias) * multiplier) >> (32 + shift), saturated to int8
 
-with the zero point and both roundings inside `bias`. For each channel the sums at which the definition climbs bound
+with the zero point and both roundings inside `bias`; where that makes `bias` too large, for uint8 with 128 taken away
+afterwards. For each channel the sums at which the definition climbs bound
 `bias` from below and above; where these bounds leave room the result is exact for every sum of the channel, else the
 channel cannot be done so. An activation that cuts off below the zero point always leaves room in practice: then no
 level needs the rule for negative sums.
@@ -30,8 +31,9 @@ FRACTION = 8
 _INT8 = (-128, 127)
 _LIMIT = 1 << 31
 _MOST_SHIFT = 16
-# Multipliers near the nearest one that are tried; the first one nearly always fits.
-_NEIGHBORS = (0, *(sign * step for step in range(1, 33) for sign in (1, -1)))
+# Multipliers near the nearest one that are tried, in units of its 2^-24: that moves the farthest step by about one
+# fraction bit. One of the first nearly always fits.
+_NEIGHBORS = (0, *(sign * step for step in range(1, 65) for sign in (1, -1)))
 # Beyond this right shift the products here could leave 64 bits.
 _MOST_RIGHT = 20
 
@@ -39,12 +41,14 @@ _MOST_RIGHT = 20
 @dataclass(frozen=True, eq=False)
 class SteepSums:
     """int32 `multipliers` and `biases` by channel, one `shift` for all. A channel of `constant` gives the same output
-    for every sum: its weights are to be 0."""
+    for every sum: its weights are to be 0. With `lift`, 0 or 128, the result is the output plus that: 128 asks for
+    saturation to uint8."""
 
     multipliers: Array
     biases: Array
     constant: NDArray[np.bool_]
     shift: int
+    lift: int
 
 
 def reachable_sums(bias: Array, weights: Array, zero_point: int) -> tuple[Ints, Ints]:
@@ -71,12 +75,12 @@ def steep_sums(r: Requantization, lowest: Ints, highest: Ints) -> SteepSums | No
         return None
     most = min(_MOST_SHIFT, int(right[active].min(initial=_MOST_SHIFT)) + 7)
     # Few different shifts, so that layers of one shape share a function; where that is too coarse, the finest one.
-    for shift in dict.fromkeys((most & ~3, most)):
-        found = _search(r, lowest[active], highest[active], multipliers[active], right[active], shift)
+    for lift, shift in ((0, most & ~3), (0, most), (128, most & ~3), (128, most)):
+        found = _search(r, lowest[active], highest[active], multipliers[active], right[active], shift, lift)
         if found is not None:
-            result = SteepSums(np.full(channels, 1 << 30, np.int64), np.zeros(channels, np.int64), constant, shift)
+            result = SteepSums(np.full(channels, 1 << 30), np.zeros(channels, np.int64), constant, shift, lift)
             # A quarter of the sum, shifted: the middle of the one level that there is.
-            result.biases[constant] = (2 * ends[0][constant] + 1) << (shift + 1)
+            result.biases[constant] = (2 * (ends[0][constant] + lift) + 1) << (shift + 1)
             result.multipliers[active], result.biases[active] = found
             return result
     return None
@@ -90,7 +94,7 @@ def _outputs(r: Requantization, sums: Ints, multipliers: Ints, right: Ints) -> I
 
 
 def _search(
-    r: Requantization, lowest: Ints, highest: Ints, multipliers: Ints, right: Ints, shift: int
+    r: Requantization, lowest: Ints, highest: Ints, multipliers: Ints, right: Ints, shift: int, lift: int
 ) -> tuple[Ints, Ints] | None:
     """Multipliers and biases by channel."""
     levels = np.arange(_INT8[0] + 1, _INT8[1] + 1, dtype=np.int64)
@@ -100,12 +104,13 @@ def _search(
     reaching = np.where(below, lowest[:, None], climbs) << FRACTION
     failing = (np.where(above, highest[:, None] + 1, climbs) - 1) << FRACTION
     nearest = (multipliers + (1 << (6 + right - shift))) >> (7 + right - shift)
+    units = np.maximum(1, nearest >> 24)
     chosen, biases = np.zeros_like(nearest), np.zeros_like(nearest)
     open_channels = np.arange(len(nearest))
     reach = np.maximum(np.abs(lowest), np.abs(highest)) << FRACTION
     for step in _NEIGHBORS:
-        tried = nearest[open_channels] + step
-        needed = -(-(levels << (32 + shift)) // tried[:, None])
+        tried = nearest[open_channels] + step * units[open_channels]
+        needed = -(-((levels + lift) << (32 + shift)) // tried[:, None])
         least = np.where(above[open_channels], -_LIMIT, needed - reaching[open_channels]).max(axis=1)
         most = np.where(below[open_channels], _LIMIT, needed - 1 - failing[open_channels]).min(axis=1)
         middle = (least + most) >> 1

@@ -1,0 +1,75 @@
+"""Every pixel times one matrix, on cores with 16-bit SIMD: what 1x1 convolutions and matrix products bind alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from midge.ir.graph import Array
+from midge.kernels.paired_channels import GROUP, Sums, stream
+from midge.kernels.variant import Binding, Constant
+from midge.numerics.requantize import Requantization
+
+NEEDS = frozenset({"dsp", "fpu"})
+# Pairs of positions done per turn of the inner loop: some 56 bytes of code each.
+_UNROLLS = (16, 8, 4, 2)
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Which pixels: `rows` of `pixels`, that many bytes apart in the input; the output has them one after another."""
+
+    rows: int
+    pixels: int
+    pixel_bytes: int
+    row_bytes: int
+
+
+def unrolled(positions: int) -> tuple[int, int]:
+    """(pairs of positions done per turn, pairs in all): the fewest cycles, 15 for a pair and 4 for a turn."""
+    pairs = -(-positions // 2)
+
+    def cycles(unroll: int) -> int:
+        turns = -(-pairs // unroll)
+        return turns * (15 * unroll + 4)
+
+    best = min(_UNROLLS, key=cycles)
+    return best, -(-pairs // best) * best
+
+
+def widened_order(depth: int, words: int) -> Array:
+    """Which position each int16 of a widened pixel holds (midge_dsp_widen), -1 for none; `words` pairs."""
+    order = np.full(2 * words, -1)
+    order[:depth] = np.arange(depth)
+    whole = depth - depth % 4
+    order[:whole] = (np.arange(whole).reshape(-1, 4)[:, [0, 2, 1, 3]]).reshape(-1)
+    return order
+
+
+def scratch_bytes(pixels: Pixels, depth: int) -> int:
+    """Two widened pixels, one where there is only one."""
+    return 4 * unrolled(depth)[1] * min(2, pixels.pixels)
+
+
+def bind_pixels(pixels: Pixels, sums: Sums, r: Requantization) -> Binding:
+    """Literals for the template, the stream and the sizes."""
+    channels, depth = sums.weights.shape
+    unroll, words = unrolled(depth)
+    packed = stream(sums, r, widened_order(depth, words))
+    rest = channels % GROUP
+    sizes = [
+        *(pixels.rows, pixels.pixels, pixels.pixel_bytes, pixels.row_bytes, depth, words),
+        *(channels - rest, rest, len(packed.words), channels // GROUP * packed.words_per_group),
+    ]
+    params: Mapping[str, object] = {
+        "unroll": unroll,
+        "pairs": pixels.pixels > 1,
+        "single": pixels.pixels % 2 == 1,
+        **packed.params,
+    }
+    return Binding(
+        params,
+        (Constant("stream", "int32_t", packed.words), Constant("sizes", "int32_t", np.array(sizes, np.int32))),
+    )
