@@ -7,44 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from golden.whole_models import FLOAT, INT8
 from midge.errors import ToolchainError
 from midge.importers import import_model
 from midge.settings import Settings
 from midge.verification import verify_model
 
-INT8 = (
-    "ad01_int8",
-    "ad01_int8_floatio",
-    "ic_resnet8_int8",
-    "kws_dscnn_int8",
-    "kws_int8_perchannel_cal100",
-    "kws_int8_pertensor_cal100",
-    "vww96_int8",
-    "sww_ref_int8",
-    "hello_world_int8",
-    "simple_add_int8",
-    "micro_speech_int8",
-    "person_detect_int8",
-    "mnist_arduino_q",
-    "mnist_dw_q",
-    "mnist_valid_q",
-    "cifar10_q",
-    "conv1d_dilated_int8",
-    "conv_dw_pool_fc_softmax_int8",
-    "two_in_two_out_int8",
-)
-FLOAT = (
-    "ad01_fp32",
-    "kws_float32_true",
-    "sww_float32",
-    "hello_world_float",
-    "mnist_dw_f",
-    "mnist_valid_f",
-    "conv1d_dilated_float",
-    "conv_dw_pool_fc_softmax_float",
-    "two_in_two_out_float",
-)
-# A whole golden file of float models takes minutes in soft loops under sanitizers: a few samples show as much.
+# Float kernels have no rounding cases to hit: a few samples show as much as all.
 FLOAT_SAMPLES = 5
 
 

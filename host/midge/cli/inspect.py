@@ -15,6 +15,8 @@ from midge.importers import Imported, import_model
 from midge.ir.graph import Graph, Op, Tensor
 from midge.ir.text import graph_text
 from midge.passes import CANONICALIZE, OPTIMIZE, run_passes
+from midge.passes.constant_channels import find_removals
+from midge.report.removals import print_removals, removal_facts
 
 
 @click.command()
@@ -24,24 +26,30 @@ from midge.passes import CANONICALIZE, OPTIMIZE, run_passes
 def command(model: Path, as_json: bool, as_graph: bool) -> None:
     """Show a model's operators, shapes, MACs and sizes."""
     imported = import_model(model)
-    graph = run_passes(imported.graph, (*CANONICALIZE, *OPTIMIZE))
+    canonical = run_passes(imported.graph, CANONICALIZE)
+    graph = run_passes(canonical, OPTIMIZE)
     if as_graph:
         print(graph_text(graph), end="")
     elif as_json:
-        print(json.dumps(facts(imported, graph), indent=2))
+        print(json.dumps(facts(imported, canonical, graph), indent=2))
     else:
-        _print(imported, graph)
+        _print(imported, canonical, graph)
 
 
-def facts(imported: Imported, graph: Graph) -> dict[str, Any]:
-    """What `--json` prints: the file, its ports, and per layer operator, output shape, MACs and bytes of constants."""
+def facts(imported: Imported, canonical: Graph, graph: Graph) -> dict[str, Any]:
+    """What `--json` prints: the file, its ports, and per layer operator, output shape, MACs and bytes of constants.
+
+    `canonical` is the network as it was trained, whose MACs are `macs`; `graph` is what is left of it: the layers,
+    `live_macs` and `constant_bytes`. `removed` says layer by layer what went, and why.
+    """
     return {
         "model": {
             "name": graph.name,
             "format": imported.format,
             "sha256": imported.sha256,
             "precision": "float32" if graph.is_float else "int8",
-            "macs": graph.macs,
+            "macs": canonical.macs,
+            "live_macs": graph.macs,
             "constant_bytes": sum(t.bytes for t in graph.tensors.values() if t.is_constant),
         },
         "inputs": [_port(t) for t in graph.input_tensors],
@@ -56,6 +64,7 @@ def facts(imported: Imported, graph: Graph) -> dict[str, Any]:
             }
             for op in graph.ops
         ],
+        "removed": removal_facts(find_removals(canonical)),
     }
 
 
@@ -70,8 +79,8 @@ def _constant_bytes(graph: Graph, op: Op) -> int:
     return sum(t.bytes for t in graph.inputs_of(op) if t.is_constant)
 
 
-def _print(imported: Imported, graph: Graph) -> None:
-    console, known = out(), facts(imported, graph)
+def _print(imported: Imported, canonical: Graph, graph: Graph) -> None:
+    console, known = out(), facts(imported, canonical, graph)
     model = known["model"]
     console.print(f"{graph.name}: {model['format']}, {model['precision']}, {model['macs']:,} MACs, ", end="")
     console.print(f"{model['constant_bytes']:,} bytes of constants")
@@ -90,7 +99,9 @@ def _print(imported: Imported, graph: Graph) -> None:
         shape = "x".join(map(str, row["output_shape"]))
         table.add_row(row["name"], row["op"], shape, f"{row['macs']:,}", f"{row['constant_bytes']:,}")
     console.print(table)
-    if graph.is_float:
+    if not graph.is_float:
+        print_removals(console, find_removals(canonical), canonical.macs, graph.macs)
+    else:
         console.print(
             "A float model: compile and run deploy it as int8 with --data to calibrate on, or --precision float."
         )

@@ -115,12 +115,17 @@ def _kept(graph: Graph, needed: Masks, keep: Callable[[int], int]) -> Masks:
         if name in (*graph.inputs, *graph.outputs) or graph.tensors[name].dtype is not DType.S8:
             kept[name][:] = True
     _spread(graph, kept)
-    for name in reversed(list(kept)):
-        missing = min(keep(int(kept[name].sum())), len(kept[name])) - int(kept[name].sum())
-        if missing > 0:
-            kept[name][np.flatnonzero(~kept[name])[:missing]] = True
-            _spread(graph, kept)
+    while sum(_fill_up(mask, keep) for mask in kept.values()):
+        _spread(graph, kept)
     return kept
+
+
+def _fill_up(kept: Array, keep: Callable[[int], int]) -> int:
+    """Add channels that nobody needs until there are as many as `keep` asks for; how many were added."""
+    live = int(kept.sum())
+    added = np.flatnonzero(~kept)[: max(keep(live) - live, 0)]
+    kept[added] = True
+    return len(added)
 
 
 def _spread(graph: Graph, kept: dict[str, Array]) -> None:

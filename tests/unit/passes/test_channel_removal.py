@@ -148,7 +148,7 @@ def test_a_channel_goes_from_every_place_of_a_flat_image() -> None:
         *(weights("w1", np.ones((2, 1, 1, 1))), bias("b1", [1000, 0])),
         *(int8s("m", (1, 2, 2, 2), UNIT), int8s("flat", (1, 8), UNIT)),
         weights("w2", columns),
-        int8s("y", (1, 1), UNIT),
+        int8s("y", (1, 1), Quant.per_tensor(100.0, 0)),
     ]
     ops: list[Op] = [
         conv("conv", ("x", "w1", "b1"), "m"),

@@ -1,0 +1,41 @@
+"""The recorded models whose operators and types midge has, by name."""
+
+INT8 = (
+    "ad01_int8",
+    "ad01_int8_floatio",
+    "ic_resnet8_int8",
+    "kws_dscnn_int8",
+    "kws_int8_perchannel_cal100",
+    "kws_int8_pertensor_cal100",
+    "vww96_int8",
+    "sww_ref_int8",
+    "hello_world_int8",
+    "simple_add_int8",
+    "micro_speech_int8",
+    "person_detect_int8",
+    "mnist_arduino_q",
+    "mnist_dw_q",
+    "mnist_valid_q",
+    "cifar10_q",
+    "conv1d_dilated_int8",
+    "conv_dw_pool_fc_softmax_int8",
+    "two_in_two_out_int8",
+)
+FLOAT = (
+    "ad01_fp32",
+    "ic_resnet8_fp32",
+    "kws_float32_true",
+    "vww96_fp32",
+    "sww_float32",
+    "hello_world_float",
+    "mnist_dw_f",
+    "mnist_valid_f",
+    "cifar10_f",
+    "conv1d_dilated_float",
+    "conv_dw_pool_fc_softmax_float",
+    "two_in_two_out_float",
+    # Converted for dynamic range, but with weights too small for it: float throughout.
+    "conv1d_dilated_dyn",
+    "conv_dw_pool_fc_softmax_dyn",
+    "two_in_two_out_dyn",
+)
