@@ -5,18 +5,21 @@ is not negative that is ((sum * m + 2^30 + 2^(30 + s)) >> (31 + s)); for a negat
 climb from one output level to the next at certain sums, at most 255 of them. So anything that climbs at the same sums
 is the same function: here
 
-    ((sum * 2^FRACTION + bias) * multiplier) >> (32 + shift), saturated to int8
+    ((sum * 2^FRACTION + bias) * multiplier) >> (32 + shift), saturated to int8                             steep_sums
 
 with the zero point and both roundings inside `bias`; where that makes `bias` too large, for uint8 with 128 taken away
-afterwards. For each channel the sums at which the definition climbs bound
-`bias` from below and above; where these bounds leave room the result is exact for every sum of the channel, else the
-channel cannot be done so. An activation that cuts off below the zero point always leaves room in practice: then no
-level needs the rule for negative sums.
+afterwards. For each channel the sums at which the definition climbs bound `bias` from below and above; where these
+bounds leave room the result is exact for every sum of the channel, else the channel cannot be done so. An activation
+that cuts off below the zero point always leaves room in practice: then no level needs the rule for negative sums. Where
+both signs count, their rules are more than a whole sum apart, so negative sums are moved by a `jump`:
+
+    v = sum * 2^FRACTION + bias,   (((v < 0 ? v - jump : v) * multiplier >> 32) + addend) >> shift, saturated    split_sums
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +32,9 @@ FRACTION = 8
 """Sums carry this many fraction bits: int8 weights are kept in the upper half of int16."""
 
 _INT8 = (-128, 127)
+_LEVELS: Ints = np.arange(_INT8[0] + 1, _INT8[1] + 1, dtype=np.int64)
 _LIMIT = 1 << 31
+_Range = tuple[Ints, Ints]
 _MOST_SHIFT = 16
 # Multipliers near the nearest one that are tried, in units of its 2^-24: that moves the farthest step by about one
 # fraction bit. One of the first nearly always fits.
@@ -42,13 +47,33 @@ _MOST_RIGHT = 20
 class SteepSums:
     """int32 `multipliers` and `biases` by channel, one `shift` for all. A channel of `constant` gives the same output
     for every sum: its weights are to be 0. With `lift`, 0 or 128, the result is the output plus that: 128 asks for
-    saturation to uint8."""
+    saturation to uint8. `jumps` by channel, and the `addend` of all, where negative sums have a rule of their own.
+    """
 
     multipliers: Array
     biases: Array
     constant: NDArray[np.bool_]
     shift: int
-    lift: int
+    lift: int = 0
+    jumps: Array | None = None
+    addend: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class _Climbs:
+    """For the channels that are not constant: the sums that must reach each level and those that must not, with
+    fraction bits, (channels, levels); `must`, `must_not`: where such a sum exists. `nearest`: multipliers."""
+
+    reaching: Ints
+    failing: Ints
+    must: NDArray[np.bool_]
+    must_not: NDArray[np.bool_]
+    nearest: Ints
+    reach: Ints
+
+    def of(self, channels: Ints) -> _Climbs:
+        """The same for some channels."""
+        return _Climbs(*(getattr(self, f.name)[channels] for f in fields(self)))
 
 
 def reachable_sums(bias: Array, weights: Array, zero_point: int) -> tuple[Ints, Ints]:
@@ -64,67 +89,144 @@ def steep_sums(r: Requantization, lowest: Ints, highest: Ints) -> SteepSums | No
 
     The clamp must be int8's own wherever a sum passes it.
     """
-    channels = len(lowest)
-    multipliers, right = (np.broadcast_to(v, channels).astype(np.int64) for v in (r.multipliers, -r.shifts))
-    ends = np.stack([_outputs(r, v, multipliers, right) for v in (lowest, highest)])
-    if (ends < _INT8[0]).any() or max(np.abs(lowest).max(), np.abs(highest).max()) >= _LIMIT >> FRACTION:
+    ends = _ends(r, lowest, highest)
+    if ends is None:
         return None
     constant = ends[0] == ends[1]
-    active = ~constant
-    if (right[active] < 1).any() or (right[active] > _MOST_RIGHT).any():
+    for shift in _shifts(r, constant):
+        climbs = _climbs(r, lowest, highest, ~constant, shift)
+        for lift in (0, 128):
+            found = _search(climbs, (_LEVELS + lift) << (32 + shift), _one_rule)
+            if found is not None:
+                multipliers, (biases,) = found
+                # A quarter of the sum, shifted: the middle of the one level that there is.
+                fixed = (2 * (ends[0] + lift) + 1) << (shift + 1)
+                return SteepSums(
+                    _spread(multipliers, constant, 1 << 30), _spread(biases, constant, fixed), constant, shift, lift
+                )
+    return None
+
+
+def split_sums(r: Requantization, lowest: Ints, highest: Ints) -> SteepSums | None:
+    """The same with a rule for each sign; None where that cannot be exact."""
+    ends = _ends(r, lowest, highest)
+    if ends is None:
         return None
-    most = min(_MOST_SHIFT, int(right[active].min(initial=_MOST_SHIFT)) + 7)
-    # Few different shifts, so that layers of one shape share a function; where that is too coarse, the finest one.
-    for lift, shift in ((0, most & ~3), (0, most), (128, most & ~3), (128, most)):
-        found = _search(r, lowest[active], highest[active], multipliers[active], right[active], shift, lift)
+    constant = ends[0] == ends[1]
+    for shift in _shifts(r, constant):
+        addend = (r.zero_point << shift) + (1 << shift >> 1)
+        climbs = _climbs(r, lowest, highest, ~constant, shift)
+        found = _search(climbs, ((_LEVELS << shift) - addend) << 32, _rule_by_sign)
         if found is not None:
-            result = SteepSums(np.full(channels, 1 << 30), np.zeros(channels, np.int64), constant, shift, lift)
-            # A quarter of the sum, shifted: the middle of the one level that there is.
-            result.biases[constant] = (2 * (ends[0][constant] + lift) + 1) << (shift + 1)
-            result.multipliers[active], result.biases[active] = found
-            return result
+            multipliers, (biases, negative) = found
+            fixed = (ends[0] - r.zero_point) << (shift + 2)
+            return SteepSums(
+                _spread(multipliers, constant, 1 << 30),
+                _spread(biases, constant, fixed),
+                constant,
+                shift,
+                jumps=_spread(biases - negative, constant, 0),
+                addend=addend,
+            )
     return None
 
 
-def _outputs(r: Requantization, sums: Ints, multipliers: Ints, right: Ints) -> Ints:
-    """Outputs for one sum of each channel; below int8 where the clamp is not int8's and is passed."""
-    free = multiply_by_quantized_multiplier(sums, multipliers, -right) + r.zero_point
-    kept = np.clip(free, r.low, r.high)
-    return np.where(kept == np.clip(free, *_INT8), kept, -_LIMIT)
+def _spread(values: Ints, constant: NDArray[np.bool_], fixed: Ints | int) -> Ints:
+    """The values of the channels that are not constant in their places, `fixed` in the others."""
+    result = np.broadcast_to(np.asarray(fixed, np.int64), constant.shape).copy()
+    result[~constant] = values
+    return result
 
 
-def _search(
-    r: Requantization, lowest: Ints, highest: Ints, multipliers: Ints, right: Ints, shift: int, lift: int
-) -> tuple[Ints, Ints] | None:
-    """Multipliers and biases by channel."""
-    levels = np.arange(_INT8[0] + 1, _INT8[1] + 1, dtype=np.int64)
-    climbs = _climbs(levels - r.zero_point, multipliers, right)
-    below, above = climbs <= lowest[:, None], climbs > highest[:, None]
-    # The sums that must reach each level, and those that must not.
-    reaching = np.where(below, lowest[:, None], climbs) << FRACTION
-    failing = (np.where(above, highest[:, None] + 1, climbs) - 1) << FRACTION
-    nearest = (multipliers + (1 << (6 + right - shift))) >> (7 + right - shift)
-    units = np.maximum(1, nearest >> 24)
-    chosen, biases = np.zeros_like(nearest), np.zeros_like(nearest)
-    open_channels = np.arange(len(nearest))
-    reach = np.maximum(np.abs(lowest), np.abs(highest)) << FRACTION
-    for step in _NEIGHBORS:
-        tried = nearest[open_channels] + step * units[open_channels]
-        needed = -(-((levels + lift) << (32 + shift)) // tried[:, None])
-        least = np.where(above[open_channels], -_LIMIT, needed - reaching[open_channels]).max(axis=1)
-        most = np.where(below[open_channels], _LIMIT, needed - 1 - failing[open_channels]).min(axis=1)
-        middle = (least + most) >> 1
-        good = (least <= most) & (np.abs(middle) + reach[open_channels] < _LIMIT) & (tried > 0) & (tried < _LIMIT)
-        chosen[open_channels[good]], biases[open_channels[good]] = tried[good], middle[good]
-        open_channels = open_channels[~good]
-        if not len(open_channels):
-            return chosen, biases
-    return None
+def _ends(r: Requantization, lowest: Ints, highest: Ints) -> tuple[Ints, Ints] | None:
+    """Outputs for the smallest and the largest sum of each channel; None where the form does not apply."""
+    if max(np.abs(lowest).max(), np.abs(highest).max()) >= _LIMIT >> FRACTION:
+        return None
+    free = [multiply_by_quantized_multiplier(v, r.multipliers, r.shifts) + r.zero_point for v in (lowest, highest)]
+    kept = [np.clip(v, r.low, r.high) for v in free]
+    if any((np.clip(a, *_INT8) != b).any() for a, b in zip(free, kept, strict=True)):
+        return None
+    active = np.broadcast_to(-r.shifts, kept[0].shape)[kept[0] != kept[1]]
+    if (active < 1).any() or (active > _MOST_RIGHT).any():
+        return None
+    return kept[0], kept[1]
 
 
-def _climbs(relative: Ints, multipliers: Ints, right: Ints) -> Ints:
+def _shifts(r: Requantization, constant: NDArray[np.bool_]) -> tuple[int, ...]:
+    """Shifts to try: few different ones, so that layers of one shape share a function, then the finest."""
+    right = np.broadcast_to(-r.shifts, constant.shape)[~constant]
+    most = min(_MOST_SHIFT, int(right.min(initial=_MOST_SHIFT)) + 7)
+    return tuple(dict.fromkeys((most & ~3, most)))
+
+
+def _climbs(r: Requantization, lowest: Ints, highest: Ints, active: NDArray[np.bool_], shift: int) -> _Climbs:
+    multipliers, right = (np.broadcast_to(v, len(active))[active].astype(np.int64) for v in (r.multipliers, -r.shifts))
+    low, high = lowest[active], highest[active]
+    climbs = _first_sums(_LEVELS - r.zero_point, multipliers, right)
+    below, above = climbs <= low[:, None], climbs > high[:, None]
+    return _Climbs(
+        reaching=np.where(below, low[:, None], climbs) << FRACTION,
+        failing=(np.where(above, high[:, None] + 1, climbs) - 1) << FRACTION,
+        must=~above,
+        must_not=~below,
+        nearest=(multipliers + (1 << (6 + right - shift))) >> (7 + right - shift),
+        reach=np.maximum(np.abs(low), np.abs(high)) << FRACTION,
+    )
+
+
+def _first_sums(relative: Ints, multipliers: Ints, right: Ints) -> Ints:
     """The smallest sum whose output is at least each level relative to the zero point, (channels, levels)."""
     half = np.where(relative > 0, -(1 << 30), 1 << 30)
     wanted = (relative << (31 + right[:, None])) - (1 << (30 + right[:, None])) + half
-    climbs: Ints = -(-wanted // multipliers[:, None])
-    return climbs
+    first: Ints = -(-wanted // multipliers[:, None])
+    return first
+
+
+def _one_rule(c: _Climbs, needed: Ints) -> tuple[_Range, ...]:
+    return (_range(c, needed, c.must, c.must_not),)
+
+
+def _rule_by_sign(c: _Climbs, needed: Ints) -> tuple[_Range, ...]:
+    """The bias of sums that are not negative, which may not change any sign, and what negative ones get instead."""
+    least, most = _range(c, needed, c.must & (c.reaching >= 0), c.must_not & (c.failing >= 0))
+    natural = np.maximum(least, 0), np.minimum(most, (1 << FRACTION) - 1)
+    return natural, _range(c, needed, c.must & (c.reaching < 0), c.must_not & (c.failing < 0), -(1 << FRACTION))
+
+
+def _range(
+    c: _Climbs, needed: Ints, must: NDArray[np.bool_], must_not: NDArray[np.bool_], otherwise: int = 0
+) -> _Range:
+    """Least and most bias by channel with which sums reach a level exactly where they must, when it begins at `needed`.
+
+    Where nothing bounds it, on one side or both, it stays near `otherwise`.
+    """
+    least = np.where(must, needed - c.reaching, -_LIMIT).max(axis=1)
+    most = np.where(must_not, needed - 1 - c.failing, _LIMIT).min(axis=1)
+    free_below, free_above = least == -_LIMIT, most == _LIMIT
+    least = np.where(free_below, np.minimum(most, otherwise), least)
+    return least, np.where(free_above, np.maximum(least, otherwise), most)
+
+
+def _search(
+    climbs: _Climbs, scaled_levels: Ints, rule: Callable[[_Climbs, Ints], tuple[_Range, ...]]
+) -> tuple[Ints, tuple[Ints, ...]] | None:
+    """Multipliers near the nearest ones for which the rule's ranges are not empty, and the middles of these."""
+    chosen = np.zeros_like(climbs.nearest)
+    middles: list[Ints] = []
+    todo = np.arange(len(chosen))
+    for step in _NEIGHBORS:
+        c = climbs.of(todo)
+        tried = np.maximum(1, c.nearest + step * np.maximum(1, c.nearest >> 24))
+        ranges = rule(c, -(-scaled_levels // tried[:, None]))
+        found = [(least + most) >> 1 for least, most in ranges]
+        good = tried < _LIMIT
+        for (least, most), middle in zip(ranges, found, strict=True):
+            good &= (least <= most) & (np.abs(middle) + c.reach < _LIMIT)
+        middles = middles or [np.zeros_like(chosen) for _ in found]
+        chosen[todo[good]] = tried[good]
+        for values, middle in zip(middles, found, strict=True):
+            values[todo[good]] = middle[good]
+        todo = todo[~good]
+        if not len(todo):
+            return chosen, tuple(middles)
+    return None

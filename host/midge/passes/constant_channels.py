@@ -28,9 +28,9 @@ from midge.passes.live_channels import LiveChannels, at_least_one, is_constant, 
 class Removal:
     """What one layer lost. `channels`: how many its output had.
 
-    `constant`: (channel, the value it always has) and `unread`: channels whose every reader has weights of zero for
-    them, or is not needed itself; both count from 0 in the output as it was. `macs` of one inference and `parameters`
-    (elements of constants) are what the layer is smaller by, also by inputs that it lost.
+    `constant`: (channel, the value it always has). `unread`: channels that are read with weights of zero only, or for
+    channels that are constant or unread themselves. Both count from 0 in the output as it was. `macs` of one inference
+    and `parameters` (elements of constants) are what the layer is smaller by, also by inputs that it lost.
     """
 
     layer: str
