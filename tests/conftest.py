@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
+
+# Nothing that a user has tuned on this computer may change what a test compiles.
+os.environ["MIDGE_CACHE_DIR"] = str(Path(tempfile.gettempdir()) / "midge-tests")
 
 
 @pytest.hookimpl(wrapper=True)

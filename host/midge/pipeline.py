@@ -16,6 +16,7 @@ from midge.data import Dataset
 from midge.importers import Imported
 from midge.ir.graph import Graph
 from midge.kernels.select import Selection, select
+from midge.kernels.timings import Timings
 from midge.lower.bind import bind
 from midge.lower.program import Program
 from midge.measure.evaluation import evaluate
@@ -36,8 +37,8 @@ from midge.settings import Settings
 class Compiled:
     """A model as C for one board, with all that led there.
 
-    `imported` is the file, `canonical` the network as it was trained, `graph` what is deployed. `sources` are the C
-    files by name.
+    `imported` is the file, `canonical` the network as it was trained, `graph` what is deployed, `sources` the C
+    files by name, `timings` the measured cycles that kernels were chosen by.
     """
 
     imported: Imported
@@ -50,30 +51,42 @@ class Compiled:
     plan: MemoryPlan
     program: Program
     sources: Sources
+    timings: Timings
 
 
 def compile_model(
-    imported: Imported, settings: Settings, data: Dataset | None = None, progress: Progress = silent
+    imported: Imported,
+    settings: Settings,
+    data: Dataset | None = None,
+    progress: Progress = silent,
+    timings: Timings | None = None,
 ) -> Compiled:
     """Compile an imported model for `settings.board`.
 
-    `data` calibrates where a float model is deployed as int8 (its split 1). Raises MidgeError: SettingsError without
-    calibration data, BoardError, DataError.
+    `data` calibrates where a float model is deployed as int8 (its split 1); `timings` are what midge.tune measured.
+    Raises MidgeError: SettingsError without calibration data, BoardError, DataError.
     """
     board = load_board(settings.board)
     canonical = run_passes(imported.graph, CANONICALIZE)
     quantized = quantize_model(canonical, settings, data, progress)
     graph = run_passes(quantized, OPTIMIZE)
-    return compile_graph(imported, canonical, graph, settings, board)
+    return compile_graph(imported, canonical, graph, settings, board, timings)
 
 
-def compile_graph(imported: Imported, canonical: Graph, graph: Graph, settings: Settings, board: Board) -> Compiled:
+def compile_graph(
+    imported: Imported,
+    canonical: Graph,
+    graph: Graph,
+    settings: Settings,
+    board: Board,
+    timings: Timings | None = None,
+) -> Compiled:
     """The second half of compile_model: a graph that is ready to be deployed becomes C."""
-    selection = select(graph, board.core, settings.kernels)
+    selection = select(graph, board.core, settings.optimize, settings.kernels, timings)
     alive = lifetimes(selection)
     plan = plan_memory(alive.buffers, alive.overlaps)
     program = bind(selection, alive, plan)
-    return Compiled(imported, settings, board, canonical, graph, selection, alive, plan, program, render(program))
+    return Compiled(imported, settings, board, canonical, graph, selection, alive, plan, program, render(program), timings or {})
 
 
 def run_model(

@@ -12,7 +12,7 @@ from midge.errors import SettingsError
 
 Precision = Literal["int8", "float", "as-is"]
 Ranges = Literal["minmax", "percentile", "mse"]
-Goal = Literal["speed", "size"]
+Goal = Literal["speed", "balanced", "size"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,7 +44,7 @@ def every_feature() -> Core:
 
 def program_of(case: Case, variant: Variant) -> Program:
     """The case compiled with that variant, its memory planned: output over input where the variant allows it."""
-    selection = select(case.graph, every_feature(), {variant.op: variant.name})
+    selection = select(case.graph, every_feature(), overrides={variant.op: variant.name})
     assert selection.variants == (variant,)
     alive = lifetimes(selection)
     return bind(selection, alive, plan_memory(alive.buffers, alive.overlaps))

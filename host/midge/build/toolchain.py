@@ -22,6 +22,7 @@ from midge.boards import Board, Core
 from midge.build.firmware import INCLUDE_FOLDERS, SourceTree, write_sources
 from midge.build.image import Image, load_image
 from midge.errors import DoesNotFitError, MidgeError, MissingExtraError, ToolchainError
+from midge.settings import Goal
 
 Family = Literal["gcc", "clang"]
 DEFAULT_STACK_BYTES = 8192
@@ -36,7 +37,7 @@ _COMMON_FLAGS = (
 )
 _CLANG_FLAGS = ("-fno-sanitize=undefined", "-fno-stack-protector")
 _LINK_FLAGS = ("-nostartfiles", "-g", "-Os", "-Wl,--gc-sections", "-Wl,-T,link.ld")
-_OPTIMIZE = {"speed": "-O3", "size": "-Os"}
+_OPTIMIZE = {"speed": "-O3", "balanced": "-O2", "size": "-Os"}
 
 
 @dataclass(frozen=True)
@@ -111,14 +112,14 @@ def compile_firmware(
     toolchain: Toolchain,
     out_dir: Path,
     *,
-    optimize: Literal["speed", "size"] = "speed",
+    optimize: Goal = "speed",
     defines: Mapping[str, str] | None = None,
     stack_bytes: int = DEFAULT_STACK_BYTES,
 ) -> Image:
     """Generated sources plus midge's firmware, compiled and linked for the board: `out_dir`/firmware.elf.
 
     `sources` maps a file name to its text; see `midge.build.firmware` for where each goes and what counts as the
-    model. The model is compiled with -O3 (`speed`) or -Os (`size`), the harness with -Os.
+    model. The model is compiled with -O3 (`speed`), -O2 (`balanced`) or -Os (`size`), the harness with -Os.
 
     Raises:
         ToolchainError: the compiler or the linker refused; the message has its first lines.

@@ -14,7 +14,7 @@ from midge import __version__
 from midge.cli.talk import complain, talk
 from midge.errors import MidgeError
 
-_NOT_COMMANDS = {"talk", "options"}
+_NOT_COMMANDS = {"compiling", "options", "talk"}
 
 
 class _Commands(click.Group):

@@ -10,11 +10,10 @@ from typing import Any
 
 import click
 
-from midge.cli.options import MODEL, compile_options, load_dataset, settings_from
-from midge.cli.talk import out, show_progress, talk
+from midge.cli.compiling import compile_from
+from midge.cli.options import MODEL, compile_options
+from midge.cli.talk import out, talk
 from midge.errors import SettingsError
-from midge.importers import import_model
-from midge.pipeline import compile_model
 
 
 @click.command()
@@ -24,10 +23,7 @@ from midge.pipeline import compile_model
 @click.option("--data", "data_path", type=click.Path(path_type=Path), help=".npz to calibrate on (its split 1).")
 def command(model: Path, output: Path, data_path: Path | None, **options: Any) -> None:
     """Compile a model to C11: model.h, model.c, weights.c and what they include."""
-    settings = settings_from(options)
-    imported = import_model(model)
-    data = load_dataset(data_path, imported.graph)
-    compiled = compile_model(imported, settings, data, show_progress)
+    compiled, _ = compile_from(model, data_path, options)
     write_sources(compiled.sources, output)
     program = compiled.program
     console = out()

@@ -40,11 +40,10 @@ _COMPILE = (
         type=click.Choice(get_args(Ranges)),
         help=f"How calibration finds the range of an activation.  [default: {Settings.ranges}]",
     ),
-    click.option(
-        "--float-io", is_flag=True, default=None, help="Float inputs and outputs around an int8 network."
-    ),
+    click.option("--float-io", is_flag=True, default=None, help="Float inputs and outputs around an int8 network."),
     click.option("--optimize", type=click.Choice(get_args(Goal)), help="What to favor.  [default: speed]"),
     click.option("--kernel", "kernels", multiple=True, metavar="OP=VARIANT", help="Prefer a kernel variant."),
+    click.option("--no-tuning", is_flag=True, help="Ignore what `midge tune` has measured on this computer."),
     click.option(
         "--settings",
         "settings_file",

@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
-from midge.cli.options import JSON, MODEL, compile_options, load_dataset, settings_from
+from midge.cli.compiling import compile_from
+from midge.cli.options import JSON, MODEL, compile_options
 from midge.cli.talk import out, show_progress, talk
 from midge.errors import CheckFailedError, SettingsError
-from midge.importers import import_model
-from midge.pipeline import compile_model, run_model
+from midge.pipeline import run_model
 from midge.report.console import print_report
 from midge.report.record import to_json
 
@@ -40,10 +40,7 @@ def command(
         raise SettingsError(
             "midge run does not reach real boards yet", hint="add --emulate to run on the emulated core"
         )
-    settings = settings_from(options)
-    imported = import_model(model)
-    data = load_dataset(data_path, imported.graph)
-    compiled = compile_model(imported, settings, data, show_progress)
+    compiled, data = compile_from(model, data_path, options)
     if data is None:
         talk("no --data: drawn inputs, so there is no accuracy")
     with tempfile.TemporaryDirectory(prefix="midge-") as scratch:

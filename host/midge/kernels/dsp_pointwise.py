@@ -66,7 +66,6 @@ def bind_pixels(pixels: Pixels, sums: Sums, r: Requantization) -> Binding:
     params: Mapping[str, object] = {
         "unroll": unroll,
         "pairs": pixels.pixels > 1,
-        "single": pixels.pixels % 2 == 1,
         **packed.params,
     }
     return Binding(

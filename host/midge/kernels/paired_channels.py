@@ -19,8 +19,8 @@ from midge.numerics.requantize import Requantization
 
 GROUP = 4
 _REACH_LIMIT = 1 << 23
-# More shift is of no use: the addends' search finds what it needs.
-_MOST_SHIFT = 5
+# The shifts of one multiplication that are tried: larger ones are finer, smaller ones leave room for large factors.
+_SHIFTS = (3, 5, 1)
 _MOST_RIGHT = 23
 
 
@@ -76,18 +76,25 @@ def stream(sums: Sums, r: Requantization, order: Array) -> Stream:
     high_channel = np.arange(channels) % 2 == 1
     padded = Sums(*(np.pad(v, [(0, missing)] + [(0, 0)] * (v.ndim - 1)) for v in (sums.weights, sums.bias, sums.low, sums.high)))
     wide = _for_channels(r, len(sums.bias), missing)
-    shift = min(_MOST_SHIFT, largest_shift(r))
-    shift -= 1 - shift % 2
-    gains = np.where(high_channel, 256, 1)
-    line = one_multiply(wide, padded.low, padded.high, gains, shift + 8 * high_channel) if shift > 0 else None
-    offsets = np.zeros(channels, np.int64) if line is None else line.offsets
-    starts = padded.bias * gains + offsets
+    line = _line(wide, padded, high_channel)
+    starts = padded.bias * np.where(high_channel, 256, 1) + (0 if line is None else line.offsets)
     starts[1::2] += starts[0::2]
     tail = _line_words(line) if line is not None else _definition_words(wide, padded)
     words = np.concatenate(
         [_groups(starts), _groups_of_weights(padded.weights, order), tail.reshape(channels // GROUP, -1)], axis=1
     )
-    return Stream(_int32(words), words.shape[1], shift if line is not None else -1, r.low, r.high)
+    shift = -1 if line is None else int(line.shifts[0])
+    return Stream(_int32(words), words.shape[1], shift, r.low, r.high)
+
+
+def _line(r: Requantization, sums: Sums, high_channel: Array) -> Line | None:
+    """With the first shift that does: few different ones, so that layers share functions."""
+    gains, most = np.where(high_channel, 256, 1), largest_shift(r)
+    for shift in (s for s in _SHIFTS if s <= most):
+        line = one_multiply(r, sums.low, sums.high, gains, shift + 8 * high_channel)
+        if line is not None:
+            return line
+    return None
 
 
 def _for_channels(r: Requantization, channels: int, missing: int) -> Requantization:

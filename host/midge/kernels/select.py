@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from midge.boards import Core
 from midge.errors import InternalError, SettingsError
 from midge.ir.graph import Graph
+from midge.kernels.timings import Timings, signature
 from midge.kernels.variant import Layer, Variant
+from midge.settings import Goal
+
+# A variant that nobody measured comes after those that somebody did.
+_UNMEASURED = 1 << 62
+# `balanced` takes a faster variant for up to a quarter more memory.
+_BALANCED = 1.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,28 +59,63 @@ def kinds() -> tuple[str, ...]:
     return tuple(sorted(info.name for info in pkgutil.iter_modules(package.__path__) if info.ispkg))
 
 
-def select(graph: Graph, core: Core, overrides: Mapping[str, str] | None = None) -> Selection:
-    """The first variant of each op that fits; `overrides` is {op kind: variant name}.
+def select(
+    graph: Graph,
+    core: Core,
+    goal: Goal = "speed",
+    overrides: Mapping[str, str] | None = None,
+    timings: Timings | None = None,
+) -> Selection:
+    """The best variant of each op that the core can run and that fits the layer.
 
+    `overrides` is {op kind: variant name}, for the layers where that variant fits; `timings` are measured cycles.
     Raises SettingsError for an override that names no kernel, InternalError when nothing fits (then `check` of the
     operator lets through what no kernel does).
     """
     wanted = dict(overrides or {})
     for kind, name in wanted.items():
         _check_override(kind, name)
-    chosen = []
+    chosen: list[Variant | None] = []
     for index, op in enumerate(graph.ops):
-        chosen.append(None if op.is_view else _best(layer_of(graph, index), core, wanted.get(op.kind)))
+        layer = layer_of(graph, index)
+        chosen.append(None if op.is_view else _best(layer, core, goal, wanted.get(op.kind), timings or {}))
     return Selection(graph, tuple(chosen))
 
 
-def _best(layer: Layer, core: Core, wanted: str | None) -> Variant:
-    able = [v for v in variants(layer.op.kind) if v.needs <= set(core.features) and v.fits(layer)]
+def able_variants(layer: Layer, core: Core) -> tuple[Variant, ...]:
+    """The variants that the core can run and that fit the layer, in the declared order."""
+    features = set(core.features)
+    return tuple(v for v in variants(layer.op.kind) if v.needs <= features and v.fits(layer))
+
+
+def _best(layer: Layer, core: Core, goal: Goal, wanted: str | None, timings: Timings) -> Variant:
+    able = able_variants(layer, core)
+    if not able:
+        types = ", ".join(t.dtype.value for t in (*layer.inputs, *layer.outputs))
+        raise InternalError(f"no kernel does {layer.op.name} ({layer.op.kind} on {types}) for {core.name}")
     preferred = [v for v in able if v.name == wanted]
-    for variant in (*preferred, *able):
-        return variant
-    types = ", ".join(t.dtype.value for t in (*layer.inputs, *layer.outputs))
-    raise InternalError(f"no kernel does {layer.op.name} ({layer.op.kind} on {types}) for {core.name}")
+    return (*preferred, *_ranked(layer, able, goal, timings))[0]
+
+
+def _ranked(layer: Layer, able: Sequence[Variant], goal: Goal, timings: Timings) -> list[Variant]:
+    """Best first.
+
+    speed: by measured cycles, else in the declared order. balanced: the same, among those that want little more
+    constants and scratch memory than the plainest variant. size: the plainest.
+    """
+    cycles = timings.get(signature(layer), {}) if len(able) > 1 else {}
+    fastest = sorted(able, key=lambda v: cycles.get(v.name, _UNMEASURED))
+    if goal == "size":
+        return list(reversed(able))
+    if goal == "speed" or len(able) == 1:
+        return fastest
+    limit = _BALANCED * _memory_bytes(layer, able[-1])
+    return sorted(fastest, key=lambda v: _memory_bytes(layer, v) > limit)
+
+
+def _memory_bytes(layer: Layer, variant: Variant) -> int:
+    """Constants and scratch memory of the variant for this layer."""
+    return sum(c.values.nbytes for c in variant.bind(layer).constants) + variant.scratch_bytes(layer)
 
 
 def _check_override(kind: str, name: str) -> None:

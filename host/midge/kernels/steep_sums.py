@@ -13,7 +13,8 @@ bounds leave room the result is exact for every sum of the channel, else the cha
 that cuts off below the zero point always leaves room in practice: then no level needs the rule for negative sums. Where
 both signs count, their rules are more than a whole sum apart, so negative sums are moved by a `jump`:
 
-    v = sum * 2^FRACTION + bias,   (((v < 0 ? v - jump : v) * multiplier >> 32) + addend) >> shift, saturated    split_sums
+    v = sum * 2^FRACTION + bias
+    (((v < 0 ? v - jump : v) * multiplier >> 32) + addend) >> shift, saturated to int8                      split_sums
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ _MOST_SHIFT = 16
 # Multipliers near the nearest one that are tried, in units of its 2^-24: that moves the farthest step by about one
 # fraction bit. One of the first nearly always fits.
 _NEIGHBORS = (0, *(sign * step for step in range(1, 65) for sign in (1, -1)))
+# Where most channels have found none until this one, the rule does not apply.
+_EARLY = 3
 # Beyond this right shift the products here could leave 64 bits.
 _MOST_RIGHT = 20
 
@@ -215,6 +218,8 @@ def _search(
     middles: list[Ints] = []
     todo = np.arange(len(chosen))
     for step in _NEIGHBORS:
+        if step == _EARLY and len(todo) > len(chosen) // 2:
+            return None
         c = climbs.of(todo)
         tried = np.maximum(1, c.nearest + step * np.maximum(1, c.nearest >> 24))
         ranges = rule(c, -(-scaled_levels // tried[:, None]))

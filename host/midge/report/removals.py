@@ -12,8 +12,8 @@ from rich.table import Table
 from midge.passes.constant_channels import Removal
 
 WHY_CONSTANT = (
-    "one value: of all inputs that there can be, none gives the channel another (proven by bounds on every value); what "
-    "it adds to the next layer is in that layer's bias"
+    "one value: no input that there can be gives the channel another (proven by bounds on every value); what it adds "
+    "to the next layer is in that layer's bias"
 )
 WHY_UNREAD = (
     "never read: every weight that reads the channel is zero, or makes a channel that has one value or is never read"

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from midge.build.toolchain import Toolchain, find_host_compiler
+from midge.cache import cache_dir
 from midge.errors import InternalError, ToolchainError
 
 _SOURCE = Path(__file__).with_suffix(".c")
@@ -74,7 +75,7 @@ def load_hook() -> ctypes.CDLL:
     compiler = find_host_compiler()
     content = _SOURCE.read_bytes() + repr((compiler.version, _FLAGS, sys.platform, platform.machine())).encode()
     name = f"emulator_hook-{hashlib.sha256(content).hexdigest()[:16]}{_suffix()}"
-    library = _cache_folder() / name
+    library = cache_dir() / name
     if not library.is_file():
         _compile(compiler, library)
     hook = ctypes.CDLL(str(library))
@@ -101,24 +102,3 @@ def _compile(compiler: Toolchain, library: Path) -> None:
 
 def _suffix() -> str:
     return {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
-
-
-def _cache_folder() -> Path:
-    """MIDGE_CACHE_DIR, else the system's place for caches; a fresh temporary folder when that cannot be written to."""
-    base = os.environ.get("MIDGE_CACHE_DIR")
-    try:
-        folder = Path(base) if base else _system_cache() / "midge"
-        folder.mkdir(parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK):
-            return folder
-    except (OSError, RuntimeError):  # RuntimeError: there is no home folder
-        pass
-    return Path(tempfile.mkdtemp(prefix="midge-"))
-
-
-def _system_cache() -> Path:
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

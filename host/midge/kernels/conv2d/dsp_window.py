@@ -26,7 +26,7 @@ _SCRATCH_LIMIT = 8192
 # The second pixel's offset is an immediate of LDR.
 _HOP_LIMIT = 4000
 # Pairs of positions done per turn of the inner loop, some 56 bytes of code each.
-_MOST_UNROLL = 24
+_MOST_UNROLL = 18
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,9 @@ class Columns:
             count = -(-pairs // unroll)
             return count * 15 * unroll + (4 * count if count > 1 else 0)
 
-        unroll = min(range(2, _MOST_UNROLL + 1, 2), key=cycles)
+        # A single pixel's loop takes two pairs at once.
+        even = 1 + self.window.out_w % 2
+        unroll = min(range(even, _MOST_UNROLL + 1, even), key=cycles)
         return unroll, -(-pairs // unroll) * unroll
 
     @property

@@ -1,4 +1,4 @@
-"""DEPTHWISE_CONV_2D with a 3x3 window for cores with dual multiply-accumulates: walks along rows, one channel at a time.
+"""DEPTHWISE_CONV_2D with a 3x3 window for cores with dual multiply-accumulates: walks along rows, channel by channel.
 
 The nine weights of a channel stay in registers, each three input values are loaded once and used by three outputs. A
 sum is requantized by one multiplication (midge.kernels.steep_sums), so it carries eight fraction bits and the weights
@@ -86,7 +86,8 @@ def _packed(filters: Array, start: Array, multipliers: Array) -> Array:
     """Five words for each channel: eight weights, the ninth with its fraction bits, bias, multiplier."""
     eight = np.stack([filters[:, row, column] for row, column in _ORDER], axis=1).astype(np.int8)
     words = [np.ascontiguousarray(eight).view("<i4"), filters[:, 2, 2, None] << FRACTION]
-    return np.concatenate([*words, start[:, None], multipliers[:, None]], axis=1).astype(np.int32)
+    packed: Array = np.concatenate([*words, start[:, None], multipliers[:, None]], axis=1).astype(np.int32)
+    return packed
 
 
 def bind(layer: Layer) -> Binding:

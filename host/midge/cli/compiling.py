@@ -1,0 +1,45 @@
+"""What compile, run and tune do first: read the model and the data, compile, and say what was given up to fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from midge.boards import load_board
+from midge.build.toolchain import find_toolchain
+from midge.cli.options import load_dataset, settings_from
+from midge.cli.talk import show_progress, talk
+from midge.data import Dataset
+from midge.errors import MidgeError
+from midge.importers import import_model
+from midge.kernels.timings import Timings
+from midge.pipeline import Compiled, compile_model
+from midge.settings import Settings
+from midge.tune.fit import compile_to_fit
+from midge.tune.memory import recall
+
+
+def compile_from(model: Path, data_path: Path | None, options: dict[str, Any]) -> tuple[Compiled, Dataset | None]:
+    """The model compiled as the flags say, and its data."""
+    use_tuning = not options.pop("no_tuning")
+    settings = settings_from(options)
+    imported = import_model(model)
+    data = load_dataset(data_path, imported.graph)
+    timings = _timings(settings) if use_tuning else {}
+    compiled = compile_model(imported, settings, data, show_progress, timings)
+    fitting, given_up = compile_to_fit(compiled)
+    for reason in given_up:
+        talk(f"note: {reason}")
+    if given_up:
+        talk(f"note: compiled with --optimize {fitting.settings.optimize} instead")
+    return fitting, data
+
+
+def _timings(settings: Settings) -> Timings:
+    """What `midge tune` has measured for the compiler that would be used; nothing where there is no compiler."""
+    core = load_board(settings.board).core
+    try:
+        toolchain = find_toolchain(core)
+    except MidgeError:
+        return {}
+    return recall(core, toolchain)

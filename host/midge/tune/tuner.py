@@ -1,0 +1,63 @@
+"""Measures every kernel variant that a model's layers could have, on the emulated core."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from midge.data import draw_inputs
+from midge.errors import CheckFailedError
+from midge.ir.graph import Graph, Op
+from midge.kernels.select import able_variants, layer_of
+from midge.kernels.timings import signature
+from midge.measure.agreement import agreement
+from midge.pipeline import Compiled, compile_graph
+from midge.progress import Progress, silent
+from midge.run.device import Interpreter
+from midge.run.devices import emulated_device
+
+Measured = Mapping[str, Mapping[str, int]]
+
+
+def tune(compiled: Compiled, progress: Progress = silent) -> Measured:
+    """Cycles of each variant of each layer that has a choice: {signature: {variant: cycles}}.
+
+    Every variant's outputs are compared with the interpreter's while it is measured: CheckFailedError when they differ.
+    """
+    graph, core = compiled.graph, compiled.board.core
+    todo: dict[str, tuple[Op, tuple[str, ...]]] = {}
+    for index, op in enumerate(graph.ops):
+        if op.is_view:
+            continue
+        layer = layer_of(graph, index)
+        able = able_variants(layer, core)
+        if len(able) > 1:
+            todo.setdefault(signature(layer), (op, tuple(v.name for v in able)))
+    trials = [(key, op, name) for key, (op, names) in todo.items() for name in names]
+    measured: dict[str, dict[str, int]] = {}
+    for key, op, name in progress(trials, f"measuring kernels on {core.name}"):
+        measured.setdefault(key, {})[name] = _cycles(compiled, op, name)
+    return measured
+
+
+def _cycles(compiled: Compiled, op: Op, variant: str) -> int:
+    """Cycles of one layer alone with that variant, on drawn inputs."""
+    part = alone(compiled.graph, op)
+    settings = replace(compiled.settings, optimize="speed", kernels={op.kind: variant})
+    trial = compile_graph(compiled.imported, part, part, settings, compiled.board)
+    inputs = draw_inputs(part, 1, seed=0)[0]
+    with tempfile.TemporaryDirectory(prefix="midge-") as folder, emulated_device(trial, Path(folder)) as device:
+        sample = device.infer(inputs)
+    if agreement(sample.outputs, Interpreter(part).infer(inputs).outputs).mismatches:
+        raise CheckFailedError(
+            f"the kernel {op.kind}/{variant} computes {op.name} wrong", hint=f"--kernel {op.kind}=portable; report this"
+        )
+    return sample.cycles
+
+
+def alone(graph: Graph, op: Op) -> Graph:
+    """The graph of one op, with its activations as inputs."""
+    activations = dict.fromkeys(n for n in op.inputs if not graph.tensors[n].is_constant)
+    return replace(graph, inputs=tuple(activations), outputs=op.outputs).with_ops([op])
