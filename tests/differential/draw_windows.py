@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from differential.draw_depthwise import draw_usual_depthwise
 from differential.draw_tensors import Case, Rng, activation, below, clamp, names, one_op, output, pair, weighted
 from midge.ir.graph import DType, Padding
 from midge.numerics.windows import window_output_size
@@ -49,7 +50,9 @@ def draw_conv2d(rng: Rng, dtype: DType) -> Case:
 
 
 def draw_depthwise_conv2d(rng: Rng, dtype: DType) -> Case:
-    """Channel multipliers, dilations, batches."""
+    """Channel multipliers, dilations, batches; and what networks have."""
+    if dtype is DType.S8 and rng.random() < 0.7:
+        return draw_usual_depthwise(rng)
     kernel, size, stride, padding = _window(rng, 5)
     dilation = pair(rng, 2) if rng.random() < 0.4 else (1, 1)
     size = tuple(max(n, (k - 1) * d + 1) for n, k, d in zip(size, kernel, dilation, strict=True))

@@ -74,7 +74,7 @@ def stream(sums: Sums, r: Requantization, order: Array) -> Stream:
     missing = -len(sums.bias) % GROUP
     channels = len(sums.bias) + missing
     high_channel = np.arange(channels) % 2 == 1
-    padded = Sums(*(np.pad(v, [(0, missing)] + [(0, 0)] * (v.ndim - 1)) for v in (sums.weights, sums.bias, sums.low, sums.high)))
+    padded = _filled(sums, missing)
     wide = _for_channels(r, len(sums.bias), missing)
     line = _line(wide, padded, high_channel)
     starts = padded.bias * np.where(high_channel, 256, 1) + (0 if line is None else line.offsets)
@@ -85,6 +85,12 @@ def stream(sums: Sums, r: Requantization, order: Array) -> Stream:
     )
     shift = -1 if line is None else int(line.shifts[0])
     return Stream(_int32(words), words.shape[1], shift, r.low, r.high)
+
+
+def _filled(sums: Sums, missing: int) -> Sums:
+    """With so many channels of zeros behind."""
+    bias, low, high = (np.pad(v, (0, missing)) for v in (sums.bias, sums.low, sums.high))
+    return Sums(np.pad(sums.weights, ((0, missing), (0, 0))), bias, low, high)
 
 
 def _line(r: Requantization, sums: Sums, high_channel: Array) -> Line | None:
@@ -104,7 +110,9 @@ def _for_channels(r: Requantization, channels: int, missing: int) -> Requantizat
 
 
 def _groups(values: Array) -> Array:
-    return values.reshape(-1, GROUP)
+    """(groups, 4)"""
+    rows: Array = values.reshape(-1, GROUP)
+    return rows
 
 
 def _groups_of_weights(weights: Array, order: Array) -> Array:
@@ -112,7 +120,7 @@ def _groups_of_weights(weights: Array, order: Array) -> Array:
     ordered = np.where(order >= 0, weights[:, np.maximum(order, 0)], 0)
     halves = (ordered[0::2] + 256 * ordered[1::2]) & 0xFFFF
     words = halves[:, 0::2] | halves[:, 1::2] << 16
-    pairs = words.reshape(-1, 2, words.shape[1]).transpose(0, 2, 1)
+    pairs: Array = words.reshape(-1, 2, words.shape[1]).transpose(0, 2, 1)
     return pairs.reshape(len(pairs), -1)
 
 
@@ -131,4 +139,5 @@ def _definition_words(r: Requantization, sums: Sums) -> Array:
 
 def _int32(words: Array) -> Array:
     """The low 32 bits of each."""
-    return (words.reshape(-1) & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
+    low: Array = (words.reshape(-1) & 0xFFFFFFFF).astype(np.uint32)
+    return low.view(np.int32)

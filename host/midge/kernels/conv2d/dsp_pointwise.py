@@ -34,17 +34,16 @@ def scratch_bytes(layer: Layer) -> int:
 
 
 def overlap(layer: Layer) -> int:
-    """Two pixels are widened before their outputs are written: with output pixels of o bytes and input ones of i."""
-    pixels, i, o = _pixels(layer), layer.inputs[0].shape[3], layer.outputs[0].shape[3]
-    worst = 0
+    """Two pixels are widened before their outputs are written, so only later pixels must not be hit."""
+    pixels, channels = _pixels(layer), layer.outputs[0].shape[3]
+    distances = [-layer.inputs[0].bytes]
     for row in range(pixels.rows):
         for first in range(0, pixels.pixels, 2):
             done = min(first + 2, pixels.pixels)
             unread = _next_unread(pixels, row, done)
-            written = (row * pixels.pixels + done) * o
             if unread is not None:
-                worst = max(worst, written - unread)
-    return max(worst, -(i * 0))
+                distances.append((row * pixels.pixels + done) * channels - unread)
+    return max(distances)
 
 
 def _next_unread(pixels: Pixels, row: int, done: int) -> int | None:

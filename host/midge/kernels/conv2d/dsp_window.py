@@ -25,8 +25,8 @@ from midge.ops.conv2d import Conv2D
 _SCRATCH_LIMIT = 8192
 # The second pixel's offset is an immediate of LDR.
 _HOP_LIMIT = 4000
-# Pairs of positions done per turn of the inner loop, some 56 bytes of code each.
-_MOST_UNROLL = 18
+# Pairs of positions done per turn of the inner loop, some 56 bytes of code each: where one turn is enough, and else.
+_ONE_TURN, _MOST_UNROLL = 24, 12
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,8 @@ class Columns:
 
         # A single pixel's loop takes two pairs at once.
         even = 1 + self.window.out_w % 2
-        unroll = min(range(even, _MOST_UNROLL + 1, even), key=cycles)
+        most = _ONE_TURN if pairs <= _ONE_TURN else _MOST_UNROLL
+        unroll = min(range(even, most + 1, even), key=cycles)
         return unroll, -(-pairs // unroll) * unroll
 
     @property

@@ -1,10 +1,14 @@
-"""Cycle models, one module per core, found by the name in the core's file: each has `block_costs(code, address)`."""
+"""Cycle models, one module per core, found by the name in the core's file.
+
+Each has `block_costs(code, address)`, and `UNALIGNED`: what loads cost more that are not aligned.
+"""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
 
 from midge.errors import BoardError
 
@@ -23,6 +27,15 @@ class BlockCost:
     ends_in_it: bool = False
 
 
+@dataclass(frozen=True)
+class Unaligned:
+    """Cycles that a load takes more: a halfword at an odd address, a word at twice an odd one, a word at an odd one."""
+
+    halfword: int
+    word_at_halfword: int
+    word_at_byte: int
+
+
 BlockCosts = Callable[[bytes, int], BlockCost]
 
 
@@ -33,9 +46,18 @@ def load_model(name: str) -> BlockCosts:
         BoardError: there is no such model.
         MissingExtraError: it needs a package that is not installed.
     """
+    costs: BlockCosts = _module(name).block_costs
+    return costs
+
+
+def load_unaligned(name: str) -> Unaligned:
+    """What unaligned loads cost in the model of that name. Raises BoardError as `load_model`."""
+    penalties: Unaligned = _module(name).UNALIGNED
+    return penalties
+
+
+def _module(name: str) -> ModuleType:
     try:
-        module = importlib.import_module(f"{__name__}.{name}")
+        return importlib.import_module(f"{__name__}.{name}")
     except ModuleNotFoundError as error:
         raise BoardError(f"there is no cycle model {name!r}", hint="see midge/measure/timing") from error
-    costs: BlockCosts = module.block_costs
-    return costs

@@ -7,9 +7,11 @@ Not counted: waiting for flash, and fetches that compete with data on the one bu
 
 from __future__ import annotations
 
-from midge.measure.timing import BlockCost
+from midge.measure.timing import BlockCost, Unaligned
 from midge.measure.timing.thumb import Instruction, decode
 
+# They fault.
+UNALIGNED = Unaligned(halfword=0, word_at_halfword=0, word_at_byte=0)
 _LOAD, _STORE = 2, 2
 # POP with PC: 3 + N, N counting PC.
 _INTO_PC = 2

@@ -7,7 +7,9 @@ here always the upper end, since the multipliers of a requantization have 31 bit
 from __future__ import annotations
 
 from midge.measure.timing import BlockCost
-from midge.measure.timing.three_stage import Rules, cost_of
+from midge.measure.timing.three_stage import UNALIGNED, Rules, cost_of
+
+__all__ = ["UNALIGNED", "block_costs"]
 
 _RULES = Rules(
     multiplies={"mla": 2, "mls": 2, "smull": 5, "umull": 5, "smlal": 7, "umlal": 7},

@@ -4,14 +4,16 @@ The rules are what was measured, instruction by instruction, on an RP2350 (githu
 test", cortex_m33): two stages of execution, in order. Loads, multiplies and shifted operands give their result one
 cycle late, but in time for an accumulator or a store; registers move one a cycle; an IT, and a branch behind a narrow
 instruction, share that instruction's cycle. Where nothing was measured the Cortex-M4's cost stands in: divisions,
-indirect branches, the FPU. Results still on their way at the end of a block are taken to be there in time.
+indirect branches, unaligned loads, the FPU. Results still on their way at the end of a block are taken to be there in time.
 """
 
 from __future__ import annotations
 
-from midge.measure.timing import BlockCost
+from midge.measure.timing import BlockCost, Unaligned
 from midge.measure.timing.thumb import NOTHING, Instruction, decode
 
+# As the Cortex-M4.
+UNALIGNED = Unaligned(halfword=1, word_at_halfword=1, word_at_byte=2)
 _DIVIDE, _FP_LATENCY, _FP_MULTIPLY_ADD, _FP_DIVIDE = 7, 2, 3, 14
 _INDIRECT, _TABLE, _INTO_PC = 3, 6, 2
 _EXTENDS_AND_ADDS = ("sxta", "uxta")

@@ -8,7 +8,9 @@ Checked against 13 functions of pqm4 on a NUCLEO-L4R5ZI at 24 MHz: such a sum re
 from __future__ import annotations
 
 from midge.measure.timing import BlockCost
-from midge.measure.timing.three_stage import Rules, cost_of
+from midge.measure.timing.three_stage import UNALIGNED, Rules, cost_of
+
+__all__ = ["UNALIGNED", "block_costs"]
 
 _RULES = Rules(multiplies={}, updates_pipeline=True)
 

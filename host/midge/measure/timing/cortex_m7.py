@@ -19,9 +19,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from midge.measure.timing import BlockCost
+from midge.measure.timing import BlockCost, Unaligned
 from midge.measure.timing.thumb import Instruction, decode
 
+# Measured: 3 for the older of two instructions, 4 for the younger.
+UNALIGNED = Unaligned(halfword=3, word_at_halfword=3, word_at_byte=3)
 _MISPREDICTED, _INDIRECT = 7, 2
 _DIVIDE, _FP_DIVIDE, _FP_LATENCY, _FP_MULTIPLY_ADD = 7, 16, 3, 5
 _NEEDS_EARLY = ("ubfx", "sbfx", "bfi", "rbit", "rev", "pkh", "sxta", "uxta")

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from midge.measure.timing import BlockCost
+from midge.measure.timing import BlockCost, Unaligned
 from midge.measure.timing.thumb import Instruction, decode
 
 # Pipeline refill P, 1 to 3 (3.3.1): 1 when an immediate branch goes to an aligned word, since the fetch starts early.
@@ -31,6 +31,8 @@ _FIXED = {
     **dict.fromkeys(("vmla", "vmls", "vnmla", "vnmls", "vfma", "vfms", "vfnma", "vfnms"), 3),
     **dict.fromkeys(("vdiv", "vsqrt"), 14),
 }
+# 3.3.2: loads in two or three parts. Stores do not hold up the core, because of the write buffer.
+UNALIGNED = Unaligned(halfword=1, word_at_halfword=1, word_at_byte=2)
 _FP_ARITHMETIC = ("vadd", "vsub", "vmul", "vnmul", "vdiv", "vsqrt", "vmla", "vmls", "vnml", "vfm", "vfnm", "vcvt")
 
 

@@ -32,9 +32,10 @@ _MULTIPLIES = ("mul", "mla", "mls", "smla", "smls", "smm", "smu", "umul", "umla"
 class Instruction:
     """One Thumb instruction. Registers go by their names (`r0`, `sp`, `s1`).
 
-    `address`: the registers that make up a memory address, `base` the first of them (`pc` for a literal) and `offset`
-    the constant beside it; `updates`: the base is written back. `words` are moved by a load or store of many.
-    `accumulator`: sources that a multiply adds to. `shifted`: sources that go through the shifter first. `target` of a
+    `address`: the registers that make up a memory address, `base` the first of them (`pc` for a literal), `index` shifted
+    left by `index_shift` the other, `offset` the constant beside them; `updates`: the base is written back, `step` more.
+    `words` are moved by a load or store of many. `sum`: what an addition, move or left shift leaves, as registers (""
+    for the constant 1) with factors. `accumulator`: sources that a multiply adds to. `shifted`: sources that go through the shifter first. `target` of a
     direct branch. `it_length`: how many instructions an IT makes conditional.
     """
 
@@ -45,9 +46,13 @@ class Instruction:
     writes: frozenset[str] = NOTHING
     address: frozenset[str] = NOTHING
     base: str = ""
+    index: str = ""
+    index_shift: int = 0
     offset: int = 0
     updates: bool = False
+    step: int = 0
     words: int = 0
+    sum: tuple[tuple[str, int], ...] | None = None
     accumulator: frozenset[str] = NOTHING
     shifted: frozenset[str] = NOTHING
     sets_flags: bool = False
@@ -112,8 +117,12 @@ def _instruction(raw: Any, first: int, second: int) -> Instruction:
         # Capstone takes the base for written only where it lists it, and PUSH and POP always do.
         updates = bool(raw.writeback) or base == "sp"
         into = written | {base} if updates else written
+        # `step` stays 0: it is a multiple of four, and nobody asks for more.
         return Instruction(
-            name, kind, wide, read, into, frozenset({base}), base, 0, updates, words, conditional=conditional
+            *(name, kind, wide, read, into, frozenset({base}), base),
+            updates=updates,
+            words=words,
+            conditional=conditional,
         )
     memory = [o.mem for o in raw.operands if o.type == _operand_types().ARM_OP_MEM]
     if memory and name != "pld":
@@ -125,19 +134,27 @@ def _access(
     raw: Any, name: str, memory: Any, read: frozenset[str], written: frozenset[str], conditional: bool
 ) -> Instruction:
     """A load or store of one or two registers."""
+    types = _operand_types()
     base = raw.reg_name(memory.base)
-    index = raw.reg_name(memory.index) if memory.index else None
-    address = frozenset({base, *([index] if index else [])}) - {"pc"}
+    index = raw.reg_name(memory.index) if memory.index else ""
     loads = name.startswith(("ldr", "vldr"))
-    pair = name in ("ldrd", "strd", "ldrexd", "strexd")
+    pair = name in ("ldrd", "strd") or (name in ("vldr", "vstr") and raw.reg_name(raw.operands[0].reg)[0] == "d")
     kind: Kind = ("load pair" if pair else "load") if loads else ("store pair" if pair else "store")
-    if name in ("vldr", "vstr") and raw.reg_name(raw.operands[0].reg).startswith("d"):
-        kind = "load pair" if loads else "store pair"
-    updates = bool(raw.writeback)
-    into = written | {base} if updates else written
-    words = 2 if pair else 1
+    updates, last = bool(raw.writeback), raw.operands[-1]
+    # Behind the memory operand stands what a post-indexed access adds afterwards.
+    step = (-last.imm if last.subtracted else last.imm) if last.type == types.ARM_OP_IMM else memory.disp
+    where = next(o for o in raw.operands if o.type == types.ARM_OP_MEM)
     return Instruction(
-        name, kind, raw.size == 4, read, into, address, base, memory.disp, updates, words, conditional=conditional
+        *(name, kind, raw.size == 4, read, written | {base} if updates else written),
+        address=frozenset({base, index}) - {"pc", ""},
+        base=base,
+        index=index,
+        index_shift=where.shift.value if where.shift.type == types.ARM_SFT_LSL else 0,
+        offset=memory.disp,
+        updates=updates,
+        step=step if updates else 0,
+        words=2 if pair else 1,
+        conditional=conditional,
     )
 
 
@@ -161,11 +178,34 @@ def _computation(
         read | sources | accumulator,
         written,
         words=len(registers) if name == "vmov" else 0,
+        sum=None if conditional else _sum(raw, name),
         accumulator=frozenset(accumulator),
         shifted=frozenset(shifted),
         sets_flags=bool(raw.update_flags) or name in ("cmp", "cmn", "tst", "teq"),
         conditional=conditional,
     )
+
+
+def _sum(raw: Any, name: str) -> tuple[tuple[str, int], ...] | None:
+    """What a computation adds up; None for one that does something else."""
+    types, operands = _operand_types(), list(raw.operands)
+    if name == "lsl" and len(operands) == 3 and operands[2].type == types.ARM_OP_IMM:
+        return ((raw.reg_name(operands[1].reg), 1 << operands[2].imm),)
+    if name == "movt":
+        return ((raw.reg_name(operands[0].reg), 1), ("", operands[1].imm << 16))
+    if name not in ("add", "addw", "sub", "subw", "mov", "movw"):
+        return None
+    sources = operands[1:] if name.startswith("mov") or len(operands) == 3 else operands
+    terms = []
+    for place, source in enumerate(sources):
+        sign = -1 if name.startswith("sub") and place == 1 else 1
+        if source.type == types.ARM_OP_IMM:
+            terms.append(("", sign * source.imm))
+        elif source.shift.value and source.shift.type != types.ARM_SFT_LSL:
+            return None
+        else:
+            terms.append((raw.reg_name(source.reg), sign << source.shift.value))
+    return tuple(terms)
 
 
 def _registers_listed(first: int, second: int) -> int:
