@@ -18,7 +18,7 @@ typedef struct {
     const char *name; /* of the model; the hello shows its first 63 bytes */
     uint8_t hash[16]; /* first 16 bytes of the SHA-256 over the model that was compiled */
     uint32_t arena_bytes;
-    uint16_t inputs, outputs, layers;   /* inputs and outputs are at least 1 */
+    uint16_t inputs, outputs, layers;   /* inputs and outputs are at least 1, together at most 65535 */
     const midge_buffer *input, *output; /* [inputs], [outputs] */
     void (*run)(void);                  /* one inference: clobbers the inputs */
     uint32_t *layer_ticks;              /* [layers], filled by run: ticks of each layer, modulo 2^32 */

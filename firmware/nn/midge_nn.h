@@ -8,11 +8,20 @@
 
 #include <stdint.h>
 
+#include "midge_flash.h"
+
 /* Each kernel stays a function of its own, so that profiles and equal layers can name it. */
 #if defined(__GNUC__)
 #define MIDGE_KERNEL static __attribute__((noinline))
 #else
 #define MIDGE_KERNEL static
+#endif
+
+/* Where int has 16 bits, a 64-bit product takes a page of code: there it is a function for all kernels. */
+#if defined(__AVR__)
+#define MIDGE_SHARED static inline __attribute__((noinline))
+#else
+#define MIDGE_SHARED static inline
 #endif
 
 /* The larger and the smaller of two, and x limited to low..high. */
@@ -33,7 +42,7 @@ static inline int32_t midge_divide_by_pot(int32_t x, int exponent) {
 }
 
 /* x * multiplier / 2^31 / 2^right with both roundings. multiplier is not negative, right is 0..31. */
-static inline int32_t midge_scale_down(int32_t x, int32_t multiplier, int right) {
+MIDGE_SHARED int32_t midge_scale_down(int32_t x, int32_t multiplier, int right) {
     return midge_divide_by_pot(midge_high_mul(x, multiplier), right);
 }
 

@@ -57,17 +57,30 @@ class Timing(_Record, frozen=True):
     basis: Text
 
 
+class Harness(_Record, frozen=True):
+    """What a firmware needs besides the model (start-up, protocol, libc, stack), guessed before anything is linked."""
+
+    flash_bytes: Positive = 8 * 1024
+    ram_bytes: Positive = 4 * 1024
+
+
 class Core(_Record, frozen=True):
-    """A processor core: how to compile for it, what it can do, how it is emulated and timed."""
+    """A processor core: how to compile for it, what it can do, how it is emulated and timed.
+
+    A core without `emulator` has no twin; `port` (the folder of firmware/port), compilers and `timing` are the twin's.
+    PlatformIO brings its own compiler. `address_space`: constants are read through other instructions than RAM.
+    """
 
     name: Name
     title: Text
-    port: Name
     features: tuple[Name, ...]
-    gcc: Gcc
-    zig: Zig
-    emulator: Emulator
-    timing: Timing
+    port: Name | None = None
+    gcc: Gcc | None = None
+    zig: Zig | None = None
+    emulator: Emulator | None = None
+    timing: Timing | None = None
+    harness: Harness = Harness()
+    address_space: bool = False
 
 
 class Memory(_Record, frozen=True):
@@ -78,24 +91,46 @@ class Memory(_Record, frozen=True):
     device_address: Address
 
 
-class PlatformIO(_Record, frozen=True):
-    """What PlatformIO calls the board; `framework` is the one midge's firmware is built on."""
+class Twin(_Record, frozen=True):
+    """What the emulated twin of a board needs, all of it there."""
 
-    platform: Name
+    port: Name
+    emulator: Emulator
+    timing: Timing
+    memory: Memory
+
+
+class PlatformIO(_Record, frozen=True):
+    """What PlatformIO calls the board; `framework` is the one midge's firmware is built on.
+
+    `platform` has its name and the versions that will do, as platformio.ini spells it. `serial` is the object of the
+    framework that reaches the host. `options` are further lines of platformio.ini. `megabytes`: of the first download.
+    """
+
+    platform: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]+ @ [\^~0-9.]+$")]
     board: Name
-    framework: Name
+    framework: Literal["arduino"]
+    serial: Annotated[str, msgspec.Meta(pattern=r"^\w+$")] = "Serial"
+    options: tuple[Annotated[str, msgspec.Meta(pattern=r"^[\w.]+ = [^\n]+$")], ...] = ()
+    megabytes: Positive = 100
 
 
 class SerialLine(_Record, frozen=True):
     """The line to the host: bits per second, what opening the port does to the board, and the USB ids it shows.
 
     `modem`: `ignored` (DTR and RTS do nothing), `dtr-high` (silent while DTR is low), `resets-on-open`, or `esp-reset`
-    (RTS resets, DTR selects the boot loader).
+    (RTS resets, DTR selects the boot loader). `ready_seconds`: the longest from opening the port to the first answer.
+    `quiet_seconds`: from opening the port on, nothing is sent, because a boot loader would listen.
+    `reappears`: the port goes away and comes back at upload. `payload_bytes`: of the largest frame of the protocol.
     """
 
     speed: Positive
     modem: Literal["ignored", "dtr-high", "resets-on-open", "esp-reset"]
     usb: tuple[UsbId, ...] = ()
+    ready_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 5.0
+    quiet_seconds: Annotated[float, msgspec.Meta(ge=0, le=10)] = 0.0
+    reappears: bool = False
+    payload_bytes: Annotated[int, msgspec.Meta(ge=100, le=4096)] = 1024
 
 
 class Board(_Record, frozen=True):
@@ -112,9 +147,39 @@ class Board(_Record, frozen=True):
     wait_states: Annotated[int, msgspec.Meta(ge=0, le=64)]
     flash_bytes: Positive
     ram_bytes: Positive
-    memory: Memory
+    memory: Memory | None = None
     platformio: PlatformIO | None = None
     serial: SerialLine | None = None
+
+    @property
+    def twin(self) -> Twin:
+        """The emulated twin. Raises BoardError where there is none."""
+        core = self.core
+        if core.port is None or core.emulator is None or core.timing is None or self.memory is None:
+            raise BoardError(
+                f"there is no emulated twin of {self.name} ({core.title})",
+                hint="run on the board itself with --port, or emulate another board (midge boards)",
+            )
+        return Twin(port=core.port, emulator=core.emulator, timing=core.timing, memory=self.memory)
+
+    @property
+    def has_twin(self) -> bool:
+        """Whether the board can be emulated."""
+        return self.core.emulator is not None and self.memory is not None
+
+    @property
+    def build(self) -> PlatformIO:
+        """How PlatformIO builds for it. Raises BoardError for a board that exists only emulated."""
+        if self.platformio is None:
+            raise BoardError(f"{self.name} exists only emulated", hint="name a board that one can buy (midge boards)")
+        return self.platformio
+
+    @property
+    def line(self) -> SerialLine:
+        """The line to the host. Raises BoardError for a board that exists only emulated."""
+        if self.serial is None:
+            raise BoardError(f"{self.name} has no serial line", hint="name a board that one can buy (midge boards)")
+        return self.serial
 
 
 def list_boards() -> tuple[str, ...]:

@@ -42,7 +42,7 @@ def write_sources(sources: Mapping[str, str], board: Board, out_dir: Path, stack
         raise SettingsError(f"a stack of {stack_bytes} bytes", hint="a multiple of 8, at least 256")
     folder = out_dir.resolve() / "src"
     shutil.rmtree(folder, ignore_errors=True)
-    for name in ("nn", "link", "port/port.h", f"port/{board.core.port}", "main.c"):
+    for name in ("nn", "link", "port/port.h", f"port/{board.twin.port}", "main.c"):
         _copy(firmware_dir() / name, folder / name)
     model = set()
     for name, text in sources.items():
@@ -51,7 +51,7 @@ def write_sources(sources: Mapping[str, str], board: Board, out_dir: Path, stack
         (folder / place).write_text(text, encoding="utf-8")
         if place.startswith("model/"):
             model.add(place)
-    script = folder / "port" / board.core.port / "link.ld"
+    script = folder / "port" / board.twin.port / "link.ld"
     (folder / "link.ld").write_text(Template(script.read_text()).substitute(_memory(board, stack_bytes)))
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.c"))
     objects = {file: _object_name(file) for file in files}
@@ -81,10 +81,11 @@ def _object_name(file: str) -> str:
 
 
 def _memory(board: Board, stack_bytes: int) -> dict[str, str]:
+    memory = board.twin.memory
     return {
-        "flash_address": hex(board.memory.flash_address),
+        "flash_address": hex(memory.flash_address),
         "flash_bytes": str(board.flash_bytes),
-        "ram_address": hex(board.memory.ram_address),
+        "ram_address": hex(memory.ram_address),
         "ram_bytes": str(board.ram_bytes),
         "stack_bytes": str(stack_bytes),
     }
@@ -92,6 +93,6 @@ def _memory(board: Board, stack_bytes: int) -> dict[str, str]:
 
 def _defines(board: Board) -> dict[str, str]:
     return {
-        "MIDGE_PORT_DEVICE": f"{board.memory.device_address:#x}u",
+        "MIDGE_PORT_DEVICE": f"{board.twin.memory.device_address:#x}u",
         "MIDGE_PORT_CLOCK_HZ": f"{board.clock_hz}u",
     }

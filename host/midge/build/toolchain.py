@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from midge.boards import Board, Core
+from midge.boards import Board, Core, Gcc
 from midge.build.firmware import INCLUDE_FOLDERS, SourceTree, write_sources
 from midge.build.image import Image, load_image
 from midge.errors import DoesNotFitError, MidgeError, MissingExtraError, ToolchainError
@@ -58,11 +58,13 @@ def find_toolchain(core: Core, prefer: str | None = None) -> Toolchain:
         ToolchainError: the one asked for is unknown or not there.
         MissingExtraError: there is none at all.
     """
+    if core.gcc is None or core.zig is None:
+        raise ToolchainError(f"midge itself compiles nothing for {core.name}", hint="PlatformIO does, with --port")
     wanted = prefer or os.environ.get("MIDGE_TOOLCHAIN") or ""
     if wanted not in ("", "gcc", core.gcc.command, "zig", "ziglang"):
         raise ToolchainError(f"unknown toolchain {wanted!r} for {core.name}", hint="gcc or zig")
     if wanted in ("", "gcc", core.gcc.command):
-        if gcc := _cross_gcc(core):
+        if gcc := _cross_gcc(core.gcc):
             return gcc
         if wanted:
             raise ToolchainError(
@@ -172,12 +174,12 @@ def _run(name: str, command: list[str], folder: Path, board: Board) -> None:
 
 
 @lru_cache
-def _cross_gcc(core: Core) -> Toolchain | None:
-    path = shutil.which(core.gcc.command)
+def _cross_gcc(gcc: Gcc) -> Toolchain | None:
+    path = shutil.which(gcc.command)
     # Distributions package the C library apart; without it nothing links.
-    if path is None or not os.path.isabs(_output((path, *core.gcc.flags, "-print-file-name=libc.a"))):
+    if path is None or not os.path.isabs(_output((path, *gcc.flags, "-print-file-name=libc.a"))):
         return None
-    return Toolchain(core.gcc.command, "gcc", (path,), _output((path, "--version")).split("\n")[0], core.gcc.flags)
+    return Toolchain(gcc.command, "gcc", (path,), _output((path, "--version")).split("\n")[0], gcc.flags)
 
 
 @lru_cache

@@ -14,25 +14,32 @@ from midge.cli.compiling import compile_from
 from midge.cli.options import MODEL, compile_options
 from midge.cli.talk import out, talk
 from midge.errors import SettingsError
+from midge.render.project import render_project
 
 
 @click.command()
 @MODEL
 @compile_options
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the C files.")
+@click.option("--project", is_flag=True, help="A PlatformIO project for the board, with the model as a library in it.")
 @click.option("--data", "data_path", type=click.Path(path_type=Path), help=".npz to calibrate on (its split 1).")
-def command(model: Path, output: Path, data_path: Path | None, **options: Any) -> None:
+def command(model: Path, output: Path, project: bool, data_path: Path | None, **options: Any) -> None:
     """Compile a model to C11: model.h, model.c, weights.c and what they include."""
     compiled, _ = compile_from(model, data_path, options)
-    write_sources(compiled.sources, output)
     program = compiled.program
+    sources = compiled.sources
+    if project:
+        sources = render_project(program, sources, compiled.board, compiled.settings.optimize)
+    write_sources(sources, output)
     console = out()
-    for name in sorted(compiled.sources):
+    for name in sorted(sources):
         console.print(str(output / name), markup=False)
     least = program.arena_lower_bound_bytes
     bound = "no plan needs less" if program.arena_bytes == least else f"no plan needs less than {least:,}"
     talk(f"{program.name}: {len(program.calls)} layers, {program.macs:,} MACs")
     talk(f"{program.constant_bytes:,} bytes of constants, an arena of {program.arena_bytes:,} bytes ({bound})")
+    if project:
+        talk(f"pio run -d {output} builds the firmware for {compiled.board.name}; the model is lib/{program.prefix}")
     talk(f"call {program.prefix}_run() of model.h")
 
 
@@ -42,8 +49,10 @@ def write_sources(sources: Mapping[str, str], folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".midge-") as staging:
             for name, text in sources.items():
+                (Path(staging) / name).parent.mkdir(parents=True, exist_ok=True)
                 (Path(staging) / name).write_text(text, encoding="utf-8")
             for name in sources:
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 os.replace(Path(staging) / name, folder / name)
     except OSError as error:
         raise SettingsError(

@@ -44,7 +44,7 @@ def command(as_json: bool) -> None:
 
 
 def _rows() -> list[tuple[str, bool, str]]:
-    cores = tuple(load_core(name) for name in list_cores())
+    cores = tuple(core for core in map(load_core, list_cores()) if core.emulator is not None)
     rows = [
         (f"compiler for {purpose}", bool(name), f"{version} {flags}".strip())
         for purpose, name, version, flags in toolchain_report(cores)

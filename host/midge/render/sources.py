@@ -88,10 +88,17 @@ def _headers(names: Iterable[str]) -> dict[str, str]:
 
 
 def _kernel_text(call: KernelCall) -> str:
-    parameters = ", ".join(f"{'const ' if a.is_const else ''}{a.c_type} *{a.name}" for a in call.arguments)
+    parameters = ", ".join(f"{_qualifiers(a)}{a.c_type} *{a.name}" for a in call.arguments)
     signature = f"MIDGE_KERNEL void {_NAME}({parameters})"
     template = environment().get_template(call.template)
     return template.render({**call.params, "signature": signature}).strip("\n")
+
+
+def _qualifiers(argument: Argument) -> str:
+    """What stands before the type of a parameter: constants with a symbol lie in flash."""
+    if argument.symbol is not None:
+        return "const MIDGE_FLASH "
+    return "const " if argument.is_const else ""
 
 
 def _expression(argument: Argument) -> str:

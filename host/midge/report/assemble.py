@@ -17,7 +17,7 @@ def assemble(compiled: Compiled, device: EmulatedDevice, evaluation: Evaluation)
     board, image, typical = compiled.board, device.image, evaluation.typical
     clock = record.Clock(
         kind="modelled cycles",
-        basis=board.core.timing.basis,
+        basis=board.twin.timing.basis,
         hz=board.clock_hz,
         wait_states=0,
         chip_wait_states=board.wait_states,

@@ -55,9 +55,9 @@ class EmulatedBoard:
         self.image = image
         self.board = board
         self._deadline_cycles = deadline_cycles
-        self._block_costs = load_model(board.core.timing.model)
-        self._unaligned = load_unaligned(board.core.timing.model)
-        flash = range(board.memory.flash_address, board.memory.flash_address + board.flash_bytes)
+        self._block_costs = load_model(board.twin.timing.model)
+        self._unaligned = load_unaligned(board.twin.timing.model)
+        flash = range(board.twin.memory.flash_address, board.twin.memory.flash_address + board.flash_bytes)
         code = [s for s in image.sections if s.is_code and s.address in flash and s.address + s.bytes - 1 in flash]
         if not code:
             raise ToolchainError(f"{image.path.name} holds no code in the flash of {board.name}")
@@ -89,7 +89,7 @@ class EmulatedBoard:
             self._row(address)["marked"] = 1
         self._counter = self._new_counter()
         self._engine = new_engine(self.image, self.board, self._counter, self._on_bad_access, self._on_exception)
-        flash = self.board.memory.flash_address
+        flash = self.board.twin.memory.flash_address
         stack, entry = np.frombuffer(contents(self.image, flash, flash + 8), "<u4").tolist()
         self._engine.reg_write(registers().UC_ARM_REG_SP, stack)
         self._pc = entry & ~1

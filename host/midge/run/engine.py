@@ -31,10 +31,10 @@ def new_engine(
     The hooks count into `counter`, which must outlive the engine. `on_bad_access(kind, address)` hears of an access
     that is refused, `on_exception(number)` of an exception, before the engine stops.
     """
-    unicorn, memory = load_unicorn(), board.memory
+    unicorn, memory = load_unicorn(), board.twin.memory
     # Not UC_MODE_MCLASS: it would make every core a Cortex-M33.
     engine = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB)
-    engine.ctl_set_cpu_model(getattr(registers(), f"UC_CPU_ARM_{board.core.emulator.cpu}"))
+    engine.ctl_set_cpu_model(getattr(registers(), f"UC_CPU_ARM_{board.twin.emulator.cpu}"))
     read, write, execute = unicorn.UC_PROT_READ, unicorn.UC_PROT_WRITE, unicorn.UC_PROT_EXEC
     engine.mem_map(memory.flash_address, _pages(board.flash_bytes), read | execute)
     engine.mem_map(memory.ram_address, _pages(board.ram_bytes), read | write)

@@ -9,11 +9,6 @@ from midge.errors import DoesNotFitError
 from midge.pipeline import Compiled, compile_graph
 from midge.settings import Goal
 
-# What a firmware needs besides the model, before anything is linked: start-up, protocol and libc, and a stack. Kernels
-# of the largest models come to some 20 KB. The linker has the last word.
-_OTHER_FLASH_BYTES = 8 * 1024
-_OTHER_RAM_BYTES = 4 * 1024
-
 
 def compile_to_fit(compiled: Compiled) -> tuple[Compiled, tuple[str, ...]]:
     """`compiled` when it fits its board, else the same model for the next smaller goal; and in words what was given up.
@@ -40,10 +35,13 @@ def compile_to_fit(compiled: Compiled) -> tuple[Compiled, tuple[str, ...]]:
 
 
 def _lacking(compiled: Compiled) -> str:
-    """What the board has too little of, in words; "" when it has enough, as far as can be known before linking."""
+    """What the board has too little of, in words; "" when it has enough, as far as can be known before linking.
+
+    Kernels of the largest models come to some 20 KB; the linker has the last word.
+    """
     board, program = compiled.board, compiled.program
-    flash = program.constant_bytes + _OTHER_FLASH_BYTES
-    ram = program.arena_bytes + _OTHER_RAM_BYTES
+    flash = program.constant_bytes + board.core.harness.flash_bytes
+    ram = program.arena_bytes + board.core.harness.ram_bytes
     if flash > board.flash_bytes:
         return f"about {flash:,} bytes of flash, it has {board.flash_bytes:,}"
     if ram > board.ram_bytes:

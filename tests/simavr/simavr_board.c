@@ -1,0 +1,175 @@
+/* An AVR board in simavr behind a TCP port: what comes in at the port goes to UART0, what UART0 sends comes back.
+ *
+ *     simavr_board MCU CLOCK_HZ [FLASH.hex ...] [--dump FILE]
+ *
+ * Prints "port N" when it listens. A connection resets the core, as a board's DTR does; it then starts at its boot
+ * loader when one of the files reaches the upper end of flash. On SIGTERM, `--dump` writes the flash to a file.
+ * Links libsimavr (GPL-3), and so is a program of the tests alone.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <simavr/avr_uart.h>
+#include <simavr/sim_avr.h>
+#include <simavr/sim_hex.h>
+#include <simavr/sim_regbit.h>
+
+#define SLICE_CYCLES 20000 /* between two looks at the socket */
+#define BOOT_BYTES 8192
+
+static volatile sig_atomic_t ended;
+static bool uart_ready = true;
+static uint8_t sent[1 << 16];
+static size_t sent_count;
+
+static void on_signal(int number) {
+    (void)number;
+    ended = 1;
+}
+
+static void fail(const char *what) {
+    perror(what);
+    exit(1);
+}
+
+static void on_xon(struct avr_irq_t *irq, uint32_t value, void *parameter) {
+    (void)irq, (void)value, (void)parameter;
+    uart_ready = true;
+}
+
+static void on_xoff(struct avr_irq_t *irq, uint32_t value, void *parameter) {
+    (void)irq, (void)value, (void)parameter;
+    uart_ready = false;
+}
+
+static void on_byte(struct avr_irq_t *irq, uint32_t value, void *parameter) {
+    (void)irq, (void)parameter;
+    if (sent_count < sizeof sent) {
+        sent[sent_count++] = (uint8_t)value;
+    }
+}
+
+static void load(avr_t *avr, const char *file) {
+    ihex_chunk_p chunks = NULL;
+    int count = read_ihex_chunks(file, &chunks);
+    if (count <= 0) {
+        fprintf(stderr, "%s: no Intel hex file\n", file);
+        exit(1);
+    }
+    for (int i = 0; i < count; i++) {
+        memcpy(avr->flash + chunks[i].baseaddr, chunks[i].data, chunks[i].size);
+        avr->codeend = avr->flashend;
+        if (chunks[i].baseaddr + BOOT_BYTES > avr->flashend &&
+            (avr->reset_pc == 0 || chunks[i].baseaddr < avr->reset_pc)) {
+            avr->reset_pc = chunks[i].baseaddr;
+        }
+    }
+}
+
+static void dump(const avr_t *avr, const char *file) {
+    FILE *out = fopen(file, "wb");
+    if (out == NULL || fwrite(avr->flash, 1, avr->flashend + 1, out) != avr->flashend + 1 || fclose(out) != 0) {
+        fail(file);
+    }
+}
+
+static int listen_somewhere(void) {
+    int server = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof here;
+    if (server < 0 || bind(server, (struct sockaddr *)&here, size) != 0 || listen(server, 1) != 0 ||
+        getsockname(server, (struct sockaddr *)&here, &size) != 0) {
+        fail("socket");
+    }
+    printf("port %d\n", ntohs(here.sin_port));
+    fflush(stdout);
+    return server;
+}
+
+/* The core runs while somebody is connected. Returns when the line is cut. */
+static void serve(avr_t *avr, int line) {
+    avr_irq_t *input = avr_io_getirq(avr, AVR_IOCTL_UART_GETIRQ('0'), UART_IRQ_INPUT);
+    uint8_t received[4096];
+    size_t at = 0, count = 0;
+    while (!ended) {
+        if (at == count) {
+            ssize_t n = recv(line, received, sizeof received, MSG_DONTWAIT);
+            if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+                return;
+            }
+            at = 0;
+            count = n > 0 ? (size_t)n : 0;
+        }
+        avr_cycle_count_t until = avr->cycle + SLICE_CYCLES;
+        while (avr->cycle < until) {
+            if (uart_ready && at < count) {
+                avr_raise_irq(input, received[at++]);
+            }
+            int state = avr_run(avr);
+            if (state == cpu_Done || state == cpu_Crashed) {
+                fprintf(stderr, "the core stopped at 0x%x\n", (unsigned)avr->pc);
+                return;
+            }
+        }
+        if (sent_count > 0 && send(line, sent, sent_count, MSG_NOSIGNAL) < 0) {
+            return;
+        }
+        sent_count = 0;
+    }
+}
+
+int main(int argc, char **argv) {
+    avr_t *avr = argc > 2 ? avr_make_mcu_by_name(argv[1]) : NULL;
+    const char *dump_file = NULL;
+    if (avr == NULL) {
+        fprintf(stderr, "usage: simavr_board MCU CLOCK_HZ [FLASH.hex ...] [--dump FILE]\n");
+        return 2;
+    }
+    struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGTERM, &action, NULL);
+    avr_init(avr);
+    avr->frequency = (uint32_t)strtoul(argv[2], NULL, 10);
+    avr->log = LOG_ERROR;
+    memset(avr->flash, 0xFF, avr->flashend + 1);
+    for (int i = 3; i < argc; i++) {
+        if (strcmp(argv[i], "--dump") == 0 && i + 1 < argc) {
+            dump_file = argv[++i];
+        } else {
+            load(avr, argv[i]);
+        }
+    }
+    uint32_t flags = 0;
+    avr_ioctl(avr, AVR_IOCTL_UART_SET_FLAGS('0'), &flags);
+    avr_irq_register_notify(avr_io_getirq(avr, AVR_IOCTL_UART_GETIRQ('0'), UART_IRQ_OUTPUT), on_byte, NULL);
+    avr_irq_register_notify(avr_io_getirq(avr, AVR_IOCTL_UART_GETIRQ('0'), UART_IRQ_OUT_XON), on_xon, NULL);
+    avr_irq_register_notify(avr_io_getirq(avr, AVR_IOCTL_UART_GETIRQ('0'), UART_IRQ_OUT_XOFF), on_xoff, NULL);
+    int server = listen_somewhere();
+    while (!ended) {
+        int line = accept(server, NULL, NULL);
+        if (line < 0) {
+            continue; /* a signal */
+        }
+        int yes = 1;
+        setsockopt(line, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+        avr_reset(avr);
+        avr_regbit_set(avr, avr->reset_flags.extrf); /* boot loaders wait for an upload after this reset alone */
+        uart_ready = true;
+        sent_count = 0;
+        serve(avr, line);
+        close(line);
+    }
+    if (dump_file != NULL) {
+        dump(avr, dump_file);
+    }
+    return 0;
+}
