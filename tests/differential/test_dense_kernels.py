@@ -1,4 +1,4 @@
-"""The kernels for 16-bit SIMD on layers of realistic sizes: their portable C under sanitizers equals the interpreter."""
+"""The kernels for 16-bit SIMD on layers of realistic sizes: portable C under sanitizers equals the interpreter."""
 
 from __future__ import annotations
 

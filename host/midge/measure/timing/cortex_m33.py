@@ -21,7 +21,7 @@ _EXTENDS_AND_ADDS = ("sxta", "uxta")
 
 def block_costs(code: bytes, address: int) -> BlockCost:
     """The cost of one pass through `code`, whole Thumb instructions that lie at `address`."""
-    steps = list(decode(code, address))
+    steps = decode(code, address)
     clock = open_it = 0
     ready: dict[str, int] = {}  # from when on any instruction can use a register
     forwarded: dict[str, int] = {}  # ... as an accumulator, or as what is stored
@@ -62,7 +62,7 @@ def _latency(step: Instruction) -> int:
     return 2 if two_stages or step.name.startswith(_EXTENDS_AND_ADDS) else 1
 
 
-def _ending(steps: list[Instruction], clock: int, open_it: int) -> BlockCost:
+def _ending(steps: tuple[Instruction, ...], clock: int, open_it: int) -> BlockCost:
     """Both ways out of the block; `clock` is without the branch."""
     last = steps[-1] if steps else Instruction("none")
     if last.kind == "table":

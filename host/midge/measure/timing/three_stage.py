@@ -47,7 +47,7 @@ class Rules:
 
 def cost_of(code: bytes, address: int, rules: Rules) -> BlockCost:
     """The cost of one pass through `code`, whole Thumb instructions that lie at `address`."""
-    steps = list(decode(code, address))
+    steps = decode(code, address)
     total = open_it = 0
     for before, step in zip((Instruction("start"), *steps), steps, strict=False):
         total += _alone(step, rules) + _beside(before, step, rules)

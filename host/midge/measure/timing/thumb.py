@@ -76,11 +76,16 @@ class Instruction:
         return self.name.startswith("v")
 
 
-def decode(code: bytes, address: int) -> Iterator[Instruction]:
-    """The instructions of `code`, whole ones that lie at `address`.
+@lru_cache(maxsize=4)
+def decode(code: bytes, address: int) -> tuple[Instruction, ...]:
+    """The instructions of `code`, whole ones that lie at `address`; remembered for whoever asks next.
 
     Raises MissingExtraError: capstone is not installed.
     """
+    return tuple(_decoded(code, address))
+
+
+def _decoded(code: bytes, address: int) -> Iterator[Instruction]:
     decoded = {i.address - address: i for i in _disassembler().disasm(code, address)}
     at = 0
     while at < len(code):
