@@ -38,9 +38,7 @@ def scaling(real: dict[str, Path]) -> list[dict[str, Any]]:
         for title, path in {**nets, **real}.items():
             runs = [_compile(path, Path(folder) / "out") for _ in range(_REPEATS)]
             seconds, megabytes = (min(column) for column in zip(*runs, strict=True))
-            rows.append(
-                {"net": title, "file_bytes": path.stat().st_size, "seconds": seconds, "megabytes": megabytes}
-            )
+            rows.append({"net": title, "file_bytes": path.stat().st_size, "seconds": seconds, "megabytes": megabytes})
     return rows
 
 

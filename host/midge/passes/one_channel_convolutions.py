@@ -1,4 +1,4 @@
-"""A depthwise convolution of an input with one channel is a convolution, and the kernels of that are the faster ones."""
+"""A depthwise convolution of one channel is a convolution, and the kernels of that are the faster ones."""
 
 from __future__ import annotations
 

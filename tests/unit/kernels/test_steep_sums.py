@@ -42,9 +42,7 @@ def wrong_sums(s: SteepSums, r: Requantization, lowest: Ints, highest: Ints) -> 
     wrong = 0
     for channel in range(CHANNELS):
         sums = np.arange(lowest[channel], highest[channel] + 1)
-        one = Requantization(
-            r.multipliers[[channel]], r.shifts[[channel]], r.zero_point, r.low, r.high
-        )
+        one = Requantization(r.multipliers[[channel]], r.shifts[[channel]], r.zero_point, r.low, r.high)
         wrong += int(np.count_nonzero(computed(s, channel, sums) != one.apply(sums[:, None])[:, 0]))
     return wrong
 

@@ -6,8 +6,6 @@ measured on an RP2350 and an STM32H7 (github.com/jnk0le/random, "pipeline cycle 
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from sequences import assemble, counted
 

@@ -7,8 +7,6 @@ sequence is written. Refill P of a branch is 1 to an aligned word whose address 
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from sequences import assemble, counted
 

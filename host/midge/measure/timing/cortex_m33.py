@@ -4,7 +4,7 @@ The rules are what was measured, instruction by instruction, on an RP2350 (githu
 test", cortex_m33): two stages of execution, in order. Loads, multiplies and shifted operands give their result one
 cycle late, but in time for an accumulator or a store; registers move one a cycle; an IT, and a branch behind a narrow
 instruction, share that instruction's cycle. Where nothing was measured the Cortex-M4's cost stands in: divisions,
-indirect branches, unaligned loads, the FPU. Results still on their way at the end of a block are taken to be there in time.
+indirect branches, unaligned loads, the FPU. Results on their way at the end of a block are taken to be there in time.
 """
 
 from __future__ import annotations

@@ -153,4 +153,4 @@ def _different_banks(older: Instruction, younger: Instruction) -> bool:
 
 
 def _shifts(step: Instruction) -> bool:
-    return bool(step.shifted) and not step.is_multiply or step.name.startswith(_SHIFTER_TOO)
+    return (bool(step.shifted) and not step.is_multiply) or step.name.startswith(_SHIFTER_TOO)
