@@ -23,7 +23,7 @@ _CORES = {
 }
 _MEMORY = """Bytes on Cortex-M4F. *RAM* is all that the model keeps (arena, scratch, statics); *bound* is what live
 activations need at least, whatever the plan. *Constants* beside *needed*: the weights, biases and tables that are left
-when channels that never change are removed. The *stack* is the high-water mark of the whole firmware, protocol included.
+when channels that never change are removed. The *stack* is the high-water mark of all firmware, protocol included.
 """
 _HOST = """`midge compile`, the command from start to end: time relative to the smallest net (chains of 3x3 depthwise
 and 1x1 convolutions of 64 channels; best of three runs).

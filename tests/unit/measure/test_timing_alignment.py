@@ -41,6 +41,7 @@ CASES: dict[str, tuple[str, list[Access], int]] = {
     "a difference": ("sub r3, r1, r2\nldr r0, [r3]", [Access("word", (R1, ("r2", 3)), 0)], 0),
     "a shifted sum": ("add r3, r1, r2, lsl #2\nldr r0, [r3]", [Access("word", (R1,), 0)], 0),
     "a copy": ("mov r3, r1\nadds r3, #2\nldr r0, [r3]", [Access("word", (R1,), 2)], 0),
+    "a pointer kept in the FPU": ("vmov r1, s3\nldr r0, [r1, #2]", [Access("word", (("s3", 1),), 2)], 0),
     "LDM and LDRD fault": (
         "ldm r1, {r3, r4}\nldrd r3, r4, [r2, #4]",
         [Access("strict", (R1,), 0), Access("strict", (R2,), 0)],

@@ -140,6 +140,10 @@ ADDRESSES = {
         mla r1, r2, r3, r4      @ 1  table 3-1
         ldr r0, [r1]            @ 3  table 3-1: 2, and the stall
         """,
+    "an address that comes back from the FPU": """
+        vmov r1, s0             @ 1  7.2.3
+        ldr r0, [r1]            @ 3  table 3-1: 2, and the stall: a result like any other
+        """,
     "LDM right behind the sum": """
         adds r1, r1, #4         @ 1  table 3-1
         ldm r1, {r2, r3}        @ 4  table 3-1: 1 + 2, and the stall

@@ -81,7 +81,7 @@ def _alone(step: Instruction, rules: Rules) -> int:
 def _beside(before: Instruction, step: Instruction, rules: Rules) -> int:
     """What an instruction loses, or gains, behind the one before it."""
     stalls = 0
-    if before.kind == "compute" and not before.is_float and before.writes & step.address:
+    if before.kind == "compute" and before.writes & step.address:
         stalls += 1
     if before.name.startswith(_FP_ARITHMETIC) and before.writes & step.reads:
         stalls += 1

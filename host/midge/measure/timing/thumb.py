@@ -198,6 +198,9 @@ def _sum(raw: Any, name: str) -> tuple[tuple[str, int], ...] | None:
         return ((raw.reg_name(operands[1].reg), 1 << operands[2].imm),)
     if name == "movt":
         return ((raw.reg_name(operands[0].reg), 1), ("", operands[1].imm << 16))
+    if name == "vmov" and len(operands) == 2 and operands[1].type == types.ARM_OP_REG:
+        # A register kept in one of the FPU's.
+        return ((raw.reg_name(operands[1].reg), 1),)
     if name not in ("add", "addw", "sub", "subw", "mov", "movw"):
         return None
     sources = operands[1:] if name.startswith("mov") or len(operands) == 3 else operands
