@@ -86,7 +86,9 @@ def compile_graph(
     alive = lifetimes(selection)
     plan = plan_memory(alive.buffers, alive.overlaps)
     program = bind(selection, alive, plan)
-    return Compiled(imported, settings, board, canonical, graph, selection, alive, plan, program, render(program), timings or {})
+    return Compiled(
+        imported, settings, board, canonical, graph, selection, alive, plan, program, render(program), timings or {}
+    )
 
 
 def run_model(

@@ -14,6 +14,7 @@ from midge.cli.compiling import compile_from
 from midge.cli.options import MODEL, compile_options
 from midge.cli.talk import out, talk
 from midge.errors import SettingsError
+from midge.memory.picture import draw_plan
 from midge.render.project import render_project
 
 
@@ -23,7 +24,8 @@ from midge.render.project import render_project
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the C files.")
 @click.option("--project", is_flag=True, help="A PlatformIO project for the board, with the model as a library in it.")
 @click.option("--data", "data_path", type=click.Path(path_type=Path), help=".npz to calibrate on (its split 1).")
-def command(model: Path, output: Path, project: bool, data_path: Path | None, **options: Any) -> None:
+@click.option("--plan", "show_plan", is_flag=True, help="Draw the arena: offsets upwards, layers to the right.")
+def command(model: Path, output: Path, project: bool, data_path: Path | None, show_plan: bool, **options: Any) -> None:
     """Compile a model to C11: model.h, model.c, weights.c and what they include."""
     compiled, _ = compile_from(model, data_path, options)
     program = compiled.program
@@ -34,6 +36,8 @@ def command(model: Path, output: Path, project: bool, data_path: Path | None, **
     console = out()
     for name in sorted(sources):
         console.print(str(output / name), markup=False)
+    if show_plan:
+        console.print(draw_plan(compiled.plan, compiled.lifetimes.buffers, min(console.width, 120)), markup=False)
     least = program.arena_lower_bound_bytes
     bound = "no plan needs less" if program.arena_bytes == least else f"no plan needs less than {least:,}"
     talk(f"{program.name}: {len(program.calls)} layers, {program.macs:,} MACs")

@@ -1,9 +1,9 @@
 """The Program as a PlatformIO project: firmware for one board, and the model in it as a library of its own.
 
-    platformio.ini                     stock names: builds the same anywhere
-    src/                               midge's firmware around the model: link, port, app.c
-    lib/<prefix>/                      the model, for PlatformIO (library.json), the Arduino IDE (library.properties)
-                                       and ESP-IDF (CMakeLists.txt), with an example for each that needs nothing else
+platformio.ini                     stock names: builds the same anywhere
+src/                               midge's firmware around the model: link, port, app.c
+lib/<prefix>/                      the model, for PlatformIO (library.json), the Arduino IDE (library.properties)
+                                   and ESP-IDF (CMakeLists.txt), with an example for each that needs nothing else
 """
 
 from __future__ import annotations
