@@ -30,10 +30,11 @@ class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class Gcc(_Record, frozen=True):
-    """The GNU compiler of a core: the command's name and the flags that select the core."""
+    """The GNU compiler of a core: the command's name, the flags that select the core, and Debian's packages of it."""
 
     command: Text
     flags: tuple[Text, ...]
+    packages: Text = "gcc-arm-none-eabi libnewlib-arm-none-eabi"
 
 
 class Zig(_Record, frozen=True):
@@ -43,29 +44,53 @@ class Zig(_Record, frozen=True):
     flags: tuple[Text, ...]
 
 
-class Emulator(_Record, frozen=True):
-    """What executes the core's instructions: Unicorn, with the CPU model `UC_CPU_ARM_<cpu>`."""
+class Unicorn(_Record, frozen=True, tag="unicorn", tag_field="kind"):
+    """Executes the core's instructions in this process, as the CPU that Unicorn calls `UC_CPU_<...>_<cpu>`."""
 
-    kind: Literal["unicorn"]
     cpu: Text
+    instruction_set: Literal["thumb", "rv32"] = "thumb"
 
 
-class Timing(_Record, frozen=True):
-    """The cycle model, a module of `midge.measure.timing`, and how far it can be trusted: the words a report prints."""
+class Qemu(_Record, frozen=True, tag="qemu", tag_field="kind"):
+    """Executes the core's instructions in a QEMU of its own: the command, the machine, and more arguments.
 
-    model: Name
+    With `-icount shift=<icount_shift>` each instruction takes 2^icount_shift ns of the machine's time, by which its
+    timer counts instructions. `package` is Debian's.
+    """
+
+    command: Text
+    machine: Text
+    package: Text
+    icount_shift: Annotated[int, msgspec.Meta(ge=0, le=10)]
+    arguments: tuple[Text, ...] = ()
+
+
+Emulator = Unicorn | Qemu
+
+
+class Timing(_Record, frozen=True, kw_only=True):
+    """What is counted, by which module of `midge.measure.timing` (none where the emulator counts by itself), and how
+    far to trust it: the words a report prints."""
+
+    kind: Literal["modelled cycles", "instructions"] = "modelled cycles"
+    model: Name | None = None
     basis: Text
 
 
-class Core(_Record, frozen=True):
-    """A processor core: how to compile for it, what it can do, how it is emulated and timed."""
+class Core(_Record, frozen=True, kw_only=True):
+    """A processor core: how to compile for it, what it can do, how it is emulated and timed.
+
+    `port` (start-up, linker script) and `line` (what port.h asks for) are folders of firmware/port. `zig` is left out
+    where that compiler does not know the core.
+    """
 
     name: Name
     title: Text
     port: Name
+    line: Name = "page"
     features: tuple[Name, ...]
     gcc: Gcc
-    zig: Zig
+    zig: Zig | None = None
     emulator: Emulator
     timing: Timing
 

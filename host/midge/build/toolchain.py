@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ _COMMON_FLAGS = (
     *("-ffp-contract=off", "-fno-math-errno", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables"),
 )
 _CLANG_FLAGS = ("-fno-sanitize=undefined", "-fno-stack-protector")
-_LINK_FLAGS = ("-nostartfiles", "-g", "-Os", "-Wl,--gc-sections", "-Wl,-T,link.ld")
+_LINK_FLAGS = ("-nostartfiles", "-g", "-Os", "-Wl,--gc-sections", "-Tlink.ld")
 _OPTIMIZE = {"speed": "-O3", "balanced": "-O2", "size": "-Os"}
 
 
@@ -67,10 +68,12 @@ def find_toolchain(core: Core, prefer: str | None = None) -> Toolchain:
         if wanted:
             raise ToolchainError(
                 f"{core.gcc.command} with a C library is not installed",
-                hint="sudo apt install gcc-arm-none-eabi libnewlib-arm-none-eabi, or ask for zig",
+                hint=f"sudo apt install {core.gcc.packages}" + (", or ask for zig" if core.zig else ""),
             )
-    flags = ("-target", core.zig.target, *core.zig.flags)
-    if zig := _zig(flags):
+    if core.zig is None:
+        message = f"there is no compiler for {core.name}: {core.gcc.command} with a C library is not installed"
+        raise ToolchainError(message, hint=f"sudo apt install {core.gcc.packages}")
+    if zig := _zig(("-target", core.zig.target, *core.zig.flags)):
         return zig
     raise MissingExtraError(f"there is no compiler for {core.name}: neither {core.gcc.command} nor zig", hint=_PIP_HINT)
 
@@ -174,10 +177,21 @@ def _run(name: str, command: list[str], folder: Path, board: Board) -> None:
 @lru_cache
 def _cross_gcc(core: Core) -> Toolchain | None:
     path = shutil.which(core.gcc.command)
-    # Distributions package the C library apart; without it nothing links.
-    if path is None or not os.path.isabs(_output((path, *core.gcc.flags, "-print-file-name=libc.a"))):
+    if path is None or not _links((path, *core.gcc.flags)):
         return None
     return Toolchain(core.gcc.command, "gcc", (path,), _output((path, "--version")).split("\n")[0], core.gcc.flags)
+
+
+def _links(command: tuple[str, ...]) -> bool:
+    """Whether the compiler has its C library: distributions package it apart."""
+    with tempfile.TemporaryDirectory(prefix="midge-") as folder:
+        source = Path(folder) / "nothing.c"
+        source.write_text("int main(void) { return 0; }\n")
+        link = [*command, "-nostartfiles", str(source), "-lm", "-lc", "-o", str(source.with_suffix(".elf"))]
+        try:
+            return subprocess.run(link, capture_output=True, timeout=120).returncode == 0
+        except (OSError, subprocess.TimeoutExpired):
+            return False
 
 
 @lru_cache
