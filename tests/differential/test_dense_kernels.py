@@ -1,4 +1,4 @@
-"""The kernels for 16-bit SIMD on layers of realistic sizes: their portable C under sanitizers equals the interpreter."""
+"""The kernels for 16-bit SIMD on layers of realistic sizes: portable C under sanitizers equals the interpreter."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VARIANTS = [v for kind, name in DRAWS for v in variants(kind) if v.name == name]
 @pytest.mark.parametrize("variant", VARIANTS, ids=[f"{v.op}-{v.name}" for v in VARIANTS])
 def test_portable_fallback_equals_the_interpreter(variant: Variant, tmp_path: Path) -> None:
     if not shutil.which("gcc"):
-        pytest.skip("needs gcc: install it")
+        pytest.skip("needs gcc: apt-get install gcc")
     rendered = render_cases(fitting_cases(variant, COUNT), variant, tmp_path)
     compile_files(["gcc", "-O1", *SANITIZERS, *WARNINGS, "main.c", "cases.c", "-o", str(tmp_path / "run")], tmp_path)
     wrong = {}

@@ -1,4 +1,4 @@
-"""The assembly of the kernels for 16-bit SIMD on layers of realistic sizes equals the interpreter, by both compilers."""
+"""The assembly of the kernels for 16-bit SIMD on layers of realistic sizes equals the interpreter."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 /* What runs inside the emulator at every basic block and every device register: the counter of cycles and
- * instructions, the line and the timer. Compiled once for this computer by midge.run.emulator_hook, which mirrors the two structs.
+ * instructions, the line and the timer. Compiled once for this computer by midge.run.emulator_hook, which mirrors the
+ * two structs.
  *
  * A block is charged when the next one begins, because only then is it known whether its branch was taken: it was
  * when the next block is not the one behind it. Stopping is always asked for at the entry of a block that has not run.
@@ -28,23 +29,23 @@ typedef struct {
 } access;
 
 typedef struct {
-    uint32_t bytes, instructions;         /* as translated last; 0 bytes: not seen yet */
-    uint32_t next_cycles, taken_cycles;   /* when execution goes on behind the block, and when it goes elsewhere */
-    uint32_t marked, resumable;           /* call `mark` on entry; the engine may be stopped here */
-    uint32_t first_access, accesses;      /* those that may be unaligned */
+    uint32_t bytes, instructions;       /* as translated last; 0 bytes: not seen yet */
+    uint32_t next_cycles, taken_cycles; /* when execution goes on behind the block, and when it goes elsewhere */
+    uint32_t marked, resumable;         /* call `mark` on entry; the engine may be stopped here */
+    uint32_t first_access, accesses;    /* those that may be unaligned */
     uint64_t entered, total_instructions, total_cycles;
 } block;
 
 typedef struct {
     uint64_t cycles, instructions, deadline;
-    block *blocks;                        /* [code_bytes / 2], by address */
+    block *blocks; /* [code_bytes / 2], by address */
     uint32_t code_start, code_bytes;
-    block *last;                          /* entered but not charged yet */
+    block *last; /* entered but not charged yet */
     uint64_t last_end;
     const access *accesses;
-    uint64_t unaligned;                   /* loads that were */
+    uint64_t unaligned; /* loads that were */
     uint32_t halfword_cycles, word_at_halfword_cycles, word_at_byte_cycles;
-    uint32_t last_penalty;                /* of the block in `last` */
+    uint32_t last_penalty; /* of the block in `last` */
     const uint8_t *input;
     uint8_t *output;
     uint32_t input_bytes, input_taken, output_size, output_bytes;
@@ -177,6 +178,4 @@ EXPORT void midge_hook_write(void *engine, uint64_t offset, unsigned size, uint6
     }
 }
 
-EXPORT uint32_t midge_hook_sizes(void) {
-    return (uint32_t)(sizeof(counter) << 16 | sizeof(block));
-}
+EXPORT uint32_t midge_hook_sizes(void) { return (uint32_t)(sizeof(counter) << 16 | sizeof(block)); }
