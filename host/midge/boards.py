@@ -30,10 +30,11 @@ class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class Gcc(_Record, frozen=True):
-    """The GNU compiler of a core: the command's name and the flags that select the core."""
+    """The GNU compiler of a core: the command's name, the flags that select the core, and Debian's packages of it."""
 
     command: Text
     flags: tuple[Text, ...]
+    packages: Text = "gcc-arm-none-eabi libnewlib-arm-none-eabi"
 
 
 class Zig(_Record, frozen=True):
@@ -43,17 +44,36 @@ class Zig(_Record, frozen=True):
     flags: tuple[Text, ...]
 
 
-class Emulator(_Record, frozen=True):
-    """What executes the core's instructions: Unicorn, with the CPU model `UC_CPU_ARM_<cpu>`."""
+class Unicorn(_Record, frozen=True, tag="unicorn", tag_field="kind"):
+    """Executes the core's instructions in this process, as the CPU that Unicorn calls `UC_CPU_<...>_<cpu>`."""
 
-    kind: Literal["unicorn"]
     cpu: Text
+    instruction_set: Literal["thumb", "rv32"] = "thumb"
 
 
-class Timing(_Record, frozen=True):
-    """The cycle model, a module of `midge.measure.timing`, and how far it can be trusted: the words a report prints."""
+class Qemu(_Record, frozen=True, tag="qemu", tag_field="kind"):
+    """Executes the core's instructions in a QEMU of its own: the command, the machine, and more arguments.
 
-    model: Name
+    With `-icount shift=<icount_shift>` each instruction takes 2^icount_shift ns of the machine's time, by which its
+    timer counts instructions. `package` is Debian's.
+    """
+
+    command: Text
+    machine: Text
+    package: Text
+    icount_shift: Annotated[int, msgspec.Meta(ge=0, le=10)]
+    arguments: tuple[Text, ...] = ()
+
+
+Emulator = Unicorn | Qemu
+
+
+class Timing(_Record, frozen=True, kw_only=True):
+    """What is counted, by which module of `midge.measure.timing` (none where the emulator counts by itself), and how
+    far to trust it: the words a report prints."""
+
+    kind: Literal["modelled cycles", "instructions"] = "modelled cycles"
+    model: Name | None = None
     basis: Text
 
 
@@ -64,17 +84,21 @@ class Harness(_Record, frozen=True):
     ram_bytes: Positive = 4 * 1024
 
 
-class Core(_Record, frozen=True):
+class Core(_Record, frozen=True, kw_only=True):
     """A processor core: how to compile for it, what it can do, how it is emulated and timed.
 
-    A core without `emulator` has no twin; `port` (the folder of firmware/port), compilers and `timing` are the twin's.
-    PlatformIO brings its own compiler. `address_space`: constants are read through other instructions than RAM.
+    `port` (start-up, linker script) and `line` (what port.h asks for) are folders of firmware/port. `zig` is left out
+    where that compiler does not know the core.
+
+    A core without `emulator` has no twin, and no use for `port`, compilers (PlatformIO brings its own) and `timing`.
+    `address_space`: constants lie in a memory that is read through other instructions than RAM.
     """
 
     name: Name
     title: Text
     features: tuple[Name, ...]
     port: Name | None = None
+    line: Name = "page"
     gcc: Gcc | None = None
     zig: Zig | None = None
     emulator: Emulator | None = None
@@ -95,6 +119,7 @@ class Twin(_Record, frozen=True):
     """What the emulated twin of a board needs, all of it there."""
 
     port: Name
+    gcc: Gcc
     emulator: Emulator
     timing: Timing
     memory: Memory
@@ -155,12 +180,13 @@ class Board(_Record, frozen=True):
     def twin(self) -> Twin:
         """The emulated twin. Raises BoardError where there is none."""
         core = self.core
-        if core.port is None or core.emulator is None or core.timing is None or self.memory is None:
+        port, gcc, emulator, timing, memory = core.port, core.gcc, core.emulator, core.timing, self.memory
+        if port is None or gcc is None or emulator is None or timing is None or memory is None:
             raise BoardError(
                 f"there is no emulated twin of {self.name} ({core.title})",
                 hint="run on the board itself with --port, or emulate another board (midge boards)",
             )
-        return Twin(port=core.port, emulator=core.emulator, timing=core.timing, memory=self.memory)
+        return Twin(port=port, gcc=gcc, emulator=emulator, timing=timing, memory=memory)
 
     @property
     def has_twin(self) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from midge.boards import list_boards, list_cores, load_board, load_core
+from midge.boards import Unicorn, list_boards, list_cores, load_board, load_core
 from midge.errors import BoardError
 from midge.measure.timing import load_model
 from midge.resources import boards_dir, firmware_dir
@@ -17,14 +17,31 @@ from midge.resources import boards_dir, firmware_dir
 def test_every_board_that_travels_with_midge_loads(name: str) -> None:
     board = load_board(name)
     assert board.name == name
-    assert board.memory.flash_address != board.memory.ram_address
+    assert board.has_twin or (board.platformio is not None and board.serial is not None)
+    assert board.memory is None or board.memory.flash_address != board.memory.ram_address
 
 
-@pytest.mark.parametrize("name", list_cores())
-def test_every_core_has_a_port_and_a_cycle_model(name: str) -> None:
+def test_a_board_without_a_twin_says_so() -> None:
+    assert not load_board("uno").has_twin
+    with pytest.raises(BoardError, match="no emulated twin of uno"):
+        _ = load_board("uno").twin
+
+
+def test_a_board_that_exists_only_emulated_has_nothing_to_build_for() -> None:
+    with pytest.raises(BoardError, match="only emulated"):
+        _ = load_board("cortex-m4f").build
+
+
+@pytest.mark.parametrize("name", [name for name in list_cores() if load_core(name).emulator is not None])
+def test_every_emulated_core_has_a_port_and_something_that_counts(name: str) -> None:
     core = load_core(name)
     assert (firmware_dir() / "port" / core.port / "link.ld").is_file()
-    assert callable(load_model(core.timing.model))
+    assert (firmware_dir() / "port" / core.line / "port.c").is_file()
+    if isinstance(core.emulator, Unicorn):
+        assert core.timing.model is not None
+        assert callable(load_model(core.timing.model))
+    else:
+        assert core.timing.kind == "instructions"
 
 
 def test_the_board_of_the_mlperf_results_is_described_as_its_data_sheet_says() -> None:

@@ -42,7 +42,8 @@ def write_sources(sources: Mapping[str, str], board: Board, out_dir: Path, stack
         raise SettingsError(f"a stack of {stack_bytes} bytes", hint="a multiple of 8, at least 256")
     folder = out_dir.resolve() / "src"
     shutil.rmtree(folder, ignore_errors=True)
-    for name in ("link", "port/port.h", f"port/{board.twin.port}", "main.c"):
+    ports = dict.fromkeys((f"port/{board.twin.port}", f"port/{board.core.line}"))
+    for name in ("link", "port/port.h", *ports, "main.c"):
         _copy(firmware_dir() / name, folder / name)
     model = set()
     for name, text in sources.items():

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ _COMMON_FLAGS = (
     *("-ffp-contract=off", "-fno-math-errno", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables"),
 )
 _CLANG_FLAGS = ("-fno-sanitize=undefined", "-fno-stack-protector")
-_LINK_FLAGS = ("-nostartfiles", "-g", "-Os", "-Wl,--gc-sections", "-Wl,-T,link.ld")
+_LINK_FLAGS = ("-nostartfiles", "-g", "-Os", "-Wl,--gc-sections", "-Tlink.ld")
 _OPTIMIZE = {"speed": "-O3", "balanced": "-O2", "size": "-Os"}
 
 
@@ -58,7 +59,7 @@ def find_toolchain(core: Core, prefer: str | None = None) -> Toolchain:
         ToolchainError: the one asked for is unknown or not there.
         MissingExtraError: there is none at all.
     """
-    if core.gcc is None or core.zig is None:
+    if core.gcc is None:
         raise ToolchainError(f"midge itself compiles nothing for {core.name}", hint="PlatformIO does, with --port")
     wanted = prefer or os.environ.get("MIDGE_TOOLCHAIN") or ""
     if wanted not in ("", "gcc", core.gcc.command, "zig", "ziglang"):
@@ -69,10 +70,12 @@ def find_toolchain(core: Core, prefer: str | None = None) -> Toolchain:
         if wanted:
             raise ToolchainError(
                 f"{core.gcc.command} with a C library is not installed",
-                hint="sudo apt install gcc-arm-none-eabi libnewlib-arm-none-eabi, or ask for zig",
+                hint=f"sudo apt install {core.gcc.packages}" + (", or ask for zig" if core.zig else ""),
             )
-    flags = ("-target", core.zig.target, *core.zig.flags)
-    if zig := _zig(flags):
+    if core.zig is None:
+        message = f"there is no compiler for {core.name}: {core.gcc.command} with a C library is not installed"
+        raise ToolchainError(message, hint=f"sudo apt install {core.gcc.packages}")
+    if zig := _zig(("-target", core.zig.target, *core.zig.flags)):
         return zig
     raise MissingExtraError(f"there is no compiler for {core.name}: neither {core.gcc.command} nor zig", hint=_PIP_HINT)
 
@@ -176,10 +179,21 @@ def _run(name: str, command: list[str], folder: Path, board: Board) -> None:
 @lru_cache
 def _cross_gcc(gcc: Gcc) -> Toolchain | None:
     path = shutil.which(gcc.command)
-    # Distributions package the C library apart; without it nothing links.
-    if path is None or not os.path.isabs(_output((path, *gcc.flags, "-print-file-name=libc.a"))):
+    if path is None or not _links((path, *gcc.flags)):
         return None
     return Toolchain(gcc.command, "gcc", (path,), _output((path, "--version")).split("\n")[0], gcc.flags)
+
+
+def _links(command: tuple[str, ...]) -> bool:
+    """Whether the compiler has its C library: distributions package it apart."""
+    with tempfile.TemporaryDirectory(prefix="midge-") as folder:
+        source = Path(folder) / "nothing.c"
+        source.write_text("int main(void) { return 0; }\n")
+        link = [*command, "-nostartfiles", str(source), "-lm", "-lc", "-o", str(source.with_suffix(".elf"))]
+        try:
+            return subprocess.run(link, capture_output=True, timeout=120).returncode == 0
+        except (OSError, subprocess.TimeoutExpired):
+            return False
 
 
 @lru_cache

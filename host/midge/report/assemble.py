@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from midge.boards import Board
 from midge.measure.evaluation import Accuracies, Evaluation
 from midge.report import record
 from midge.run.devices import EmulatedDevice
@@ -16,7 +17,7 @@ def assemble(compiled: Compiled, device: EmulatedDevice, evaluation: Evaluation)
     """The report; cycles are those of the sample of median cost."""
     board, image, typical = compiled.board, device.image, evaluation.typical
     clock = record.Clock(
-        kind="modelled cycles",
+        kind=board.twin.timing.kind,
         basis=board.twin.timing.basis,
         hz=board.clock_hz,
         wait_states=0,
@@ -37,7 +38,7 @@ def assemble(compiled: Compiled, device: EmulatedDevice, evaluation: Evaluation)
         clock=clock,
         instructions=record.Instructions(total=typical.instructions),
         cycles=_cycles(compiled, evaluation),
-        latency_us=round(1e6 * typical.cycles / board.clock_hz, 3),
+        latency_us=None if in_instructions(board) else round(1e6 * typical.cycles / board.clock_hz, 3),
         latency_is=record.latency_is(clock),
         flash=record.Flash(
             code_bytes=image.flash.code_bytes,
@@ -58,17 +59,30 @@ def assemble(compiled: Compiled, device: EmulatedDevice, evaluation: Evaluation)
     )
 
 
+def in_instructions(board: Board) -> bool:
+    """Whether the emulated core counts instructions alone: then its ticks are instructions, and no time."""
+    return board.twin.timing.kind == "instructions"
+
+
 def _cycles(compiled: Compiled, evaluation: Evaluation) -> record.Cycles:
-    typical = evaluation.typical
+    typical, no_cycles = evaluation.typical, in_instructions(compiled.board)
     layers = [
-        record.LayerCycles(name=call.layer, op=call.op, kernel=call.variant, macs=call.macs, cycles=ticks)
+        record.LayerCycles(
+            name=call.layer,
+            op=call.op,
+            kernel=call.variant,
+            macs=call.macs,
+            cycles=None if no_cycles else ticks,
+            instructions=ticks if no_cycles else None,
+        )
         for call, ticks in zip(compiled.program.calls, typical.layer_ticks, strict=True)
     ]
     functions = [
-        record.FunctionCycles(name=name, cycles=cost.cycles, instructions=cost.instructions)
+        record.FunctionCycles(name=name, cycles=None if no_cycles else cost.cycles, instructions=cost.instructions)
         for name, cost in sorted(typical.functions.items(), key=lambda item: -item[1].cycles)
     ]
-    return record.Cycles(total=typical.cycles, per_layer=tuple(layers), per_function=tuple(functions))
+    total = None if no_cycles else typical.cycles
+    return record.Cycles(total=total, per_layer=tuple(layers), per_function=tuple(functions))
 
 
 def _ram(compiled: Compiled, device: EmulatedDevice) -> record.Ram:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import serial
 
+from midge.boards import Board
 from midge.build.image import Image
 from midge.build.stack import read_frames, worst_stack_bytes
 from midge.build.toolchain import compile_firmware, find_toolchain
@@ -70,8 +71,7 @@ def emulated_device(compiled: Compiled, work_dir: Path) -> Iterator[EmulatedDevi
     emulated.watch(run_symbol)
     with attach(emulated) as url, serial.serial_for_url(url) as port:
         link = LinkedDevice(_conversation(port, program), program.outputs)
-        stack = worst_stack_bytes(image, run_symbol, read_frames(work_dir))
-        yield EmulatedDevice(link, emulated, image, run_symbol, stack)
+        yield EmulatedDevice(link, emulated, image, run_symbol, _worst_stack(board, image, run_symbol, work_dir))
 
 
 @contextmanager
@@ -84,6 +84,13 @@ def native_device(compiled: Compiled, work_dir: Path, *, sanitize: bool) -> Iter
 def firmware_sources(compiled: Compiled) -> dict[str, str]:
     """The generated files of a measuring firmware: the model's and app.c."""
     return {**compiled.sources, "app.c": render_app(compiled.program)}
+
+
+def _worst_stack(board: Board, image: Image, run_symbol: str, work_dir: Path) -> int | None:
+    """The most that one inference can take; only Thumb code can be read for it."""
+    if board.core.port != "cortex_m":
+        return None
+    return worst_stack_bytes(image, run_symbol, read_frames(work_dir))
 
 
 def _conversation(port: object, program: Program) -> Conversation:

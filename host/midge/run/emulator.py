@@ -1,6 +1,6 @@
 """A board without the board: the ELF image runs in Unicorn, in this process, and counts every instruction and cycle.
 
-The firmware sees its flash, its RAM, and one page of device registers (firmware/port/cortex_m/port.c). There are no
+The firmware sees its flash, its RAM, and one page of device registers (firmware/port/page/port.c). There are no
 interrupts; it polls, and after some dozens of empty polls it is parked until there is input again. Flash cannot be
 written, RAM cannot be executed, everything else is not there; the stack lies at the bottom of RAM. So stray accesses,
 stack overflow and endless loops end in a DeviceFaultError that names the function.
@@ -20,15 +20,15 @@ from typing import Any
 
 import numpy as np
 
-from midge.boards import Board
+from midge.boards import Board, Unicorn
 from midge.build.image import Image
-from midge.errors import DeviceFaultError, ToolchainError
+from midge.errors import BoardError, DeviceFaultError, ToolchainError
 from midge.measure.timing import load_model, load_unaligned
-from midge.measure.timing.alignment import accesses
 from midge.run.costs import Call, Cost, Totals
 from midge.run.emulator_hook import ACCESS, ACCESS_KINDS, BLOCK, DISCOVER, MARK, Counter, Stop
-from midge.run.engine import NOWHERE, PAINT, contents, load_unicorn, new_engine, register_number, registers
+from midge.run.engine import NOWHERE, PAINT, contents, new_engine
 from midge.run.faults import fault_message
+from midge.run.instruction_sets import instruction_set, load_unicorn
 from midge.run.interrupts import interrupts_held
 
 DEFAULT_DEADLINE_CYCLES = 4_000_000_000
@@ -55,8 +55,11 @@ class EmulatedBoard:
         self.image = image
         self.board = board
         self._deadline_cycles = deadline_cycles
-        self._block_costs = load_model(board.twin.timing.model)
-        self._unaligned = load_unaligned(board.twin.timing.model)
+        emulator, model = board.twin.emulator, board.twin.timing.model
+        if not isinstance(emulator, Unicorn) or model is None:
+            raise BoardError(f"{board.name} is not emulated in this process", hint="its core's file names no unicorn")
+        self._kind, self._cpu = instruction_set(emulator.instruction_set), emulator.cpu
+        self._block_costs, self._unaligned = load_model(model), load_unaligned(model)
         flash = range(board.twin.memory.flash_address, board.twin.memory.flash_address + board.flash_bytes)
         code = [s for s in image.sections if s.is_code and s.address in flash and s.address + s.bytes - 1 in flash]
         if not code:
@@ -88,11 +91,12 @@ class EmulatedBoard:
         for address in self._watched:
             self._row(address)["marked"] = 1
         self._counter = self._new_counter()
-        self._engine = new_engine(self.image, self.board, self._counter, self._on_bad_access, self._on_exception)
+        told = (self._counter, self._on_bad_access, self._on_exception)
+        self._engine = new_engine(self._kind, self._cpu, self.image, self.board, *told)
         flash = self.board.twin.memory.flash_address
-        stack, entry = np.frombuffer(contents(self.image, flash, flash + 8), "<u4").tolist()
-        self._engine.reg_write(registers().UC_ARM_REG_SP, stack)
-        self._pc = entry & ~1
+        stack, self._pc = self._kind.entry(contents(self.image, flash, flash + 8), flash)
+        if stack is not None:
+            self._engine.reg_write(self._kind.stack_pointer, stack)
 
     def close(self) -> None:
         """Give the emulator's memory back."""
@@ -197,12 +201,14 @@ class EmulatedBoard:
         error = 0
         try:
             with interrupts_held():
-                self._engine.emu_start(self._pc | 1, NOWHERE)
+                self._engine.emu_start(self._pc | self._kind.mark, NOWHERE)
         except load_unicorn().UcError as failure:
             error = failure.errno
         finally:
             counter.input = None
-        self._pc = self._engine.reg_read(registers().UC_ARM_REG_PC)
+        self._pc = self._engine.reg_read(self._kind.pc)
+        if self._exception is not None:
+            self._pc -= self._kind.exception_skips
         del self._input[: counter.input_taken]
         self._output += bytes(self._output_buffer[: counter.output_bytes])
         stop = Stop(counter.stop)
@@ -222,10 +228,13 @@ class EmulatedBoard:
         return fault_message(
             error,
             bad_access=self._bad_access,
-            exception=self._exception,
-            stack_pointer=self._engine.reg_read(registers().UC_ARM_REG_SP),
+            exception=None if self._exception is None else self._exception_words(self._exception),
+            stack_pointer=self._engine.reg_read(self._kind.stack_pointer),
             stack_limit=self.image.symbol("midge_stack_limit").address,
         )
+
+    def _exception_words(self, number: int) -> str:
+        return self._kind.exceptions.get(number, f"exception {number}")
 
     def _fail(self, what: str) -> None:
         """Raise the fault, and keep it: nothing runs on this board until it is reset."""
@@ -243,7 +252,7 @@ class EmulatedBoard:
         if self._counter.last:
             row = (self._counter.last - self._blocks.ctypes.data) // BLOCK.itemsize
             return int(self._code_start + 2 * row)
-        return int(self._engine.reg_read(registers().UC_ARM_REG_LR)) & ~1
+        return int(self._engine.reg_read(self._kind.link)) & ~1
 
     # What the engine calls
 
@@ -263,22 +272,22 @@ class EmulatedBoard:
     def _find_accesses(self, row: Any, address: int, size: int) -> None:
         """Tell the hook which accesses of a block may be unaligned."""
         at = address - self._code_start
-        found, self._unchecked[address] = accesses(self._code[at : at + size], address)
+        found, self._unchecked[address] = self._kind.accesses(self._code[at : at + size], address)
         row["first_access"], row["accesses"] = len(self._accesses), len(found)
         rows = np.zeros(len(found), ACCESS)
         for made, access in zip(rows, found, strict=True):
             made["constant"], made["kind"] = access.constant, ACCESS_KINDS[access.kind]
             for place, (register, factor) in enumerate(access.registers):
-                made["registers"][place], made["factors"][place] = register_number(register), factor
+                made["registers"][place], made["factors"][place] = self._kind.register_number(register), factor
         self._accesses = np.concatenate((self._accesses, rows))
         self._counter.accesses = self._accesses.ctypes.data
 
     def _mark(self, address: int) -> int:
         with self._keeping_failure() as kept:
             now, totals = Cost(self.instructions, self.cycles), Totals.of(self._blocks)
-            stack = self._engine.reg_read(registers().UC_ARM_REG_SP)
+            stack = self._engine.reg_read(self._kind.stack_pointer)
             self._finish_calls(address, stack, now, totals)
-            returns_to = self._engine.reg_read(registers().UC_ARM_REG_LR) & ~1
+            returns_to = self._engine.reg_read(self._kind.link) & ~1
             if address in self._watched and 0 <= returns_to - self._code_start < len(self._code):
                 opened = _OpenCall(self._watched[address], stack, now, totals)
                 self._open_calls.setdefault(returns_to, []).append(opened)

@@ -8,8 +8,8 @@ from typing import Any
 
 from midge.boards import Board
 from midge.build.image import Image
-from midge.errors import MissingExtraError
 from midge.run.emulator_hook import Counter, load_hook
+from midge.run.instruction_sets import InstructionSet, load_unicorn
 
 PAINT = 0xA5
 """What RAM is filled with at reset."""
@@ -20,25 +20,26 @@ _SYSTEM_CONTROL = 0xE000E000  # Armv7-M B3.2: plain memory here, for CPACR
 
 
 def new_engine(
+    kind: InstructionSet,
+    cpu: str,
     image: Image,
     board: Board,
     counter: Counter,
     on_bad_access: Callable[[int, int], None],
     on_exception: Callable[[int], None],
 ) -> Any:
-    """A `unicorn.Uc` with the image in flash, as before reset.
+    """A `unicorn.Uc` that is this CPU, with the image in flash, as before reset.
 
     The hooks count into `counter`, which must outlive the engine. `on_bad_access(kind, address)` hears of an access
     that is refused, `on_exception(number)` of an exception, before the engine stops.
     """
     unicorn, memory = load_unicorn(), board.twin.memory
-    # Not UC_MODE_MCLASS: it would make every core a Cortex-M33.
-    engine = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB)
-    engine.ctl_set_cpu_model(getattr(registers(), f"UC_CPU_ARM_{board.twin.emulator.cpu}"))
+    engine = kind.new_engine(cpu)
     read, write, execute = unicorn.UC_PROT_READ, unicorn.UC_PROT_WRITE, unicorn.UC_PROT_EXEC
     engine.mem_map(memory.flash_address, _pages(board.flash_bytes), read | execute)
     engine.mem_map(memory.ram_address, _pages(board.ram_bytes), read | write)
-    engine.mem_map(_SYSTEM_CONTROL, _PAGE, read | write)
+    if kind.has_system_control:
+        engine.mem_map(_SYSTEM_CONTROL, _PAGE, read | write)
     engine.mem_write(
         memory.flash_address, contents(image, memory.flash_address, memory.flash_address + board.flash_bytes)
     )
@@ -86,31 +87,6 @@ def contents(image: Image, start: int, end: int) -> bytes:
         if low < high:
             memory[low - start : high - start] = segment.data[low - segment.address : high - segment.address]
     return bytes(memory)
-
-
-def load_unicorn() -> Any:
-    """The unicorn package.
-
-    Raises:
-        MissingExtraError: it is not installed.
-    """
-    try:
-        import unicorn
-    except ImportError as error:
-        raise MissingExtraError("emulation needs the unicorn package", hint='pip install "midge[emulator]"') from error
-    return unicorn
-
-
-def registers() -> Any:
-    """Unicorn's numbers of Arm registers and cores."""
-    from unicorn import arm_const
-
-    return arm_const
-
-
-def register_number(name: str) -> int:
-    """Unicorn's number of the core register that capstone calls `name`."""
-    return int(getattr(registers(), f"UC_ARM_REG_{name.upper()}"))
 
 
 def _pages(count: int) -> int:

@@ -14,19 +14,17 @@ _ACCESS = {
     WRITE_PROTECTED: "write to flash at {}",
     FETCH_PROTECTED: "jump to {}, which is data",
 }
-# Exception numbers of the engine's Arm core.
-_EXCEPTIONS = {2: "supervisor call (SVC)", 3: "jump to an address without code", 7: "breakpoint instruction"}
 # A push may store this far below the stack pointer before it moves it.
 _PUSH_BYTES = 256
 
 
 def fault_message(
-    error: int, *, bad_access: tuple[int, int] | None, exception: int | None, stack_pointer: int, stack_limit: int
+    error: int, *, bad_access: tuple[int, int] | None, exception: str | None, stack_pointer: int, stack_limit: int
 ) -> str:
     """Why the core stopped.
 
-    `error`: the engine's code, 0 for none; `bad_access`: (kind, address) of the access it refused; `exception`: the
-    number of an exception that the firmware caused; `stack_limit`: the lowest address of the stack.
+    `error`: the engine's code, 0 for none; `bad_access`: (kind, address) of the access it refused; `exception`: an
+    exception that the firmware caused, in words; `stack_limit`: the lowest address of the stack.
     """
     if bad_access is not None:
         kind, address = bad_access
@@ -35,7 +33,7 @@ def fault_message(
             return f"stack overflow: write to 0x{address:08x}, below the stack's end at 0x{stack_limit:08x}"
         return _ACCESS.get(kind, "bad access to {}").format(f"0x{address:08x}")
     if exception is not None:
-        return _EXCEPTIONS.get(exception, f"exception {exception}")
+        return exception
     if error == INVALID_INSTRUCTION:
         return "undefined instruction (a compiler's trap, or a jump into data)"
     if error:

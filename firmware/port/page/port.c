@@ -1,8 +1,8 @@
-/* The port of an emulated Cortex-M: a line and a timer as registers in one page, MIDGE_PORT_DEVICE.
+/* The port of a core emulated in midge's own process: a line and a timer as registers in one page, MIDGE_PORT_DEVICE.
  *
  *   0x00  RX_READY   read: 1 when a byte has come in, else 0
  *   0x04  DATA       read: take that byte; write: send the lowest byte, never waits
- *   0x10  TICKS      read: core cycles since reset, lowest 32 bits
+ *   0x10  TICKS      read: cycles since reset (instructions for a core without a cycle model), lowest 32 bits
  *   0x14  TICKS_HIGH read: the upper 32 bits as they were when TICKS was read
  *
  * The other side of these registers is host/midge/run/emulator_hook.c.
@@ -18,8 +18,7 @@
 #define DATA REGISTER(0x04u)
 #define TICKS REGISTER(0x10u)
 
-void midge_port_init(void) {
-}
+void midge_port_init(void) {}
 
 size_t midge_port_read(uint8_t *buf, size_t max) {
     size_t n = 0;
@@ -35,10 +34,6 @@ void midge_port_write(const uint8_t *buf, size_t n) {
     }
 }
 
-uint32_t midge_port_ticks(void) {
-    return TICKS;
-}
+uint32_t midge_port_ticks(void) { return TICKS; }
 
-uint32_t midge_port_ticks_hz(void) {
-    return MIDGE_PORT_CLOCK_HZ;
-}
+uint32_t midge_port_ticks_hz(void) { return MIDGE_PORT_CLOCK_HZ; }
