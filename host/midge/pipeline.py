@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from midge.boards import Board, load_board
+from midge.build.platformio import Say
 from midge.data import Dataset
 from midge.importers import Imported
 from midge.ir.graph import Graph
@@ -28,7 +29,9 @@ from midge.progress import Progress, silent
 from midge.quantize import quantize_model
 from midge.render.sources import Sources, render
 from midge.report.assemble import assemble
+from midge.report.assemble_board import assemble_board
 from midge.report.record import Report
+from midge.run.board import board_device
 from midge.run.devices import emulated_device
 from midge.settings import Settings
 
@@ -102,3 +105,20 @@ def run_model(
     with emulated_device(compiled, work_dir) as device:
         evaluation = evaluate(compiled, device, data, samples, progress)
         return assemble(compiled, device, evaluation)
+
+
+def run_on_board(
+    compiled: Compiled,
+    data: Dataset | None,
+    port: str,
+    say: Say,
+    samples: int | None = None,
+    progress: Progress = silent,
+) -> Report:
+    """As run_model, on the board at `port` (a path, a URL of pyserial, or `auto`): built and flashed by PlatformIO.
+
+    `say` takes lines about what is going on. A board that runs this model already is not flashed again.
+    """
+    with board_device(compiled, port, say) as device:
+        evaluation = evaluate(compiled, device, data, samples, progress)
+        return assemble_board(compiled, device, evaluation)

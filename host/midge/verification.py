@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from midge.build.platformio import Say
 from midge.data import Case, draw_inputs, load_golden
 from midge.errors import MidgeError
 from midge.importers import Imported
@@ -16,13 +17,19 @@ from midge.measure.agreement import NOTHING_COMPARED, Agreement, agreement
 from midge.measure.locate import first_difference
 from midge.pipeline import Compiled, compile_graph, compile_model
 from midge.progress import Progress, silent
+from midge.run.board import board_device
 from midge.run.device import Device, Interpreter, Sample
 from midge.run.devices import emulated_device, native_device
 from midge.run.reference import Reference
 from midge.settings import Settings
 
-PLACES = ("interpreter", "native", "emulator")
+BOARD = "board"
+PLACES = ("interpreter", "native", "emulator", BOARD)
 DRAWN_SAMPLES = 10
+
+
+def _say_nothing(_: str) -> None:
+    """Where nobody wants to know how it goes on."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +50,10 @@ def verify_model(
     samples: int | None = None,
     sanitize: bool = True,
     progress: Progress = silent,
+    port: str = "",
+    say: Say = _say_nothing,
 ) -> Verification:
-    """Run the model as it is on `place` (one of PLACES) and compare every output value.
+    """Run the model as it is on `place` (one of PLACES; `board` is the one at `port`) and compare every output value.
 
     `golden` is an .npz of inputs and outputs; without it TensorFlow Lite's reference kernels answer drawn inputs.
     """
@@ -57,13 +66,13 @@ def verify_model(
             "TensorFlow Lite reference kernels",
         )
     total, wrong = NOTHING_COMPARED, None
-    with _open(imported, settings, place, sanitize) as device:
+    with _open(imported, settings, place, sanitize, port, say) as device:
         for inputs, outputs in progress(cases, f"verifying on {place}"):
             found = agreement(device.infer(inputs).outputs, outputs)
             total = total.plus(found)
             if found.mismatches and wrong is None:
                 wrong = inputs
-    layer = None if wrong is None else _first_layer(imported, settings, place, sanitize, wrong)
+    layer = None if wrong is None or place == BOARD else _first_layer(imported, settings, place, sanitize, wrong)
     return Verification(graph.name, against, total, layer)
 
 
@@ -73,9 +82,13 @@ def _live_cases(imported: Imported, samples: int, seed: int) -> list[Case]:
 
 
 @contextmanager
-def _open(imported: Imported, settings: Settings, place: str, sanitize: bool) -> Iterator[Device]:
+def _open(imported: Imported, settings: Settings, place: str, sanitize: bool, port: str, say: Say) -> Iterator[Device]:
     if place == "interpreter":
         yield Interpreter(imported.graph)
+        return
+    if place == BOARD:
+        with board_device(compile_model(imported, settings), port, say) as board:
+            yield board
         return
     with _open_compiled(compile_model(imported, settings), place, sanitize) as device:
         yield device

@@ -17,7 +17,7 @@ from elftools.elf.sections import SymbolTableSection
 
 from midge.errors import ToolchainError
 
-_SHF_ALLOC, _SHF_EXECINSTR = 2, 4
+_SHF_WRITE, _SHF_ALLOC, _SHF_EXECINSTR = 1, 2, 4
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,13 @@ class Symbol:
 
 @dataclass(frozen=True)
 class Section:
-    """An allocated section: where it runs, how large it is, and whether it holds instructions."""
+    """An allocated section: where it runs, how large it is, and whether it holds instructions or variables."""
 
     name: str
     address: int
     bytes: int
     is_code: bool
+    is_writable: bool = False
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,13 @@ def _segments(elf: ELFFile) -> tuple[Segment, ...]:
 
 def _sections(elf: ELFFile) -> tuple[Section, ...]:
     return tuple(
-        Section(s.name, s["sh_addr"], s["sh_size"], bool(s["sh_flags"] & _SHF_EXECINSTR))
+        Section(
+            s.name,
+            s["sh_addr"],
+            s["sh_size"],
+            bool(s["sh_flags"] & _SHF_EXECINSTR),
+            bool(s["sh_flags"] & _SHF_WRITE),
+        )
         for s in elf.iter_sections()
         if s["sh_flags"] & _SHF_ALLOC and s["sh_size"] > 0
     )

@@ -12,18 +12,21 @@ import click
 from midge.cli.compiling import compile_from
 from midge.cli.options import JSON, MODEL, compile_options
 from midge.cli.talk import out, show_progress, talk
+from midge.data import Dataset
 from midge.errors import CheckFailedError, SettingsError
-from midge.pipeline import run_model
+from midge.pipeline import Compiled, run_model, run_on_board
 from midge.report.console import print_report
-from midge.report.record import to_json
+from midge.report.record import Report, to_json
+from midge.run.board import project_folder
 
-_BY_PRODUCTS = shutil.ignore_patterns("*.o", "*.su", "zig-cache")
+_BY_PRODUCTS = shutil.ignore_patterns(".pio", "*.o", "*.su", "zig-cache")
 
 
 @click.command()
 @MODEL
 @compile_options
 @click.option("--emulate", is_flag=True, help="Run on the emulated twin of the board's core.")
+@click.option("--port", help="Run on the board itself: its port's path, socket://, rfc2217://, or auto (by USB id).")
 @click.option("--data", "data_path", type=click.Path(path_type=Path), help=".npz with samples, labels and splits.")
 @click.option("--samples", type=click.IntRange(min=1), help="Evaluate at most so many samples.")
 @click.option("--keep", type=click.Path(path_type=Path), help="Leave the sources and firmware.elf in this folder.")
@@ -31,6 +34,7 @@ _BY_PRODUCTS = shutil.ignore_patterns("*.o", "*.su", "zig-cache")
 def command(
     model: Path,
     emulate: bool,
+    port: str | None,
     data_path: Path | None,
     samples: int | None,
     keep: Path | None,
@@ -38,18 +42,21 @@ def command(
     **options: Any,
 ) -> None:
     """Run a model on a board's core and report latency, memory and accuracy."""
-    if not emulate:
+    if emulate == (port is not None):
         raise SettingsError(
-            "midge run does not reach real boards yet", hint="add --emulate to run on the emulated core"
+            "midge run needs to know where: on the board or on its emulated twin",
+            hint="either --port PORT (or --port auto), or --emulate",
         )
     compiled, data = compile_from(model, data_path, options)
     if data is None:
         talk("no --data: drawn inputs, so there is no accuracy")
-    with tempfile.TemporaryDirectory(prefix="midge-") as scratch:
-        report = run_model(compiled, data, Path(scratch), samples, show_progress)
+    if port is not None:
+        report = run_on_board(compiled, data, port, talk, samples, show_progress)
         if keep is not None:
-            shutil.copytree(scratch, keep, dirs_exist_ok=True, ignore=_BY_PRODUCTS)
-            talk(f"kept in {keep}: firmware.elf ({compiled.program.prefix}_run is one inference) and its sources")
+            shutil.copytree(project_folder(compiled), keep, dirs_exist_ok=True, ignore=_BY_PRODUCTS)
+            talk(f"kept in {keep}: the PlatformIO project")
+    else:
+        report = _emulate(compiled, data, samples, keep)
     if as_json:
         print(to_json(report))
     else:
@@ -59,3 +66,12 @@ def command(
             f"{report.exact.mismatches} of {report.exact.values} output values differ from the {report.exact.against}",
             hint=f"midge verify {model} --on emulator names the first layer that differs",
         )
+
+
+def _emulate(compiled: Compiled, data: Dataset | None, samples: int | None, keep: Path | None) -> Report:
+    with tempfile.TemporaryDirectory(prefix="midge-") as scratch:
+        report = run_model(compiled, data, Path(scratch), samples, show_progress)
+        if keep is not None:
+            shutil.copytree(scratch, keep, dirs_exist_ok=True, ignore=_BY_PRODUCTS)
+            talk(f"kept in {keep}: firmware.elf ({compiled.program.prefix}_run is one inference) and its sources")
+    return report

@@ -9,11 +9,11 @@ from typing import Any
 import click
 
 from midge.cli.options import JSON, MODEL
-from midge.cli.talk import out, show_progress
-from midge.errors import CheckFailedError
+from midge.cli.talk import out, show_progress, talk
+from midge.errors import CheckFailedError, SettingsError
 from midge.importers import import_model
 from midge.settings import Settings
-from midge.verification import PLACES, verify_model
+from midge.verification import BOARD, PLACES, verify_model
 
 
 @click.command()
@@ -22,7 +22,8 @@ from midge.verification import PLACES, verify_model
 @click.option(
     "--on", "place", type=click.Choice(PLACES), default="interpreter", show_default=True, help="Where to run."
 )
-@click.option("--board", default="nucleo_l4r5zi", show_default=True, help="The emulated board.")
+@click.option("--port", help="Run on the board itself: its port's path, socket://, rfc2217://, or auto (by USB id).")
+@click.option("--board", default="nucleo_l4r5zi", show_default=True, help="Which board, emulated or at --port.")
 @click.option("--samples", type=click.IntRange(min=1), help="At most so many samples.")
 @click.option("--sanitize/--no-sanitize", default=True, show_default=True, help="Sanitizers of the native build.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the drawn inputs, without --golden.")
@@ -31,6 +32,7 @@ def command(
     model: Path,
     golden: Path | None,
     place: str,
+    port: str | None,
     board: str,
     samples: int | None,
     sanitize: bool,
@@ -39,7 +41,12 @@ def command(
 ) -> None:
     """Compare a model's outputs with goldens, or with TensorFlow Lite's reference kernels on drawn inputs."""
     settings = Settings(board=board, precision="as-is", seed=seed)
-    result = verify_model(import_model(model), settings, place, golden, samples, sanitize, show_progress)
+    if (place == BOARD) and port is None:
+        raise SettingsError("--on board needs a port", hint="--port PORT, or --port auto")
+    place = BOARD if port is not None else place
+    result = verify_model(
+        import_model(model), settings, place, golden, samples, sanitize, show_progress, port or "", talk
+    )
     found = result.agreement
     if as_json:
         facts: dict[str, Any] = {

@@ -37,13 +37,17 @@ class Accuracies:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What running the samples showed. `typical` is the sample of median cost, whose cycles the report gives."""
+    """What running the samples showed. `typical` is the sample of median cost, whose cycles the report gives.
+
+    `run_ticks` are the device's own ticks of every run, sorted; zeros where it has none.
+    """
 
     agreement: Agreement
     against: str
     accuracies: Accuracies | None
     typical: Sample
     notes: tuple[str, ...]
+    run_ticks: tuple[int, ...] = ()
 
 
 def evaluate(
@@ -65,8 +69,9 @@ def evaluate(
     accuracies = None
     if data is not None and chosen is not None and data.labels is not None:
         accuracies = _accuracies(compiled, data, chosen, [r.outputs[0] for r in results], progress)
-    typical = sorted(results, key=lambda r: r.cycles)[len(results) // 2]
-    return Evaluation(total, against, accuracies, typical, notes)
+    typical = sorted(results, key=lambda r: r.cycles or r.total_ticks)[len(results) // 2]
+    run_ticks = tuple(sorted(r.total_ticks for r in results))
+    return Evaluation(total, against, accuracies, typical, notes, run_ticks)
 
 
 def _chosen(data: Dataset, limit: int | None) -> Indices:

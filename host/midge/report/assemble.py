@@ -23,15 +23,9 @@ def assemble(compiled: Compiled, device: EmulatedDevice, evaluation: Evaluation)
         wait_states=0,
         chip_wait_states=board.wait_states,
     )
-    found = evaluation.agreement
     return record.Report(
-        model=record.Model(
-            name=compiled.imported.graph.name,
-            sha256=compiled.imported.sha256,
-            macs=compiled.imported.graph.macs,
-            file_bytes=compiled.imported.path.stat().st_size,
-        ),
-        precision="float" if compiled.graph.is_float else "int8",
+        model=model_facts(compiled),
+        precision=precision_of(compiled),
         board=board.name,
         core=board.core.name,
         toolchain=record.Toolchain(compiler=image.compiler, version=image.version, flags=image.flags),
@@ -48,14 +42,35 @@ def assemble(compiled: Compiled, device: EmulatedDevice, evaluation: Evaluation)
             available_bytes=board.flash_bytes,
         ),
         ram=_ram(compiled, device),
-        exact=record.Exact(
-            against=evaluation.against,
-            samples=found.samples,
-            values=found.values,
-            mismatches=found.mismatches,
-            max_difference=found.max_difference,
-        ),
-        accuracy=_accuracy(evaluation.accuracies),
+        exact=exact_facts(evaluation),
+        accuracy=accuracy_facts(evaluation.accuracies),
+    )
+
+
+def model_facts(compiled: Compiled) -> record.Model:
+    """The model file."""
+    return record.Model(
+        name=compiled.imported.graph.name,
+        sha256=compiled.imported.sha256,
+        macs=compiled.imported.graph.macs,
+        file_bytes=compiled.imported.path.stat().st_size,
+    )
+
+
+def precision_of(compiled: Compiled) -> record.Precision:
+    """What was deployed."""
+    return "float" if compiled.graph.is_float else "int8"
+
+
+def exact_facts(evaluation: Evaluation) -> record.Exact:
+    """What comparing every output has shown."""
+    found = evaluation.agreement
+    return record.Exact(
+        against=evaluation.against,
+        samples=found.samples,
+        values=found.values,
+        mismatches=found.mismatches,
+        max_difference=found.max_difference,
     )
 
 
@@ -103,7 +118,8 @@ def _ram(compiled: Compiled, device: EmulatedDevice) -> record.Ram:
     )
 
 
-def _accuracy(found: Accuracies | None) -> record.Accuracy | None:
+def accuracy_facts(found: Accuracies | None) -> record.Accuracy | None:
+    """Accuracies, where there were labels."""
     if found is None:
         return None
     return record.Accuracy(

@@ -67,6 +67,10 @@ def _time(report: Report) -> Iterator[Fact]:
     if report.latency_us is not None:
         style = "yellow" if report.latency_is == "lower bound" else ""
         yield Fact("latency", duration(report.latency_us), f"{report.latency_is}{_why(clock)}", style=style)
+    if report.latency is not None:
+        spread, runs = report.latency, count(report.latency.runs)
+        yield Fact("min", duration(spread.min_us), f"of {runs} runs", is_part=True)
+        yield Fact("p99", duration(spread.p99_us), f"99 % of {runs} runs took no longer", is_part=True)
     if report.cycles.total is not None:
         yield Fact("cycles", count(report.cycles.total), f"{clock.kind}: {clock.basis}")
     if report.instructions.total is not None:
@@ -97,7 +101,10 @@ def _ram(ram: Ram) -> Iterator[Fact]:
     yield Fact("arena", _bytes(ram.arena_bytes), f"activations, {distance}", is_part=True)
     yield Fact("scratch", _bytes(ram.scratch_bytes), "kernels, outside the arena", is_part=True)
     yield Fact("static", _bytes(ram.static_bytes), "what else the model keeps", is_part=True)
-    yield Fact("stack", _bytes(ram.stack_bytes), f"high-water mark{worst}", is_part=True)
+    stack = "-" if ram.stack_bytes is None else _bytes(ram.stack_bytes)
+    yield Fact(
+        "stack", stack, "not seen on a board" if ram.stack_bytes is None else f"high-water mark{worst}", is_part=True
+    )
     yield Fact("harness", _bytes(ram.harness_bytes), "protocol, libc", is_part=True)
 
 

@@ -112,7 +112,7 @@ class Ram(_Record, frozen=True, kw_only=True):
     arena_lower_bound_bytes: Annotated[int, Meta(ge=0, description="no plan of this schedule has a smaller arena")]
     scratch_bytes: Annotated[int, Meta(ge=0, description="working memory of kernels outside the arena")]
     static_bytes: Annotated[int, Meta(ge=0, description="what else the model keeps")]
-    stack_bytes: Annotated[int, Meta(ge=0, description="high-water mark of the stack, measured")]
+    stack_bytes: Annotated[int | None, Meta(description="high-water mark of the stack, measured; null: nobody saw it")]
     stack_worst_bytes: Annotated[
         int | None, Meta(description="one inference at most, from its code; null: unknown")
     ] = None
@@ -122,8 +122,8 @@ class Ram(_Record, frozen=True, kw_only=True):
     available_bytes: Annotated[int | None, Meta(description="RAM of the board")] = None
 
     def __post_init__(self) -> None:
-        parts = self.arena_bytes + self.scratch_bytes + self.static_bytes + self.stack_bytes + self.harness_bytes
-        if parts != self.total_bytes:
+        known = (self.arena_bytes, self.scratch_bytes, self.static_bytes, self.stack_bytes or 0, self.harness_bytes)
+        if sum(known) != self.total_bytes:
             raise ValueError("the parts of RAM do not sum up to ram.total_bytes")
 
 
@@ -147,6 +147,15 @@ class Accuracy(_Record, frozen=True, kw_only=True):
     device: Percent | None
 
 
+class Latency(_Record, frozen=True, kw_only=True):
+    """Microseconds of one inference over all that ran, by the device's own clock."""
+
+    runs: Annotated[int, Meta(ge=1)]
+    min_us: Annotated[float, Meta(ge=0)]
+    median_us: Annotated[float, Meta(ge=0)]
+    p99_us: Annotated[float, Meta(ge=0, description="99 of 100 runs took no longer")]
+
+
 class Report(_Record, frozen=True, kw_only=True):
     """A run of one model on one board, emulated or real, as midge measured it."""
 
@@ -162,6 +171,7 @@ class Report(_Record, frozen=True, kw_only=True):
     cycles: Cycles
     latency_us: Annotated[float | None, Meta(description="one inference, in microseconds; null: not known")]
     latency_is: Annotated[LatencyIs | None, Meta(description="what latency_us is; null exactly when that is")]
+    latency: Annotated[Latency | None, Meta(description="how it varies; null: a model, which does not")] = None
     flash: Flash
     ram: Ram
     exact: Exact

@@ -58,6 +58,7 @@ def emulated_device(compiled: Compiled, work_dir: Path) -> Iterator[EmulatedDevi
     Raises ToolchainError, DoesNotFitError, MissingExtraError, DeviceFaultError, LinkError.
     """
     program, board = compiled.program, compiled.board
+    _ = board.twin  # where there is none, that is the thing to say
     image = compile_firmware(
         firmware_sources(compiled),
         board,

@@ -1,0 +1,123 @@
+"""A real board: the firmware built by PlatformIO, flashed over its port when it does not run there already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from midge.boards import Board
+from midge.build.image import Image
+from midge.build.platformio import Say, build_project, upload_port, upload_project
+from midge.cache import cache_dir
+from midge.errors import LinkError
+from midge.ir.graph import Array
+from midge.render.project import render_project
+from midge.run.conversation import Conversation, Hello, Patience
+from midge.run.device import LinkedDevice, Sample
+from midge.run.exchange import Port
+from midge.run.serial_port import open_port, resolve_port
+
+if TYPE_CHECKING:
+    from midge.pipeline import Compiled
+
+_BACK_SECONDS = 15.0
+# A board that runs something else may never answer; one that resets on open needs its time to start.
+_FIRST_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class BoardDevice:
+    """A firmware on a real board. `was_flashed`: it was not there before."""
+
+    link: LinkedDevice
+    hello: Hello
+    image: Image
+    was_flashed: bool
+
+    def infer(self, inputs: Sequence[Array]) -> Sample:
+        """One inference on the board."""
+        return self.link.infer(inputs)
+
+
+@contextmanager
+def board_device(compiled: Compiled, port: str, say: Say, project: Path | None = None) -> Iterator[BoardDevice]:
+    """Build the firmware, flash it over `port` unless the board runs this very model, and speak with it.
+
+    The project stays in `project`, else in the cache, where a second build has little to do.
+
+    Raises:
+        BoardError: a board that exists only emulated.
+        LinkError: no such port, busy, not allowed, or no answer.
+        ToolchainError, DoesNotFitError, MissingExtraError: the firmware cannot be built.
+    """
+    board = compiled.board
+    folder = project or project_folder(compiled)
+    write_project(compiled, folder)
+    say(f"building the firmware of {board.name}")
+    image = build_project(folder, board, say)
+    flashed = False
+    if not _runs_already(compiled, port, say):
+        say(f"flashing {resolve_port(port, board)}")
+        upload_project(folder, board, upload_port(resolve_port(port, board), board), say)
+        flashed = True
+    with open_port(port, board, _BACK_SECONDS if flashed and board.line.reappears else 0.0) as opened:
+        conversation = _conversation(opened, compiled, _patience(board))
+        hello = conversation.hello()
+        yield BoardDevice(LinkedDevice(conversation, compiled.program.outputs), hello, image, flashed)
+
+
+def project_folder(compiled: Compiled) -> Path:
+    """Where the cache keeps the project of a compiled model."""
+    return cache_dir() / "projects" / f"{compiled.board.name}-{compiled.program.name}-{compiled.program.hash[:16]}"
+
+
+def write_project(compiled: Compiled, folder: Path) -> None:
+    """Write the project; files that are as they should be stay untouched, so that nothing is built twice."""
+    files = render_project(compiled.program, compiled.sources, compiled.board, compiled.settings.optimize)
+    for name, text in files.items():
+        path = folder / name
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+
+
+def _runs_already(compiled: Compiled, port: str, say: Say) -> bool:
+    """Whether the board says that it runs this model. A port that cannot be opened is an error, silence is not."""
+    with open_port(port, compiled.board) as opened:
+        try:
+            hello = _ask(lambda: Conversation(opened, patience=_first_patience(compiled.board)).hello())
+        except OSError:
+            return False
+    if hello is None:
+        return False
+    same = hello.model_hash == _hash(compiled)
+    say(f"the board runs {'this model already' if same else 'another model: ' + hello.model_name}")
+    return same
+
+
+def _ask(hello: Callable[[], Hello]) -> Hello | None:
+    try:
+        return hello()
+    except LinkError:
+        return None
+
+
+def _conversation(opened: Any, compiled: Compiled, patience: Patience) -> Conversation:
+    port: Port = opened
+    return Conversation(port, expect_hash=_hash(compiled), patience=patience)
+
+
+def _hash(compiled: Compiled) -> bytes:
+    return bytes.fromhex(compiled.program.hash)[:16]
+
+
+def _patience(board: Board) -> Patience:
+    return Patience(ready_seconds=board.line.ready_seconds)
+
+
+def _first_patience(board: Board) -> Patience:
+    seconds = board.line.ready_seconds if board.line.modem in ("resets-on-open", "esp-reset") else 1.0
+    return Patience(ready_seconds=min(seconds, 3.0), attempts=_FIRST_ATTEMPTS)
