@@ -19,7 +19,7 @@
 
 /* Where int has 16 bits, a 64-bit product takes a page of code: there it is a function for all kernels. */
 #if defined(__AVR__)
-#define MIDGE_SHARED static inline __attribute__((noinline))
+#define MIDGE_SHARED static __attribute__((noinline, unused))
 #else
 #define MIDGE_SHARED static inline
 #endif

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <simavr/avr_uart.h>
@@ -26,6 +27,7 @@
 
 #define SLICE_CYCLES 20000 /* between two looks at the socket */
 #define BOOT_BYTES 8192
+#define WAIT_MS 100
 
 static volatile sig_atomic_t ended;
 static bool uart_ready = true;
@@ -96,8 +98,17 @@ static int listen_somewhere(void) {
     return server;
 }
 
-/* The core runs while somebody is connected. Returns when the line is cut. */
+static uint64_t now_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* The core runs while somebody is connected, no faster than a real one: boot loaders do not wait for ever. Returns when
+ * the line is cut. */
 static void serve(avr_t *avr, int line) {
+    const uint64_t start_ns = now_ns();
+    const avr_cycle_count_t start = avr->cycle;
     avr_irq_t *input = avr_io_getirq(avr, AVR_IOCTL_UART_GETIRQ('0'), UART_IRQ_INPUT);
     uint8_t received[4096];
     size_t at = 0, count = 0;
@@ -125,6 +136,11 @@ static void serve(avr_t *avr, int line) {
             return;
         }
         sent_count = 0;
+        const uint64_t due_ns = start_ns + (avr->cycle - start) * 1000u / (avr->frequency / 1000000u);
+        const uint64_t is_ns = now_ns();
+        if (due_ns > is_ns) {
+            usleep((useconds_t)((due_ns - is_ns) / 1000u));
+        }
     }
 }
 
@@ -155,9 +171,10 @@ int main(int argc, char **argv) {
     avr_irq_register_notify(avr_io_getirq(avr, AVR_IOCTL_UART_GETIRQ('0'), UART_IRQ_OUT_XOFF), on_xoff, NULL);
     int server = listen_somewhere();
     while (!ended) {
-        int line = accept(server, NULL, NULL);
+        struct pollfd waiting = {.fd = server, .events = POLLIN};
+        int line = poll(&waiting, 1, WAIT_MS) > 0 ? accept(server, NULL, NULL) : -1;
         if (line < 0) {
-            continue; /* a signal */
+            continue; /* nobody yet, or a signal */
         }
         int yes = 1;
         setsockopt(line, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);

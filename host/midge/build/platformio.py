@@ -6,6 +6,7 @@ PlatformIO says little about why.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import re
@@ -235,20 +236,19 @@ _PROBLEMS = (
 
 def _largest(project: Path, board: Board) -> str:
     """The largest symbols of what was linked all the same, one a line; "" where nothing was."""
+    symbols = {(s.name, s.bytes) for s in _linked_symbols(project, board)}
+    largest = sorted(symbols, key=lambda item: (-item[1], item[0]))[:_LARGEST]
+    return "".join(f"\n{size:>10,} bytes  {name}" for name, size in largest if size)
+
+
+def _linked_symbols(project: Path, board: Board) -> Iterator[Symbol]:
+    """What was linked, else what would have been: where the linker itself gave up, its inputs are there."""
     try:
-        symbols = read_elf(project, board).symbols
+        yield from read_elf(project, board).symbols
     except MidgeError:
-        return ""
-    largest = sorted(_once(symbols), key=lambda s: -s.bytes)[:_LARGEST]
-    return "".join(f"\n{symbol.bytes:>10,} bytes  {symbol.name}" for symbol in largest)
-
-
-def _once(symbols: tuple[Symbol, ...]) -> Iterator[Symbol]:
-    seen = set()
-    for symbol in symbols:
-        if symbol.address not in seen:
-            seen.add(symbol.address)
-            yield symbol
+        for file in (project / ".pio" / "build" / board.name).rglob("*.o"):
+            with contextlib.suppress(MidgeError):
+                yield from load_image(file).symbols
 
 
 def _compiler(elf: Path) -> str:

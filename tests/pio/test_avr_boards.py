@@ -1,0 +1,136 @@
+"""Uno and Mega: built by PlatformIO without a network, flashed by avrdude, measured through their serial port."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from midge.build.platformio import build_project
+from midge.build.stock_sizes import stock_flash, stock_ram
+from midge.errors import DoesNotFitError
+from midge.importers import import_model
+from midge.pipeline import Compiled, compile_model, run_on_board
+from midge.run.board import write_project
+from midge.settings import Settings
+from midge.verification import BOARD, verify_model
+from pio.seed import seed_core
+from simavr.board import bootloader, simavr
+
+HELLO = "models/tflm/hello_world_int8.tflite"
+FIRMWARE_FLASH, FIRMWARE_RAM = 6144, 700
+LIBRARY_FLASH, LIBRARY_RAM = 2048, 200
+
+
+@pytest.fixture(scope="module", autouse=True)
+def core(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """PlatformIO's core directory, seeded; the projects of these tests in a cache of their own."""
+    environment = seed_core(tmp_path_factory.mktemp("pio") / "core")
+    environment["MIDGE_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        yield
+
+
+def _compiled(model: Path, board: str) -> Compiled:
+    return compile_model(import_model(model), Settings(board=board, precision="as-is"))
+
+
+def test_hello_world_fits_an_uno_with_room_to_spare(asset: Callable[[str], Path], tmp_path: Path) -> None:
+    compiled = _compiled(asset(HELLO), "uno")
+    write_project(compiled, tmp_path)
+    image = build_project(tmp_path, compiled.board, print)
+    flash, ram = stock_flash(image, compiled.program.prefix), stock_ram(image, compiled.program.prefix)
+    assert flash.total_bytes <= FIRMWARE_FLASH
+    assert ram.total_bytes <= FIRMWARE_RAM
+    assert ram.model_bytes == compiled.program.arena_bytes
+    assert flash.const_bytes >= compiled.program.constant_bytes - 8  # equal small arrays may be joined
+
+
+def test_hello_world_as_a_bare_library_is_smaller_still(asset: Callable[[str], Path], tmp_path: Path) -> None:
+    compiled = _compiled(asset(HELLO), "uno")
+    write_project(compiled, tmp_path)
+    main = f'#include "model.h"\nint main(void) {{ {compiled.program.prefix}_run(); for (;;) {{ }} }}\n'
+    (tmp_path / "main.c").write_text(main)
+    sources = tmp_path / "lib" / compiled.program.prefix / "src"
+    command = ["avr-gcc", "-mmcu=atmega328p", "-std=gnu11", "-Os", "-Wall", "-Wextra", "-Werror", f"-I{sources}"]
+    command += ["-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections", "-o", "bare.elf", "main.c"]
+    subprocess.run([*command, *map(str, sources.glob("*.c"))], cwd=tmp_path, check=True, timeout=60)
+    said = subprocess.run(["avr-size", "bare.elf"], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    text, data, bss = map(int, said.splitlines()[1].split()[:3])
+    assert text + data <= LIBRARY_FLASH
+    assert data + bss <= LIBRARY_RAM
+
+
+def test_the_arduino_example_builds_as_a_sketch(asset: Callable[[str], Path], tmp_path: Path) -> None:
+    compiled = _compiled(asset(HELLO), "uno")
+    write_project(compiled, tmp_path)
+    shutil.rmtree(tmp_path / "src")
+    prefix = compiled.program.prefix
+    example = tmp_path / "lib" / prefix / "examples" / prefix / f"{prefix}.ino"
+    (tmp_path / "src").mkdir()
+    # The measuring hook is the firmware's own.
+    (tmp_path / "platformio.ini").write_text((tmp_path / "platformio.ini").read_text().replace("-DMIDGE_PROFILE", ""))
+    shutil.copy(example, tmp_path / "src" / f"{prefix}.ino")
+    image = build_project(tmp_path, compiled.board, print)
+    assert stock_flash(image, prefix).code_bytes > 0
+
+
+def test_an_uno_is_flashed_once_and_then_known(asset: Callable[[str], Path], tmp_path: Path) -> None:
+    said: list[str] = []
+    compiled = _compiled(asset(HELLO), "uno")
+    with simavr("atmega328p", bootloader("atmega328p", tmp_path)) as line:
+        first = run_on_board(compiled, None, f"socket://{line}", said.append, samples=20)
+        second = run_on_board(compiled, None, f"socket://{line}", said.append, samples=20)
+    assert first.exact.mismatches == second.exact.mismatches == 0
+    assert first.exact.values == 20
+    assert sum(text.startswith("flashing") for text in said) == 1
+    assert "the board runs this model already" in said
+    # The simulated core counts exactly; what varies is where the counter's own overflow falls.
+    assert first.clock.kind == "seconds"
+    assert first.latency is not None
+    assert first.latency.min_us <= first.latency.median_us <= first.latency.p99_us < 1.1 * first.latency.min_us
+    assert first.cycles.total == pytest.approx(31_800, rel=0.1)
+
+
+def test_a_mega_is_flashed_and_proven(asset: Callable[[str], Path], tmp_path: Path) -> None:
+    model = import_model(asset("models/ops_synth/two_in_two_out_int8.tflite"))
+    settings = Settings(board="mega2560", precision="as-is")
+    with simavr("atmega2560", bootloader("atmega2560", tmp_path)) as line:
+        found = verify_model(model, settings, BOARD, samples=3, port=f"socket://{line}")
+    assert found.agreement.samples == 3
+    assert found.agreement.mismatches == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "board", "mcu"),
+    [
+        ("models/tinymaix/mnist_arduino_q.tflite", "uno", "atmega328p"),
+        ("models/ops_synth/conv_dw_pool_fc_softmax_int8.tflite", "mega2560", "atmega2560"),
+    ],
+)
+def test_16_bit_integers_give_the_same_outputs(
+    name: str, board: str, mcu: str, asset: Callable[[str], Path], tmp_path: Path
+) -> None:
+    imported = import_model(asset(name))
+    settings = Settings(board=board, precision="as-is")
+    compiled = compile_model(imported, settings)
+    write_project(compiled, tmp_path)
+    build_project(tmp_path, compiled.board, print)
+    with simavr(mcu, tmp_path / ".pio" / "build" / board / "firmware.hex") as line:
+        found = verify_model(imported, settings, BOARD, samples=3, port=f"socket://{line}")
+    assert found.agreement.mismatches == 0
+
+
+def test_a_firmware_that_is_too_large_names_its_largest_parts(asset: Callable[[str], Path], tmp_path: Path) -> None:
+    compiled = _compiled(asset(HELLO), "uno")
+    write_project(compiled, tmp_path)
+    (tmp_path / "src" / "ballast.c").write_text(
+        "#include <avr/pgmspace.h>\nconst char ballast[26500] PROGMEM __attribute__((used)) = {1};\n"
+    )
+    with pytest.raises(DoesNotFitError, match=r"does not fit uno .*\n +26,500 bytes  ballast"):
+        build_project(tmp_path, compiled.board, print)
