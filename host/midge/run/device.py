@@ -18,7 +18,7 @@ from midge.run.costs import Cost
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One inference: outputs, the device's own ticks per layer, and what the run cost as seen from outside.
+    """One inference: outputs, the device's own ticks per layer and in all, and what the run cost as seen from outside.
 
     `cycles` and `instructions` are those of one call of midge_<model>_run, `functions` each function's own share;
     0 and empty where nothing counts them.
@@ -26,6 +26,7 @@ class Sample:
 
     outputs: list[Array]
     layer_ticks: tuple[int, ...] = ()
+    total_ticks: int = 0
     cycles: int = 0
     instructions: int = 0
     functions: Mapping[str, Cost] = field(default_factory=dict)
@@ -69,4 +70,4 @@ class LinkedDevice:
             np.frombuffer(data, port.dtype.numpy).reshape(port.shape)
             for data, port in zip(answer.outputs, self.outputs, strict=True)
         ]
-        return Sample(arrays, tuple(answer.layer_ticks))
+        return Sample(arrays, tuple(answer.layer_ticks), answer.total_ticks)
