@@ -10,10 +10,11 @@ _HEAD = """# Benchmarks
 Made by `make bench` from `benchmarks/results.json`; do not edit. One inference of each network, every output value
 compared with goldens of TensorFlow Lite's reference kernels ({samples} samples a row, {mismatches} values differ).
 
-Compiler: {compiler}. The model's C is compiled with -O3 for `--optimize speed` and with -Os for `size`. Memories never
-make a core wait. *Instructions* are counted exactly. *Cycles* come from a model of the core and stand on this table. In
-them unaligned loads cost what the core asks for; *unchecked* accesses, whose address the same block had just loaded, are
-taken to be aligned. *Live* MACs are those left when channels that never change are removed.
+Compiler: {compiler}.
+The model's C is compiled with -O3 for `--optimize speed` and with -Os for `size`. Memories never make a core wait.
+*Instructions* are counted exactly. *Cycles* come from a model of the core and stand on this table. In them unaligned
+loads cost what the core asks for; *unchecked* accesses, whose address the same block had just loaded, are taken to be
+aligned. *Live* MACs are those left when channels that never change are removed.
 
 {bases}"""
 _CORES = {
@@ -23,9 +24,10 @@ _CORES = {
     "cortex-m3": "Cortex-M3",
     "cortex-m0plus": "Cortex-M0+",
 }
-_MEMORY = """Bytes on Cortex-M4F. *RAM* is all that the model keeps (arena, scratch, statics); *bound* is what live
-activations need at least, whatever the plan. *Constants* beside *needed*: the weights, biases and tables that are left
-when channels that never change are removed. The *stack* is the high-water mark of all firmware, protocol included.
+_MEMORY = """Bytes on Cortex-M4F. *RAM* is all that the model keeps (arena, scratch, statics); *bound* is what the
+chosen kernels need at least at one time, whatever the plan. *Constants* beside *needed*: the weights, biases and tables
+that are left when channels that never change are removed. The *stack* is the high-water mark of all firmware, protocol
+included.
 """
 _HOST = """`midge compile`, the command from start to end: time relative to the smallest net (chains of 3x3 depthwise
 and 1x1 convolutions of 64 channels; best of three runs).
