@@ -84,14 +84,7 @@ def emulated_device(compiled: Compiled, work_dir: Path) -> Iterator[EmulatedDevi
     Raises ToolchainError, DoesNotFitError, MissingExtraError, DeviceFaultError, LinkError.
     """
     program, board = compiled.program, compiled.board
-    image = compile_firmware(
-        firmware_sources(compiled),
-        board,
-        find_toolchain(board.core),
-        work_dir,
-        optimize=compiled.settings.optimize,
-        defines=_PROFILE,
-    )
+    image = build_firmware(compiled, work_dir)
     run_symbol = f"{program.prefix}_run"
     stack = _worst_stack(board, image, run_symbol, work_dir)
     if isinstance(board.core.emulator, Qemu):
@@ -110,6 +103,21 @@ def native_device(compiled: Compiled, work_dir: Path, *, sanitize: bool) -> Iter
     """Build the firmware for this computer in `work_dir`, with sanitizers when asked, and start it."""
     with start_native(firmware_sources(compiled), work_dir, sanitize=sanitize, defines=_PROFILE) as board:
         yield LinkedDevice(_conversation(board.port, compiled.program), compiled.program.outputs)
+
+
+def build_firmware(compiled: Compiled, work_dir: Path) -> Image:
+    """The measuring firmware for the board, compiled and linked in `work_dir`.
+
+    Raises ToolchainError, DoesNotFitError, MissingExtraError.
+    """
+    return compile_firmware(
+        firmware_sources(compiled),
+        compiled.board,
+        find_toolchain(compiled.board.core),
+        work_dir,
+        optimize=compiled.settings.optimize,
+        defines=_PROFILE,
+    )
 
 
 def firmware_sources(compiled: Compiled) -> dict[str, str]:

@@ -11,8 +11,8 @@ from midge.settings import Goal
 
 # What a firmware needs besides the model, before anything is linked: start-up, protocol and libc, and a stack. Kernels
 # of the largest models come to some 20 KB. The linker has the last word.
-_OTHER_FLASH_BYTES = 8 * 1024
-_OTHER_RAM_BYTES = 4 * 1024
+OTHER_FLASH_BYTES = 8 * 1024
+OTHER_RAM_BYTES = 4 * 1024
 
 
 def compile_to_fit(compiled: Compiled) -> tuple[Compiled, tuple[str, ...]]:
@@ -42,8 +42,8 @@ def compile_to_fit(compiled: Compiled) -> tuple[Compiled, tuple[str, ...]]:
 def _lacking(compiled: Compiled) -> str:
     """What the board has too little of, in words; "" when it has enough, as far as can be known before linking."""
     board, program = compiled.board, compiled.program
-    flash = program.constant_bytes + _OTHER_FLASH_BYTES
-    ram = program.arena_bytes + _OTHER_RAM_BYTES
+    flash = program.constant_bytes + OTHER_FLASH_BYTES
+    ram = program.arena_bytes + OTHER_RAM_BYTES
     if flash > board.flash_bytes:
         return f"about {flash:,} bytes of flash, it has {board.flash_bytes:,}"
     if ram > board.ram_bytes:
