@@ -1,4 +1,4 @@
-"""Every generic Cortex-M that is emulated in process: its firmware starts, counts as its manual does, and gives a network's goldens."""
+"""Every generic Cortex-M emulated in process: its firmware starts, counts as its manual does, and gives goldens."""
 
 from __future__ import annotations
 

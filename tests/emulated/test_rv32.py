@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 from qemu_witness import PROGRAM, instructions_of_the_call, trace
 from small_firmware import Boot, choice
 
-from midge.boards import load_board
+from midge.boards import Qemu, load_board
 from midge.build.toolchain import Toolchain, find_toolchain
+from midge.data import draw_inputs, load_data
 from midge.errors import DeviceFaultError, MidgeError
+from midge.importers import import_model
+from midge.pipeline import compile_model
+from midge.run.device import Interpreter
+from midge.run.devices import emulated_device
+from midge.settings import Settings
 
 BOARD = load_board("rv32imc")
+QEMU_CPU = ("-cpu", "rv32,a=off,f=off,d=off", "-bios", "none")
+DIGITS = Path(__file__).parents[2] / "examples" / "digits" / "digits"
 
 # A write to the test device of QEMU's `virt` ends QEMU; here is no memory at its address.
 MAIN = """
@@ -109,10 +119,35 @@ def test_instruction_counts_equal_those_of_qemu(boot: Boot, tmp_path: Path) -> N
     with pytest.raises(DeviceFaultError, match="write to 0x00100000 where there is no memory"):
         board.read(1)
     (call,) = board.calls("midge_t_run")
-    machine = ["-M", "virt", "-cpu", "rv32,a=off,f=off,d=off", "-bios", "none"]
-    executed = trace([qemu, *machine], board.image.path, tmp_path / "trace.log")
+    executed = trace([qemu, "-M", "virt", *QEMU_CPU], board.image.path, tmp_path / "trace.log")
     counted = instructions_of_the_call(executed, board.image.symbol("midge_t_run").address)
     assert call.cost.instructions == counted > 100_000
+
+
+def test_a_network_on_qemu_gives_the_same_outputs_for_as_many_instructions(tmp_path: Path) -> None:
+    if shutil.which("qemu-system-riscv32") is None:
+        pytest.skip("needs qemu-system-riscv32: sudo apt install qemu-system-misc")
+    imported = import_model(DIGITS.with_suffix(".tflite"))
+    data = load_data(DIGITS.with_suffix(".npz"), imported.graph)
+    compiled = compile_model(imported, Settings(board="rv32imc"), data)
+    virt = Qemu(
+        command="qemu-system-riscv32", machine="virt", package="qemu-system-misc", icount_shift=0, arguments=QEMU_CPU
+    )
+    core = msgspec.structs.replace(BOARD.core, line="ns16550", emulator=virt)
+    memory = msgspec.structs.replace(
+        BOARD.memory, flash_address=0x80000000, ram_address=0x81000000, device_address=0x10000000
+    )
+    other = replace(compiled, board=msgspec.structs.replace(BOARD, core=core, memory=memory))
+    inputs = draw_inputs(compiled.graph, 3, seed=0)
+    with emulated_device(compiled, tmp_path / "unicorn") as ours, emulated_device(other, tmp_path / "qemu") as theirs:
+        for sample in inputs:
+            found, again = ours.infer(sample), theirs.infer(sample)
+            expected = Interpreter(compiled.graph).infer(sample).outputs
+            for value, same, right in zip(found.outputs, again.outputs, expected, strict=True):
+                np.testing.assert_array_equal(value, right)
+                np.testing.assert_array_equal(same, right)
+            # The firmwares differ in how they read the timer, before and after each layer.
+            assert abs(again.instructions - found.instructions) < 10 * (1 + len(compiled.program.calls))
 
 
 def test_the_stack_mark_is_as_deep_as_the_stack_was(boot: Boot) -> None:

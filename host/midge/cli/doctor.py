@@ -23,7 +23,11 @@ _PACKAGES = {
     "tflite-runtime": "the reference kernels that `verify` compares with: pip install tflite-runtime",
     "platformio": "builds for real boards: pip install platformio",
 }
-_COMMANDS = {"qemu-system-arm": "a second emulator for tests: apt install qemu-system-arm"}
+_COMMANDS = {
+    "qemu-system-arm": "emulates the Cortex-M55, and checks the other emulator in tests: apt install qemu-system-arm",
+    "qemu-system-xtensa": "emulates Xtensa cores: apt install qemu-system-misc",
+    "qemu-system-riscv32": "checks the other emulator in tests: apt install qemu-system-misc",
+}
 
 
 @click.command()

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from midge.boards import Board
 from midge.measure.evaluation import Accuracies, Evaluation
 from midge.report import record
-from midge.run.devices import EmulatedDevice
+from midge.run.devices import EmulatedDevice, QemuDevice
 
 if TYPE_CHECKING:
     from midge.pipeline import Compiled
 
 
-def assemble(compiled: Compiled, device: EmulatedDevice, evaluation: Evaluation) -> record.Report:
+def assemble(compiled: Compiled, device: EmulatedDevice | QemuDevice, evaluation: Evaluation) -> record.Report:
     """The report; cycles are those of the sample of median cost."""
     board, image, typical = compiled.board, device.image, evaluation.typical
     clock = record.Clock(
@@ -100,7 +100,7 @@ def _cycles(compiled: Compiled, evaluation: Evaluation) -> record.Cycles:
     return record.Cycles(total=total, per_layer=tuple(layers), per_function=tuple(functions))
 
 
-def _ram(compiled: Compiled, device: EmulatedDevice) -> record.Ram:
+def _ram(compiled: Compiled, device: EmulatedDevice | QemuDevice) -> record.Ram:
     """The arena holds the scratch memory too; `static` is what else of the model's is in RAM."""
     ram, program = device.image.ram, compiled.program
     stack = device.board.stack_high_water_bytes()

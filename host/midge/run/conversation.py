@@ -84,6 +84,11 @@ class Conversation:
         self._hello = None
         return self._persistently(self._greet)
 
+    @property
+    def tick_hz(self) -> int:
+        """How often the device's timer advances in a second; 0 before the first hello."""
+        return self._hello.tick_hz if self._hello else 0
+
     def infer(self, inputs: Sequence[bytes]) -> Inference:
         """Send one sample (the raw bytes of each input), run it, and fetch outputs and ticks.
 

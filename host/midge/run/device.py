@@ -18,7 +18,7 @@ from midge.run.costs import Cost
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One inference: outputs, the device's own ticks per layer and in total, what it cost as seen from outside.
+    """One inference: outputs, the device's own ticks per layer and in all, and what the run cost as seen from outside.
 
     `cycles` and `instructions` are those of one call of midge_<model>_run, `functions` each function's own share;
     0 and empty where nothing counts them.

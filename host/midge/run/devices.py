@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import serial
 
-from midge.boards import Board
+from midge.boards import Board, Qemu
 from midge.build.image import Image
 from midge.build.stack import read_frames, worst_stack_bytes
 from midge.build.toolchain import compile_firmware, find_toolchain
+from midge.errors import LinkError
 from midge.ir.graph import Array
 from midge.lower.program import Program
 from midge.render.sources import render_app
@@ -21,6 +22,7 @@ from midge.run.conversation import Conversation
 from midge.run.device import LinkedDevice, Sample
 from midge.run.emulator import EmulatedBoard
 from midge.run.native import start_native
+from midge.run.qemu import QemuBoard
 from midge.run.serial_handlers import attach
 
 if TYPE_CHECKING:
@@ -51,28 +53,50 @@ class EmulatedDevice:
         return replace(sample, cycles=cost.cycles, instructions=cost.instructions, functions=call.functions)
 
 
+@dataclass(frozen=True, eq=False)
+class QemuDevice:
+    """The firmware on a core that QEMU emulates; as EmulatedDevice, but its timer counts the instructions."""
+
+    link: LinkedDevice
+    board: QemuBoard
+    image: Image
+    worst_stack_bytes: int | None
+
+    def infer(self, inputs: Sequence[Array]) -> Sample:
+        """One inference through the serial line; ticks become instructions.
+
+        Raises DeviceFaultError when the core has stopped, as far as QEMU can tell, else LinkError.
+        """
+        try:
+            sample = self.link.infer(inputs)
+        except LinkError as problem:
+            raise self.board.fault() or problem from problem
+        count, hz = self.board.instructions, self.link.conversation.tick_hz
+        total = count(sample.total_ticks, hz)
+        layers = tuple(count(ticks, hz) for ticks in sample.layer_ticks)
+        return replace(sample, layer_ticks=layers, total_ticks=total, cycles=total, instructions=total)
+
+
 @contextmanager
-def emulated_device(compiled: Compiled, work_dir: Path) -> Iterator[EmulatedDevice]:
+def emulated_device(compiled: Compiled, work_dir: Path) -> Iterator[EmulatedDevice | QemuDevice]:
     """Build the firmware in `work_dir` and start it on the emulated twin of the board.
 
     Raises ToolchainError, DoesNotFitError, MissingExtraError, DeviceFaultError, LinkError.
     """
     program, board = compiled.program, compiled.board
     _ = board.twin  # where there is none, that is the thing to say
-    image = compile_firmware(
-        firmware_sources(compiled),
-        board,
-        find_toolchain(board.core),
-        work_dir,
-        optimize=compiled.settings.optimize,
-        defines=_PROFILE,
-    )
-    emulated = EmulatedBoard(image, board)
+    image = build_firmware(compiled, work_dir)
     run_symbol = f"{program.prefix}_run"
+    stack = _worst_stack(board, image, run_symbol, work_dir)
+    if isinstance(board.core.emulator, Qemu):
+        with closing(QemuBoard(image, board, work_dir)) as qemu:
+            yield QemuDevice(LinkedDevice(_conversation(qemu.port, program), program.outputs), qemu, image, stack)
+        return
+    emulated = EmulatedBoard(image, board)
     emulated.watch(run_symbol)
     with attach(emulated) as url, serial.serial_for_url(url) as port:
         link = LinkedDevice(_conversation(port, program), program.outputs)
-        yield EmulatedDevice(link, emulated, image, run_symbol, _worst_stack(board, image, run_symbol, work_dir))
+        yield EmulatedDevice(link, emulated, image, run_symbol, stack)
 
 
 @contextmanager
@@ -80,6 +104,21 @@ def native_device(compiled: Compiled, work_dir: Path, *, sanitize: bool) -> Iter
     """Build the firmware for this computer in `work_dir`, with sanitizers when asked, and start it."""
     with start_native(firmware_sources(compiled), work_dir, sanitize=sanitize, defines=_PROFILE) as board:
         yield LinkedDevice(_conversation(board.port, compiled.program), compiled.program.outputs)
+
+
+def build_firmware(compiled: Compiled, work_dir: Path) -> Image:
+    """The measuring firmware for the board, compiled and linked in `work_dir`.
+
+    Raises ToolchainError, DoesNotFitError, MissingExtraError.
+    """
+    return compile_firmware(
+        firmware_sources(compiled),
+        compiled.board,
+        find_toolchain(compiled.board.core),
+        work_dir,
+        optimize=compiled.settings.optimize,
+        defines=_PROFILE,
+    )
 
 
 def firmware_sources(compiled: Compiled) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """The host build as a board: the same main.c, link and generated code, compiled for this machine.
 
-The program speaks the protocol over its standard input and output. `NativePort` makes a pyserial-like port of that, and
-turns a crash or a sanitizer's report into a DeviceFaultError.
+The program speaks the protocol over its standard input and output. `ProcessPort` makes a pyserial-like port of that,
+and turns a crash or a sanitizer's report into a DeviceFaultError.
 """
 
 from __future__ import annotations
@@ -29,18 +29,19 @@ _STDERR_LINES = 12
 _CHUNK = 65536
 
 
-class NativePort:
+class ProcessPort:
     """A pyserial-like port to a subprocess: `read` waits for up to `timeout` seconds (None: for ever).
 
     `read` and `write` raise DeviceFaultError once the program has ended and all it sent is read.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], stderr: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], stderr: Path, name: str = "the host build") -> None:
         assert process.stdin is not None
         assert process.stdout is not None
         self.timeout: float | None = None
         self._process = process
         self._stderr = stderr
+        self._name = name
         self._to = process.stdin.fileno()
         self._from = process.stdout.fileno()
         self._received = bytearray()
@@ -82,7 +83,7 @@ class NativePort:
                 except BrokenPipeError:
                     raise self._fault() from None
             if not (readable or writable):
-                raise DeviceFaultError(f"the host build took none of its input for {_WRITE_SECONDS} s")
+                raise DeviceFaultError(f"{self._name} took none of its input for {_WRITE_SECONDS} s")
         return len(data)
 
     def reset_input_buffer(self) -> None:
@@ -114,7 +115,7 @@ class NativePort:
         head = "\n".join(said.splitlines()[:_STDERR_LINES])
         ended = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
         return DeviceFaultError(
-            f"the host build {ended}" + (f":\n{head}" if head else ""),
+            f"{self._name} {ended}" + (f":\n{head}" if head else ""),
             hint="build it with sanitizers to see where it goes wrong" if not head else "",
         )
 
@@ -133,7 +134,7 @@ class NativeBuild:
 class NativeBoard:
     """A running host build and the port to it."""
 
-    port: NativePort
+    port: ProcessPort
     build: NativeBuild
 
     def __enter__(self) -> NativeBoard:
@@ -171,7 +172,7 @@ def start_native(
             bufsize=0,
             env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"},
         )
-    return NativeBoard(NativePort(process, stderr), build)
+    return NativeBoard(ProcessPort(process, stderr), build)
 
 
 def _build(

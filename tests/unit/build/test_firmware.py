@@ -21,7 +21,7 @@ def test_bare_names_are_the_model_and_the_rest_is_the_harness(tmp_path: Path) ->
     assert (tree.folder / "app.c").read_text() == "a"
     assert {tree.objects[f"model/{name}.c"] for name in ("model", "weights")} == {"net_model.o", "net_weights.o"}
     harness = {file for file in tree.objects if file not in tree.model}
-    assert {"main.c", "app.c", "extra/x.c", "port/cortex_m/port.c"} <= harness
+    assert {"main.c", "app.c", "extra/x.c", "port/cortex_m/start.c", "port/page/port.c"} <= harness
     assert not any(tree.objects[file].startswith("net_") for file in harness)
 
 
