@@ -28,6 +28,7 @@ from differential.draw_values import (
     draw_softmax,
     draw_sub,
     draw_tanh,
+    draw_transpose,
 )
 from differential.draw_windows import (
     draw_average_pool2d,
@@ -60,6 +61,7 @@ DRAWS: Mapping[str, tuple[Callable[[Rng, DType], Case], tuple[DType, ...]]] = {
     "softmax": (draw_softmax, _BOTH),
     "sub": (draw_sub, _BOTH),
     "tanh": (draw_tanh, _FLOAT),
+    "transpose": (draw_transpose, _BOTH),
 }
 
 

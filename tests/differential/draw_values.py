@@ -24,6 +24,7 @@ from midge.ops.softmax import OUTPUT_QUANT as SOFTMAX_QUANT
 from midge.ops.softmax import Softmax
 from midge.ops.sub import Sub
 from midge.ops.tanh import Tanh
+from midge.ops.transpose import Transpose
 
 
 def draw_mean(rng: Rng, dtype: DType) -> Case:
@@ -154,7 +155,8 @@ def draw_quantize(rng: Rng, dtype: DType) -> Case:
     """From float, halves and values that are not numbers included, and from int8."""
     x = activation("x", (below(rng, 9), below(rng, 9)), dtype, rng)
     y = output(x.shape, DType.S8, float(rng.choice([0.5, 0.037, 1e-3, 1.0])), rng)
-    case = one_op(Quantize(name="layer", inputs=("x",), outputs=("y",)), [x], y, rng)
+    to_even = dtype is DType.F32 and rng.random() < 0.5
+    case = one_op(Quantize(name="layer", inputs=("x",), outputs=("y",), ties_to_even=to_even), [x], y, rng)
     if dtype is DType.F32 and rng.random() < 0.5:
         case.inputs[0].flat[:5] = np.array([np.nan, np.inf, -np.inf, 0.25, -0.25])[: case.inputs[0].size]
     return case
@@ -165,3 +167,11 @@ def draw_dequantize(rng: Rng, dtype: DType) -> Case:
     x = activation("x", (below(rng, 9), below(rng, 9)), dtype, rng)
     op = Dequantize(name="layer", inputs=("x",), outputs=("y",))
     return one_op(op, [x], Tensor("y", x.shape, DType.F32), rng)
+
+
+def draw_transpose(rng: Rng, dtype: DType) -> Case:
+    """Any order of up to five axes, some of them of size 1."""
+    rank = below(rng, 5)
+    x = activation("x", tuple(rng.integers(1, 5, rank).tolist()), dtype, rng)
+    op = Transpose(name="layer", inputs=("x",), outputs=("y",), permutation=tuple(rng.permutation(rank).tolist()))
+    return one_op(op, [x], replace(x, name="y", shape=op.infer([x])[0]), rng)

@@ -28,6 +28,8 @@ Array = NDArray[Any]
 Shape = tuple[int, ...]
 Clamp = tuple[float, float]
 Padding = tuple[tuple[int, int], tuple[int, int]]
+# An order of axes, as numpy.transpose takes it: axis i of the result is axis permutation[i] of what is transposed.
+Permutation = tuple[int, ...]
 
 NO_CLAMP: Clamp = (-inf, inf)
 
@@ -186,6 +188,14 @@ class Op:
     ) -> tuple[Range, ...]:
         """Bounds on the outputs' values, per channel, when those of the inputs keep to `ranges`."""
         return tuple(whole_range(t) for t in outputs)
+
+    def permuted(self, permutation: Permutation) -> tuple[Op, Permutation] | None:
+        """This operator with all axes renamed, or None where it cannot be.
+
+        The operator that comes back takes inputs x' where this one takes x'.transpose(permutation), all of one rank,
+        and gives y' where this one gives y'.transpose(p); p comes back too. Elementwise operators stay as they are.
+        """
+        return (self, permutation) if self.is_elementwise else None
 
     def accumulators(
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]

@@ -14,13 +14,12 @@ from midge.measure.accuracy import accuracy
 from midge.measure.agreement import NOTHING_COMPARED, Agreement, agreement
 from midge.progress import Progress
 from midge.run.device import Device, Interpreter, Sample
-from midge.run.reference import Reference
+from midge.run.references import AnyReference, open_reference, reference_name
 
 if TYPE_CHECKING:
     from midge.pipeline import Compiled
 
 DRAWN_SAMPLES = 3
-ORIGINAL = "TensorFlow Lite reference kernels"
 DEFINITION = "midge's interpreter"
 
 
@@ -84,9 +83,9 @@ def _rows(graph: Graph, data: Dataset, chosen: Indices) -> list[list[Array]]:
 
 @dataclass(frozen=True, eq=False)
 class Original:
-    """TFLite's reference kernels as a device."""
+    """The reference of the model's format as a device."""
 
-    kernels: Reference
+    kernels: AnyReference
 
     def infer(self, inputs: Sequence[Array]) -> Sample:
         """The reference's outputs."""
@@ -101,12 +100,12 @@ def _reference(compiled: Compiled) -> Iterator[tuple[Device, str, tuple[str, ...
         yield definition, DEFINITION, ()
         return
     try:
-        kernels = Reference(compiled.imported.path)
+        kernels = open_reference(compiled.imported)
     except MidgeError as problem:
         yield definition, DEFINITION, (f"compared with {DEFINITION}: {problem.message}",)
         return
     with kernels:
-        yield Original(kernels), ORIGINAL, ()
+        yield Original(kernels), reference_name(compiled.imported), ()
 
 
 def _accuracies(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import pairwise
 from typing import ClassVar
@@ -11,9 +11,10 @@ from typing import ClassVar
 import numpy as np
 
 from midge.ir.channels import Range, Ties
-from midge.ir.graph import NO_CLAMP, Array, Op, Shape, Tensor, tie_elementwise
+from midge.ir.graph import NO_CLAMP, Array, Op, Permutation, Shape, Tensor, tie_elementwise
 from midge.ops.formats import SourceOp, UnsupportedOp, tflite_clamp
 from midge.ops.intervals import hull
+from midge.ops.onnx_nodes import OnnxNode
 from midge.ops.types import check_same_quant
 
 
@@ -54,6 +55,10 @@ class Concatenation(Op):
             return ((np.concatenate([low for low, _ in ranges]), np.concatenate([high for _, high in ranges])),)
         return (reduce(hull, ranges),)
 
+    def permuted(self, permutation: Permutation) -> tuple[Op, Permutation]:
+        """Along the renamed axis."""
+        return replace(self, axis=permutation[self.axis]), permutation
+
     def ties(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Ties:
         """Each channel with its place in the output."""
         last = len(outputs[0].shape) - 1
@@ -77,3 +82,13 @@ def from_tflite(op: SourceOp) -> Concatenation:
 
 
 TFLITE = {"CONCATENATION": from_tflite}
+
+
+def from_onnx(node: OnnxNode) -> list[Tensor]:
+    """Reads an ONNX Concat."""
+    inputs = [node.tensor(i) for i in range(len(node.inputs))]
+    axis = node.axis(int(node.attribute("axis")), len(node.tensor(0).shape))
+    return [inputs[0] if len(inputs) == 1 else node.add(Concatenation, inputs, "", integers=True, axis=axis)]
+
+
+ONNX = {"Concat": from_onnx}

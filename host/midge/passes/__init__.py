@@ -14,15 +14,26 @@ from midge.ir.verify import verify
 from midge.passes.constant_channels import drop_constant_channels
 from midge.passes.drop_dead import drop_dead
 from midge.passes.drop_identities import drop_identities
+from midge.passes.fold_affine import fold_affine
 from midge.passes.fold_constants import fold_constants
 from midge.passes.fuse_activations import fuse_activations
 from midge.passes.merge_tables import merge_tables
 from midge.passes.merge_views import merge_views
+from midge.passes.sink_transposes import sink_transposes
 from midge.passes.tables_for_unary import tables_for_unary
 
 Pass = Callable[[Graph], Graph]
 
-CANONICALIZE: tuple[Pass, ...] = (fold_constants, drop_dead, merge_views, drop_identities, fuse_activations, drop_dead)
+CANONICALIZE: tuple[Pass, ...] = (
+    fold_constants,
+    drop_dead,
+    sink_transposes,
+    merge_views,
+    drop_identities,
+    fold_affine,
+    fuse_activations,
+    drop_dead,
+)
 OPTIMIZE: tuple[Pass, ...] = (tables_for_unary, merge_tables, drop_constant_channels, drop_identities, drop_dead)
 
 __all__ = [
@@ -32,12 +43,14 @@ __all__ = [
     "drop_constant_channels",
     "drop_dead",
     "drop_identities",
+    "fold_affine",
     "fold_constants",
     "fuse_activations",
     "merge_tables",
     "merge_views",
     "pass_name",
     "run_passes",
+    "sink_transposes",
     "tables_for_unary",
 ]
 
