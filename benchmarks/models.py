@@ -27,12 +27,16 @@ def measure(stem: Path, board: str, goal: Goal, samples: int) -> dict[str, Any]:
     compiled = compile_model(imported, Settings(board=board, precision="as-is", optimize=goal))
     cases = load_golden(stem.with_suffix(".npz"), imported.graph)[:samples]
     total, results = NOTHING_COMPARED, []
+    unaligned = unchecked = 0
     with (
         tempfile.TemporaryDirectory(prefix="midge-bench-") as folder,
         emulated_device(compiled, Path(folder)) as device,
     ):
         for inputs, outputs in cases:
+            before = device.board.unaligned_loads, device.board.unchecked_accesses
             results.append(device.infer(inputs))
+            unaligned = device.board.unaligned_loads - before[0]
+            unchecked = device.board.unchecked_accesses - before[1]
             total = total.plus(agreement(results[-1].outputs, outputs))
         typical = sorted(results, key=lambda r: r.cycles)[len(results) // 2]
         report = assemble(compiled, device, Evaluation(total, "goldens", None, typical, ()))
@@ -47,6 +51,8 @@ def measure(stem: Path, board: str, goal: Goal, samples: int) -> dict[str, Any]:
         "live_macs": program.macs,
         "instructions": report.instructions.total,
         "cycles": report.cycles.total,
+        "unaligned_loads": unaligned,
+        "unchecked_accesses": unchecked,
         "code_bytes": report.flash.code_bytes,
         "const_bytes": report.flash.const_bytes,
         "live_const_bytes": sum(t.bytes for t in compiled.graph.tensors.values() if t.is_constant),

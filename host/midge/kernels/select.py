@@ -17,8 +17,9 @@ from midge.settings import Goal
 
 # A variant that nobody measured comes after those that somebody did.
 _UNMEASURED = 1 << 62
-# `balanced` takes a faster variant for up to a quarter more memory.
-_BALANCED = 1.25
+# What `balanced` gives for speed: a quarter more flash for constants, and this much scratch memory.
+_BALANCED_FLASH = 1.25
+_BALANCED_SCRATCH_BYTES = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,8 +101,8 @@ def _best(layer: Layer, core: Core, goal: Goal, wanted: str | None, timings: Tim
 def _ranked(layer: Layer, able: Sequence[Variant], goal: Goal, timings: Timings) -> list[Variant]:
     """Best first.
 
-    speed: by measured cycles, else in the declared order. balanced: the same, among those that want little more
-    constants and scratch memory than the plainest variant. size: the plainest.
+    speed: by measured cycles, else in the declared order. balanced: the same, among those that want little more flash
+    than the plainest variant and little scratch memory. size: the plainest.
     """
     cycles = timings.get(signature(layer), {}) if len(able) > 1 else {}
     fastest = sorted(able, key=lambda v: cycles.get(v.name, _UNMEASURED))
@@ -109,13 +110,15 @@ def _ranked(layer: Layer, able: Sequence[Variant], goal: Goal, timings: Timings)
         return list(reversed(able))
     if goal == "speed" or len(able) == 1:
         return fastest
-    limit = _BALANCED * _memory_bytes(layer, able[-1])
-    return sorted(fastest, key=lambda v: _memory_bytes(layer, v) > limit)
+    flash = _BALANCED_FLASH * _constant_bytes(layer, able[-1])
+    return sorted(
+        fastest, key=lambda v: _constant_bytes(layer, v) > flash or v.scratch_bytes(layer) > _BALANCED_SCRATCH_BYTES
+    )
 
 
-def _memory_bytes(layer: Layer, variant: Variant) -> int:
-    """Constants and scratch memory of the variant for this layer."""
-    return sum(c.values.nbytes for c in variant.bind(layer).constants) + variant.scratch_bytes(layer)
+def _constant_bytes(layer: Layer, variant: Variant) -> int:
+    """Flash that the variant's constants take for this layer."""
+    return sum(c.values.nbytes for c in variant.bind(layer).constants)
 
 
 def _check_override(kind: str, name: str) -> None:
