@@ -17,7 +17,7 @@ from midge.importers import limits
 from midge.importers.flatbuffer import DamagedFile
 from midge.importers.names import layer_name, unique_names
 from midge.importers.problems import Problem, unknown_operator, unsupported
-from midge.ir.graph import Array, DType, Graph, Shape, Tensor
+from midge.ir.graph import Array, DType, Graph, Quant, Shape, Tensor
 from midge.ir.rewrite import rewire
 from midge.ir.verify import verify
 from midge.ops import onnx_readers
@@ -101,6 +101,7 @@ class _Reader:
         self.sketch = Sketch()
         self.values: dict[str, str] = {}
         self.constants: dict[str, Array] = {}
+        self.quants: dict[str, Quant] = {}
         self.lost: set[str] = set()
         self.problems: list[Problem] = []
         self.read_names = {n for node in self.proto.node for n in node.input} | {o.name for o in self.proto.output}
@@ -189,14 +190,18 @@ class _Reader:
             # A value computed at run time has a shape that is known.
             shape = self.sketch.tensors[self.values[inputs[0]]].shape
             stand_in: list[Array | None] = [np.broadcast_to(np.int8(0), shape)]
+        elif code == "Transpose" and self.quants.keys() & set(inputs):
+            return False
         elif code in FOLDABLE and all(name in self.constants for name in inputs):
             stand_in = [self.constants[name] if name else None for name in node.input]
         else:
             return False
-        attributes(node, self.constant_reader)
+        found = attributes(node, self.constant_reader)
         for output, value in zip(node.output, fold(node, self.opsets, stand_in), strict=True):
             if output:
                 self.constants[output] = value
+        if code == "DequantizeLinear" and (quant := _stored_quant(stand_in, found.get("axis", 1))) is not None:
+            self.quants[node.output[0]] = quant
         return True
 
     def _read(self, node: Any, code: str, name: str) -> None:
@@ -216,6 +221,8 @@ class _Reader:
         for output, tensor in zip(node.output, results, strict=False):
             if tensor.data is not None:
                 self.constants[output] = tensor.data
+                if tensor.quant is not None:
+                    self.quants[output] = tensor.quant
             elif output:
                 self.values[output] = self._named(tensor.name, self.safe[output], first)
 
@@ -243,7 +250,7 @@ class _Reader:
         if value.dtype == np.float32 and not np.isfinite(value).all() and value.size > 1:
             raise DamagedFile(f"the constant {clean(name)} has values that are not finite")
         safe = self.sketch.fresh(unique_names([name])[0])
-        return Tensor(safe, value.shape, DType(value.dtype.name), None, value)
+        return Tensor(safe, value.shape, DType(value.dtype.name), self.quants.get(name), value)
 
     def _outputs(self) -> list[str]:
         """The network's outputs; one that is an input, or listed twice, gets an operator that copies."""
@@ -309,6 +316,26 @@ def _type(proto: Any, is_tensor: bool) -> tuple[DType, Shape]:
     if len(shape) > limits.MAX_RANK or np.prod(shape, dtype=float) > limits.MAX_ELEMENTS:
         raise DamagedFile(f"an input has the shape {shape[:10]}")
     return dtype, tuple(shape)
+
+
+def _stored_quant(inputs: Sequence[Array | None], axis: Any) -> Quant | None:
+    """The scales of int8 or uint8 constants that a DequantizeLinear makes floats of, so that they can be had back.
+
+    uint8 counts as int8 with 128 less. None for other types and for blocks.
+    """
+    stored, scale, zero = (*inputs, None)[:3]
+    if stored is None or scale is None or stored.dtype not in (np.int8, np.uint8) or scale.dtype != np.float32:
+        return None
+    per_channel = scale.ndim == 1 and scale.size > 1
+    if (scale.size != 1 and not per_channel) or not (np.isfinite(scale).all() and (scale > 0).all()):
+        return None
+    axis = int(axis) + stored.ndim if int(axis) < 0 else int(axis)
+    if per_channel and not (axis < stored.ndim and stored.shape[axis] == scale.size):
+        return None
+    zeros = np.zeros(scale.shape, np.int64) if zero is None else zero.astype(np.int64)
+    offset = 128 if stored.dtype == np.uint8 else 0
+    points = tuple(int(z) - offset for z in np.broadcast_to(zeros, scale.shape).reshape(-1))
+    return Quant(tuple(float(s) for s in scale.reshape(-1)), points, axis if per_channel else None)
 
 
 def _layer_name(node: Any, code: str) -> str:

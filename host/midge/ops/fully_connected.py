@@ -145,9 +145,10 @@ def from_onnx_gemm(node: OnnxNode) -> list[Tensor]:
     """Reads an ONNX Gemm with a constant matrix B; `alpha` and `beta` go into the constants."""
     x, weights, bias = node.tensor(0, rank=2), _constant_matrix(node), node.optional(2)
     alpha, beta = float(node.attributes.get("alpha", 1.0)), float(node.attributes.get("beta", 1.0))
-    rows = node.constant(1) if node.attributes.get("transB", 0) else node.constant(1).T
-    if alpha != 1.0 or rows is not weights.data:
-        weights = node.new_constant("weights", rows * np.float32(alpha))
+    if not node.attributes.get("transB", 0):
+        weights = node.transpose(weights, (1, 0), "weights")
+    if alpha != 1.0:
+        weights = node.new_constant("weights", np.asarray(weights.data) * np.float32(alpha))
     if node.attributes.get("transA", 0):
         x = node.transpose(x, (1, 0), "a")
     inputs = [x, weights]

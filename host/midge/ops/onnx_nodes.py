@@ -123,14 +123,19 @@ class OnnxNode(SourceOp):
     def transpose(self, x: Tensor, permutation: Iterable[int], role: str = "") -> Tensor:
         """x with its axes in another order; a constant's values are moved here."""
         if x.data is not None:
-            return self._moved(x, role, np.transpose(x.data, tuple(permutation)))
+            order = tuple(permutation)
+            quant = x.quant
+            if quant is not None and quant.axis is not None:
+                quant = replace(quant, axis=order.index(quant.axis))
+            return self._moved(x, role, np.transpose(x.data, order), quant)
         return self.add(Transpose, [x], role, integers=True, permutation=tuple(permutation))
 
     def reshape(self, x: Tensor, shape: Iterable[int], role: str = "") -> Tensor:
         """The elements of x under another shape; x itself where it has that shape."""
         wanted: Shape = tuple(shape)
         if x.data is not None:
-            return self._moved(x, role, x.data.reshape(wanted))
+            keeps = x.quant is None or x.quant.axis is None or (x.quant.axis == 0 and wanted[:1] == x.shape[:1])
+            return self._moved(x, role, x.data.reshape(wanted), x.quant if keeps else None)
         return x if wanted == x.shape else self.add(Reshape, [x], role, integers=True, shape=wanted)
 
     def weights(self, index: int) -> Tensor:
@@ -144,9 +149,9 @@ class OnnxNode(SourceOp):
         self.sketch.tensors[x.name] = found
         return found
 
-    def _moved(self, x: Tensor, role: str, values: Array) -> Tensor:
+    def _moved(self, x: Tensor, role: str, values: Array, quant: Quant | None) -> Tensor:
         name = self.sketch.fresh(f"{x.name}/{role}" if role else x.name)
-        return replace(x, name=name, shape=values.shape, data=np.ascontiguousarray(values))
+        return replace(x, name=name, shape=values.shape, quant=quant, data=np.ascontiguousarray(values))
 
 
 OnnxReader = Callable[[OnnxNode], Sequence[Tensor]]

@@ -68,11 +68,11 @@ class _Walk:
         at = self.carried.pop(name, None)
         if at is None:
             return
-        source = self.tensors[at.source]
+        source, layer = self.tensors[at.source], name.removesuffix(":0")
         if _moves_nothing(source.shape, at.permutation):
-            self.ops.append(Reshape(name=name, inputs=(at.source,), outputs=(name,), shape=self.tensors[name].shape))
+            self.ops.append(Reshape(name=layer, inputs=(at.source,), outputs=(name,), shape=self.tensors[name].shape))
         else:
-            self.ops.append(Transpose(name=name, inputs=(at.source,), outputs=(name,), permutation=at.permutation))
+            self.ops.append(Transpose(name=layer, inputs=(at.source,), outputs=(name,), permutation=at.permutation))
 
     def _resolve(self, name: str) -> _Carried:
         return self.carried.get(name, _Carried(name, tuple(range(len(self.tensors[name].shape)))))
@@ -122,7 +122,8 @@ class _Walk:
         new = self._fresh(f"{name}/{op.name}")
         if tensor.data is not None:
             data = np.ascontiguousarray(tensor.data.reshape(shape).transpose(before))
-            self.tensors[new] = replace(tensor, name=new, shape=data.shape, data=data)
+            quant = None if tensor.quant is None or tensor.quant.axis is not None else tensor.quant
+            self.tensors[new] = replace(tensor, name=new, shape=data.shape, quant=quant, data=data)
         else:
             self.tensors[new] = replace(tensor, name=new, shape=wanted)
             self.ops.append(Reshape(name=new, inputs=(name,), outputs=(new,), shape=wanted))
