@@ -24,7 +24,6 @@ from midge.ops.softmax import OUTPUT_QUANT as SOFTMAX_QUANT
 from midge.ops.softmax import Softmax
 from midge.ops.sub import Sub
 from midge.ops.tanh import Tanh
-from midge.ops.transpose import Transpose
 
 
 def draw_mean(rng: Rng, dtype: DType) -> Case:
@@ -167,11 +166,3 @@ def draw_dequantize(rng: Rng, dtype: DType) -> Case:
     x = activation("x", (below(rng, 9), below(rng, 9)), dtype, rng)
     op = Dequantize(name="layer", inputs=("x",), outputs=("y",))
     return one_op(op, [x], Tensor("y", x.shape, DType.F32), rng)
-
-
-def draw_transpose(rng: Rng, dtype: DType) -> Case:
-    """Any order of up to five axes, some of them of size 1."""
-    rank = below(rng, 5)
-    x = activation("x", tuple(rng.integers(1, 5, rank).tolist()), dtype, rng)
-    op = Transpose(name="layer", inputs=("x",), outputs=("y",), permutation=tuple(rng.permutation(rank).tolist()))
-    return one_op(op, [x], replace(x, name="y", shape=op.infer([x])[0]), rng)

@@ -154,11 +154,18 @@ class Op:
     is_view: ClassVar[bool] = False
     # Whether each output value depends on nothing but the input values at the same (broadcast) place.
     is_elementwise: ClassVar[bool] = False
+    # The folder of kernels that a family of operators shares; "" for an operator with kernels of its own.
+    family: ClassVar[str] = ""
 
     @property
     def kind(self) -> str:
         """The operator's name in reports and folders: the name of its module, e.g. `conv2d`."""
         return type(self).__module__.rpartition(".")[2]
+
+    @property
+    def kernels(self) -> str:
+        """The folder of kernels that compute the operator: its family's, or one of its kind."""
+        return self.family or self.kind
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
         """Shapes of the outputs. Raises ValueError, with the reason, when the inputs cannot be."""

@@ -15,7 +15,7 @@ from midge.ir.graph import NO_CLAMP, Array, Op, Permutation, Shape, Tensor, tie_
 from midge.ops.formats import SourceOp, UnsupportedOp, tflite_clamp
 from midge.ops.intervals import hull
 from midge.ops.onnx_nodes import OnnxNode
-from midge.ops.types import check_same_quant
+from midge.ops.types import check_moved
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +40,8 @@ class Concatenation(Op):
         return ((*first[: self.axis], total, *first[self.axis + 1 :]),)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float, or int8 with one scale and zero point everywhere (TFLite's kernel only copies)."""
-        return check_same_quant(inputs, outputs)
+        """Float, int8 with one scale and zero point everywhere, as TFLite's kernel only copies, or plain integers."""
+        return check_moved(inputs, outputs)
 
     def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
         """A copy."""

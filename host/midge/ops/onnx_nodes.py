@@ -8,7 +8,7 @@ which midge.passes.sink_transposes removes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
@@ -88,7 +88,7 @@ class OnnxNode(SourceOp):
         quant: Quant | None = None,
         **fields: Any,
     ) -> Tensor:
-        """Adds an operator and returns its output, in input 0's type and scale unless given.
+        """Adds an operator with one output and returns that, in input 0's type and scale unless given.
 
         `role` tells the operators of one node apart; the one that is the node itself has none. Raises ValueError when
         the inputs cannot be, UnsupportedOp when the operator refuses their types. `integers`: whether the operator does
@@ -96,20 +96,33 @@ class OnnxNode(SourceOp):
         """
         if not integers and any(t.dtype is not DType.F32 for t in inputs):
             raise UnsupportedOp(f"types {', '.join(sorted({t.dtype.value for t in inputs}))}", _TYPES)
+        like = Tensor("", (), dtype or inputs[0].dtype, quant if dtype else inputs[0].quant)
+        return self._added(kind, inputs, role, 1, like, fields)[0]
+
+    def add_parts(self, kind: type[Op], inputs: Sequence[Tensor], count: int, **fields: Any) -> list[Tensor]:
+        """Adds an operator that moves values to `count` outputs, in input 0's type and scale."""
+        return self._added(kind, inputs, "", count, inputs[0], fields)
+
+    def _added(
+        self, kind: type[Op], inputs: Sequence[Tensor], role: str, count: int, like: Tensor, fields: Mapping[str, Any]
+    ) -> list[Tensor]:
         name = f"{self.name}/{role}" if role else self.name
-        output = self.sketch.fresh(f"{name}:0")
-        op = kind(name=name, inputs=tuple(t.name for t in inputs), outputs=(output,), **fields)
-        (shape,) = op.infer(inputs)
-        if prod(shape) > _MOST_ELEMENTS:
-            raise UnsupportedOp(f"its output {list(shape)} has more than {_MOST_ELEMENTS} elements", "use less")
-        if min(shape, default=1) < 1:
-            raise UnsupportedOp(f"its output {list(shape)} is empty", "export the model without empty tensors")
-        result = Tensor(output, shape, dtype or inputs[0].dtype, quant if dtype else inputs[0].quant)
-        if reason := op.check(inputs, [result]):
+        made: dict[str, Tensor] = {}
+        for i in range(count):
+            output = fresh_name(f"{name}:{i}", {**self.sketch.tensors, **made})
+            made[output] = replace(like, name=output, data=None)
+        op = kind(name=name, inputs=tuple(t.name for t in inputs), outputs=tuple(made), **fields)
+        results = [replace(t, shape=shape) for t, shape in zip(made.values(), op.infer(inputs), strict=True)]
+        for shape in (t.shape for t in results):
+            if prod(shape) > _MOST_ELEMENTS:
+                raise UnsupportedOp(f"its output {list(shape)} has more than {_MOST_ELEMENTS} elements", "use less")
+            if min(shape, default=1) < 1:
+                raise UnsupportedOp(f"its output {list(shape)} is empty", "export the model without empty tensors")
+        if reason := op.check(inputs, results):
             raise UnsupportedOp(reason, _TYPES)
-        self.sketch.tensors.update({t.name: t for t in (*inputs, result)})
+        self.sketch.tensors.update({t.name: t for t in (*inputs, *results)})
         self.sketch.ops.append(op)
-        return result
+        return results
 
     def new_constant(self, role: str, values: Array) -> Tensor:
         """A float32 constant."""

@@ -1,4 +1,4 @@
-"""TRANSPOSE: the same values with the axes in another order."""
+"""TRANSPOSE: the dimensions in another order."""
 
 from __future__ import annotations
 
@@ -7,31 +7,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Array, Op, OutputQuant, Permutation, Shape, Tensor
-from midge.ops.types import check_same_quant
+from midge.ir.graph import Array
+from midge.ops.families.move import Move
+from midge.ops.formats import SourceOp
 
 
 @dataclass(frozen=True, kw_only=True)
-class Transpose(Op):
-    """inputs: x. `permutation`: axis i of the output is axis permutation[i] of x."""
+class Transpose(Move):
+    """inputs: x. Dimension i of the output is dimension `permutation[i]` of x."""
 
-    permutation: Permutation
+    permutation: tuple[int, ...]
 
-    def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
-        """x's dimensions in the new order."""
-        shape = inputs[0].shape
-        if sorted(self.permutation) != list(range(len(shape))):
-            raise ValueError(f"permutation {self.permutation} of an input {shape}")
-        return (tuple(shape[axis] for axis in self.permutation),)
+    def moved(self, x: Array, fill: int) -> Sequence[Array]:
+        """Each element with its indices reordered."""
+        return (np.transpose(x, self.permutation),)
 
-    def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float, or int8 with equal scales."""
-        return check_same_quant(inputs, outputs)
 
-    def output_quant(self, inputs: Sequence[Tensor]) -> OutputQuant:
-        """The input's."""
-        return "same"
+def from_tflite(op: SourceOp) -> Transpose:
+    """Reads a TFLite TRANSPOSE; the permutation must be constant."""
+    x = op.tensor(0)
+    permutation = tuple(int(p) % max(len(x.shape), 1) for p in op.constant(1).reshape(-1))
+    return Transpose(name=op.name, inputs=(x.name,), outputs=op.output_names, permutation=permutation)
 
-    def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
-        """A copy in the new order."""
-        return [np.ascontiguousarray(np.transpose(values[0], self.permutation))]
+
+TFLITE = {"TRANSPOSE": from_tflite}

@@ -16,6 +16,7 @@ from midge.importers.onnx import import_onnx
 from midge.interpreter import interpret
 from midge.ir.graph import Array, Graph
 from midge.passes import CANONICALIZE, run_passes
+from midge.quantize import fuse_quantization
 from unit.importers.onnx_file import node, onnx_file, onnx_model
 
 F32 = np.float32
@@ -140,6 +141,41 @@ def test_quantization_rounds_halves_to_even() -> None:
     constants = {"scale": F32(0.5), "zero": np.uint8(3)}
     x = np.array([[0.25, 0.75, 1.25], [-0.25, 500, -500]], F32)
     assert_equals_reference(onnx_model(nodes, {"x": [2, 3]}, ["y"], constants, opset=19), x)
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_qlinear_operators_mean_dequantize_compute_quantize(per_channel: bool) -> None:
+    scales, zeros = (RNG.uniform(0.01, 0.03, 4).astype(F32), np.zeros(4, np.int8))
+    constants = {
+        **{"s1": F32(0.02), "z1": np.int8(3), "s2": F32(0.1), "z2": np.int8(-7), "s3": F32(0.2), "z3": np.int8(0)},
+        "w": RNG.integers(-127, 128, (4, 2, 3, 3)).astype(np.int8),
+        "ws": scales if per_channel else scales[0],
+        "wz": zeros if per_channel else zeros[0],
+        "b": RNG.integers(-1000, 1000, 4).astype(np.int32),
+        "target": np.array([1, -1]),
+        "m": RNG.integers(-127, 128, (64, 3)).astype(np.int8),
+    }
+    nodes = [
+        node("QuantizeLinear", ["x", "s1", "z1"], ["q"]),
+        node("QLinearConv", ["q", "s1", "z1", "w", "ws", "wz", "s2", "z2", "b"], ["c"], pads=[1, 1, 1, 1]),
+        node("Reshape", ["c", "target"], ["f"]),
+        node("QLinearMatMul", ["f", "s2", "z2", "m", "s1", "z3", "s3", "z3"], ["p"]),
+        node("DequantizeLinear", ["p", "s3", "z3"], ["y"]),
+    ]
+    graph = canonical(onnx_file(nodes, {"x": [1, 2, 4, 4]}, ["y"], constants, opset=19))
+    x = drawn(1, 2, 4, 4)
+    real = (np.clip(np.rint(x / F32(0.02)) + 3, -128, 127) - 3) * F32(0.02)
+    weights = constants["w"] * np.reshape(constants["ws"], (-1, 1, 1, 1) if per_channel else ())
+    padded = np.pad(real, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded[0], (3, 3), axis=(1, 2))
+    bias = constants["b"] * F32(0.02) * constants["ws"]
+    sums = np.einsum("chwij,ocij->ohw", windows, weights) + np.reshape(bias, (-1, 1, 1))
+    conv = (np.clip(np.rint(sums / 0.1) - 7, -128, 127) + 7) * 0.1
+    product = conv.reshape(1, -1) @ (constants["m"] * 0.02)
+    expected = np.clip(np.rint(product / 0.2), -128, 127) * 0.2
+    np.testing.assert_allclose(interpret(graph, [x])[0], expected, atol=0.21)
+    fused = fuse_quantization(graph)
+    assert {op.kind for op in fused.ops if fused.outputs_of(op)[0].dtype.value == "float32"} == {"dequantize"}
 
 
 def test_weights_outside_the_file_are_read_from_its_folder(tmp_path: Path) -> None:
