@@ -13,7 +13,7 @@ $(STAMP): pyproject.toml
 	  { echo "midge needs Python 3.11 or newer: make setup PYTHON=python3.11"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || \
 	  { echo "this Python cannot make environments: on Debian, apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[emulator,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[emulator,onnx,dev]'
 	@touch $@
 
 demo: $(STAMP)

@@ -62,4 +62,16 @@ static inline int8_t midge_quantize(float real, float scale, int32_t zero_point)
     return (int8_t)midge_clamp(whole + (rest >= 0.5f) - (rest <= -0.5f) + zero_point, -128, 127);
 }
 
+/* The same with halves to the even neighbor, as ONNX's QuantizeLinear rounds. */
+static inline int8_t midge_quantize_to_even(float real, float scale, int32_t zero_point) {
+    const float ratio = real / scale;
+    const float limited = ratio == ratio ? midge_at_most(midge_at_least(ratio, -300.0f), 300.0f) : 0.0f;
+    const int32_t whole = (int32_t)limited;
+    const float rest = limited - (float)whole;
+    const int32_t odd = whole % 2 != 0;
+    const int32_t up = rest > 0.5f || (rest == 0.5f && odd);
+    const int32_t down = rest < -0.5f || (rest == -0.5f && odd);
+    return (int8_t)midge_clamp(whole + up - down + zero_point, -128, 127);
+}
+
 #endif

@@ -21,6 +21,7 @@ from midge.run.board import board_device
 from midge.run.device import Device, Interpreter, Sample
 from midge.run.devices import emulated_device, native_device
 from midge.run.reference import Reference
+from midge.run.references import open_reference, reference_name
 from midge.settings import Settings
 
 BOARD = "board"
@@ -55,7 +56,7 @@ def verify_model(
 ) -> Verification:
     """Run the model as it is on `place` (one of PLACES; `board` is the one at `port`) and compare every output value.
 
-    `golden` is an .npz of inputs and outputs; without it TensorFlow Lite's reference kernels answer drawn inputs.
+    `golden` is an .npz of inputs and outputs; without it the format's own reference answers drawn inputs.
     """
     graph = imported.graph
     if golden is not None:
@@ -63,7 +64,7 @@ def verify_model(
     else:
         cases, against = (
             _live_cases(imported, samples or DRAWN_SAMPLES, settings.seed),
-            "TensorFlow Lite reference kernels",
+            reference_name(imported),
         )
     total, wrong = NOTHING_COMPARED, None
     with _open(imported, settings, place, sanitize, port, say) as device:
@@ -77,7 +78,7 @@ def verify_model(
 
 
 def _live_cases(imported: Imported, samples: int, seed: int) -> list[Case]:
-    with Reference(imported.path) as reference:
+    with open_reference(imported) as reference:
         return [(inputs, reference.run(inputs)) for inputs in draw_inputs(imported.graph, samples, seed)]
 
 
@@ -125,6 +126,8 @@ def _first_layer(
 
 def _first_layer_of_interpreter(imported: Imported, inputs: Sequence[Array]) -> str | None:
     graph = imported.graph
+    if imported.format != "tflite":
+        return None
     try:
         with Reference(imported.path) as reference:
             right = reference.run_all(inputs)

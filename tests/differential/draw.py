@@ -7,10 +7,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+import drawn_cases
+import drawn_moves
 import numpy as np
+from drawn_operators import draw
 
 from differential.draw_tensors import Case, Rng
 from differential.draw_values import (
@@ -36,7 +39,8 @@ from differential.draw_windows import (
     draw_fully_connected,
     draw_max_pool2d,
 )
-from midge.ir.graph import Array, DType
+from midge.ir.graph import Array, DType, Graph
+from midge.ir.verify import verify
 
 _BOTH, _FLOAT, _INT8 = (DType.S8, DType.F32), (DType.F32,), (DType.S8,)
 
@@ -63,15 +67,34 @@ DRAWS: Mapping[str, tuple[Callable[[Rng, DType], Case], tuple[DType, ...]]] = {
 }
 
 
+# Kernels that a family of operators shares, with the TFLite codes of the family and the types that kernels compute in.
+FAMILIES: Mapping[str, tuple[Sequence[str], tuple[DType, ...]]] = {
+    "move": (sorted(drawn_moves.DRAWS.keys() - {"PACK"}), _BOTH),
+}
+
+
 def draw_cases(kind: str, count: int, seed: int = 0) -> list[Case]:
     """`count` cases of the operator, float32 and int8 in turn where it has both; the same for the same arguments.
 
-    Each graph has a name of its own, so that all can be linked into one program.
+    Of a family a quarter as many for each of its operators. Each graph has a name of its own, so that all can be
+    linked into one program.
     """
-    draw, types = DRAWS[kind]
     rng = np.random.default_rng([seed, zlib.crc32(kind.encode())])
-    cases = [draw(rng, types[i % len(types)]) for i in range(count)]
+    if kind in FAMILIES:
+        codes, types = FAMILIES[kind]
+        cases = [_from_file(draw(c, types[i % len(types)], rng)) for c in codes for i in range(max(count // 4, 2))]
+    else:
+        make, types = DRAWS[kind]
+        cases = [make(rng, types[i % len(types)]) for i in range(count)]
     return [replace(case, graph=replace(case.graph, name=f"{kind}_{i}")) for i, case in enumerate(cases)]
+
+
+def _from_file(drawn: drawn_cases.Case) -> Case:
+    """A case that is drawn as a file says it, as a graph."""
+    tensors = {t.name: t for t in (*drawn.inputs, *drawn.source.outputs)}
+    read = {t.name: v for t, v in zip(drawn.activations, drawn.values, strict=True) if t.name in drawn.op.inputs}
+    graph = Graph(drawn.op.kind, tuple(read), drawn.op.outputs, tensors, (drawn.op,))
+    return Case(verify(graph), tuple(read.values()))
 
 
 def mismatches(found: Array, expected: Array) -> int:
@@ -82,3 +105,8 @@ def mismatches(found: Array, expected: Array) -> int:
     limit = 1e-4 * (size.max(initial=0.0) + np.abs(expected))
     with np.errstate(invalid="ignore"):
         return int(np.count_nonzero(~((np.abs(found - expected) <= limit) | (found == expected))))
+
+
+def drawn_kinds() -> set[str]:
+    """The folders of kernels that there are cases for."""
+    return {*DRAWS, *FAMILIES}

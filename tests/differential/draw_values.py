@@ -154,7 +154,8 @@ def draw_quantize(rng: Rng, dtype: DType) -> Case:
     """From float, halves and values that are not numbers included, and from int8."""
     x = activation("x", (below(rng, 9), below(rng, 9)), dtype, rng)
     y = output(x.shape, DType.S8, float(rng.choice([0.5, 0.037, 1e-3, 1.0])), rng)
-    case = one_op(Quantize(name="layer", inputs=("x",), outputs=("y",)), [x], y, rng)
+    to_even = dtype is DType.F32 and rng.random() < 0.5
+    case = one_op(Quantize(name="layer", inputs=("x",), outputs=("y",), ties_to_even=to_even), [x], y, rng)
     if dtype is DType.F32 and rng.random() < 0.5:
         case.inputs[0].flat[:5] = np.array([np.nan, np.inf, -np.inf, 0.25, -0.25])[: case.inputs[0].size]
     return case

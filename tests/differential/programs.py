@@ -53,19 +53,27 @@ def program_of(case: Case, variant: Variant) -> Program:
 def render_cases(cases: Sequence[Case], variant: Variant, folder: Path) -> list[Rendered]:
     """The sources of all cases that fit, each in a folder of its own, and `cases.c`, which includes them all."""
     fitting = [case for case in cases if variant.fits(layer_of(case.graph, 0))]
-    rendered = []
-    for case in fitting:
-        item = Rendered(case, program_of(case, variant), folder / case.graph.name)
-        item.folder.mkdir(parents=True)
-        for name, text in render(item.program).items():
-            (item.folder / name).write_text(text)
-        rendered.append(item)
+    rendered = [write_case(case, program_of(case, variant), folder) for case in fitting]
+    write_main(rendered, folder)
+    return rendered
+
+
+def write_case(case: Case, program: Program, folder: Path) -> Rendered:
+    """The sources of one case, in a folder of its own below `folder`."""
+    item = Rendered(case, program, folder / case.graph.name)
+    item.folder.mkdir(parents=True)
+    for name, text in render(item.program).items():
+        (item.folder / name).write_text(text)
+    return item
+
+
+def write_main(rendered: Sequence[Rendered], folder: Path) -> None:
+    """What joins the cases to one program: `cases.c`, `headers.cpp` and `main.c`."""
     files = [f'#include "{item.folder.name}/{name}"\n' for item in rendered for name in ("model.c", "weights.c")]
     # Each model.c defines AT for its own arena; here they all are one file.
     (folder / "cases.c").write_text("#undef AT\n".join(files))
     (folder / "headers.cpp").write_text("".join(f'#include "{item.folder.name}/model.h"\n' for item in rendered))
     (folder / "main.c").write_text(_main(rendered))
-    return rendered
 
 
 def compile_files(command: Sequence[str], folder: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from midge.errors import ModelFileError
 
 TFLITE_IDENTIFIER = b"TFL3"
-_CONVERT = "convert it to TensorFlow Lite (.tflite) first: midge reads no other format yet"
+_CONVERT = "convert it to TensorFlow Lite (.tflite) or ONNX (.onnx) first: midge reads no other format yet"
 _COPY_AGAIN = "download or copy the file again; a whole .tflite file has the letters TFL3 at byte 4"
 
 
@@ -26,14 +26,22 @@ def is_tflite(data: bytes) -> bool:
     return data[4:8] == TFLITE_IDENTIFIER
 
 
+def is_onnx(data: bytes) -> bool:
+    """Whether `data` looks like an ONNX model.
+
+    That is a protobuf whose first field is a small ir_version, followed by a string (who made it), a graph or an opset.
+    """
+    return len(data) > 3 and data[0] == 0x08 and 3 <= data[1] < 32 and data[2] in (0x12, 0x1A, 0x22, 0x3A, 0x42)
+
+
 def unknown_format(data: bytes, name: str) -> ModelFileError:
-    """The error for a file that is no TensorFlow Lite model: says what it looks like instead and what to do."""
+    """The error for a file that is no model midge reads: says what it looks like instead and what to do."""
     look = next((look for look in _LOOKS if look.matches(data)), None)
     if look is None:
         return ModelFileError(
-            f"{name} is not a TensorFlow Lite model, nor any format that midge knows", hint=_COPY_AGAIN
+            f"{name} is no TensorFlow Lite or ONNX model, nor any format that midge knows", hint=_COPY_AGAIN
         )
-    return ModelFileError(f"{name} is not a TensorFlow Lite model: it looks like {look.name}", hint=look.hint)
+    return ModelFileError(f"{name} is no TensorFlow Lite or ONNX model: it looks like {look.name}", hint=look.hint)
 
 
 def _starts(*prefixes: bytes) -> Callable[[bytes], bool]:
@@ -42,11 +50,6 @@ def _starts(*prefixes: bytes) -> Callable[[bytes], bool]:
 
 def _zip_with(*members: bytes) -> Callable[[bytes], bool]:
     return lambda data: data.startswith(b"PK\x03\x04") and any(m in data[:4096] + data[-65536:] for m in members)
-
-
-def _is_onnx(data: bytes) -> bool:
-    """A protobuf whose first field is a small ir_version, followed by a string (producer) or a graph."""
-    return len(data) > 3 and data[0] == 0x08 and 3 <= data[1] < 32 and data[2] in (0x12, 0x1A, 0x22, 0x3A, 0x42)
 
 
 def _is_text(data: bytes) -> bool:
@@ -70,19 +73,18 @@ _LOOKS = (
     _Look(_zip_with(b"model.weights.h5", b"config.json"), "a Keras model (.keras)", _CONVERT),
     _Look(_zip_with(b"data.pkl", b"constants.pkl"), "a PyTorch model", _CONVERT),
     _Look(_zip_with(b".npy"), "a NumPy .npz data file", "give the model first; data files go with --data or --golden"),
-    _Look(_starts(b"PK\x03\x04"), "a zip archive", "unpack it and give the .tflite file inside"),
+    _Look(_starts(b"PK\x03\x04"), "a zip archive", "unpack it and give the model file inside"),
     _Look(
-        _starts(b"\x1f\x8b", b"BZh", b"\xfd7zXZ"), "a compressed archive", "unpack it and give the .tflite file inside"
+        _starts(b"\x1f\x8b", b"BZh", b"\xfd7zXZ"), "a compressed archive", "unpack it and give the model file inside"
     ),
     _Look(_starts(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"), "a Python pickle (PyTorch?)", _CONVERT),
     _Look(_starts(b"\x93NUMPY"), "a NumPy .npy array", "give the model first; data files go with --data or --golden"),
-    _Look(_is_onnx, "an ONNX model", _CONVERT),
     _Look(_starts(b"\x08\x01\x12", b"\x0a"), "a TensorFlow SavedModel or frozen graph", _CONVERT),
     _Look(
         lambda data: data.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html")),
         "a web page",
         "download the raw file instead of the page that shows it",
     ),
-    _Look(_is_c_array, "C source (a model as an array?)", "give the .tflite file that the array was made from"),
-    _Look(_is_text, "a text file", "give the .tflite file itself"),
+    _Look(_is_c_array, "C source (a model as an array?)", "give the model file that the array was made from"),
+    _Look(_is_text, "a text file", "give the model file itself"),
 )

@@ -28,6 +28,8 @@ Array = NDArray[Any]
 Shape = tuple[int, ...]
 Clamp = tuple[float, float]
 Padding = tuple[tuple[int, int], tuple[int, int]]
+# An order of axes, as numpy.transpose takes it: axis i of the result is axis permutation[i] of what is transposed.
+Permutation = tuple[int, ...]
 
 NO_CLAMP: Clamp = (-inf, inf)
 
@@ -152,11 +154,18 @@ class Op:
     is_view: ClassVar[bool] = False
     # Whether each output value depends on nothing but the input values at the same (broadcast) place.
     is_elementwise: ClassVar[bool] = False
+    # The folder of kernels that a family of operators shares; "" for an operator with kernels of its own.
+    family: ClassVar[str] = ""
 
     @property
     def kind(self) -> str:
         """The operator's name in reports and folders: the name of its module, e.g. `conv2d`."""
         return type(self).__module__.rpartition(".")[2]
+
+    @property
+    def kernels(self) -> str:
+        """The folder of kernels that compute the operator: its family's, or one of its kind."""
+        return self.family or self.kind
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
         """Shapes of the outputs. Raises ValueError, with the reason, when the inputs cannot be."""
@@ -186,6 +195,14 @@ class Op:
     ) -> tuple[Range, ...]:
         """Bounds on the outputs' values, per channel, when those of the inputs keep to `ranges`."""
         return tuple(whole_range(t) for t in outputs)
+
+    def permuted(self, permutation: Permutation) -> tuple[Op, Permutation] | None:
+        """This operator with all axes renamed, or None where it cannot be.
+
+        The operator that comes back takes inputs x' where this one takes x'.transpose(permutation), all of one rank,
+        and gives y' where this one gives y'.transpose(p); p comes back too. Elementwise operators stay as they are.
+        """
+        return (self, permutation) if self.is_elementwise else None
 
     def accumulators(
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]

@@ -88,14 +88,14 @@ def select(
     chosen: list[Variant | None] = []
     for index, op in enumerate(graph.ops):
         layer = layer_of(graph, index)
-        chosen.append(None if op.is_view else _best(layer, core, goal, wanted.get(op.kind), timings or {}))
+        chosen.append(None if op.is_view else _best(layer, core, goal, wanted.get(op.kernels), timings or {}))
     return Selection(graph, tuple(chosen))
 
 
 def able_variants(layer: Layer, core: Core) -> tuple[Variant, ...]:
     """The variants that the core can run and that fit the layer, in the declared order."""
     features = set(core.features)
-    return tuple(v for v in variants(layer.op.kind) if v.needs <= features and v.fits(layer))
+    return tuple(v for v in variants(layer.op.kernels) if v.needs <= features and v.fits(layer))
 
 
 def _best(layer: Layer, core: Core, goal: Goal, wanted: str | None, timings: Timings) -> Variant:

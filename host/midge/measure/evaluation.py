@@ -14,13 +14,12 @@ from midge.measure.accuracy import accuracy
 from midge.measure.agreement import NOTHING_COMPARED, Agreement, agreement
 from midge.progress import Progress
 from midge.run.device import Device, Interpreter, Sample
-from midge.run.reference import Reference
+from midge.run.references import AnyReference, open_reference, reference_name
 
 if TYPE_CHECKING:
     from midge.pipeline import Compiled
 
 DRAWN_SAMPLES = 3
-ORIGINAL = "TensorFlow Lite reference kernels"
 DEFINITION = "midge's interpreter"
 
 
@@ -89,9 +88,9 @@ def _rows(graph: Graph, data: Dataset, chosen: Indices) -> list[list[Array]]:
 
 @dataclass(frozen=True, eq=False)
 class Original:
-    """TFLite's reference kernels as a device."""
+    """The reference of the model's format as a device."""
 
-    kernels: Reference
+    kernels: AnyReference
 
     def infer(self, inputs: Sequence[Array]) -> Sample:
         """The reference's outputs."""
@@ -102,16 +101,18 @@ class Original:
 def _reference(compiled: Compiled) -> Iterator[tuple[Device, str, tuple[str, ...]]]:
     """What the outputs must equal: the original runtime for a model deployed as it came, else the definition."""
     definition: Device = Interpreter(compiled.graph)
-    if compiled.graph.is_float != compiled.canonical.is_float:
+    is_onnx_integers = compiled.imported.format == "onnx" and not compiled.graph.is_float
+    fused = is_onnx_integers and compiled.settings.precision == "int8"
+    if fused or compiled.graph.is_float != compiled.canonical.is_float:
         yield definition, DEFINITION, ()
         return
     try:
-        kernels = Reference(compiled.imported.path)
+        kernels = open_reference(compiled.imported)
     except MidgeError as problem:
         yield definition, DEFINITION, (f"compared with {DEFINITION}: {problem.message}",)
         return
     with kernels:
-        yield Original(kernels), ORIGINAL, ()
+        yield Original(kernels), reference_name(compiled.imported), ()
 
 
 def _accuracies(

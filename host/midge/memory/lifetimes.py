@@ -49,7 +49,7 @@ def lifetimes(selection: Selection) -> Lifetimes:
         if scratch := variant.scratch_bytes(layer):
             buffers.append(Buffer(scratch_name(layer.op.name), scratch, step, step, ALIGNMENT))
         distance = variant.overlap(layer)
-        source, target = buffer_of.get(layer.op.inputs[0]), buffer_of[layer.op.outputs[0]]
+        source, target = buffer_of.get(next(iter(layer.op.inputs), "")), buffer_of[layer.op.outputs[0]]
         if distance is not None and source and max(steps[source]) == step == min(steps[target]):
             overlaps.append(Overlap(target, source, distance))
     return Lifetimes(tuple(buffers), tuple(overlaps), buffer_of)

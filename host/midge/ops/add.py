@@ -9,9 +9,10 @@ from typing import ClassVar
 import numpy as np
 
 from midge.ir.channels import Range
-from midge.ir.graph import Array, Clamp, DType, Op, Shape, Tensor
+from midge.ir.graph import NO_CLAMP, Array, Clamp, DType, Op, Shape, Tensor
 from midge.numerics.sums import SumParameters, quantized_sum, sum_parameters
 from midge.ops.formats import SourceOp, tflite_clamp
+from midge.ops.onnx_nodes import binary
 from midge.ops.types import broadcast_shape, check_same_type, reason_why_not
 
 
@@ -63,3 +64,4 @@ def from_tflite(op: SourceOp) -> Add:
 
 
 TFLITE = {"ADD": from_tflite}
+ONNX = {"Add": binary(Add, clamp=NO_CLAMP)}

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from midge.ir.channels import Range, Ties
-from midge.ir.graph import Array, Clamp, DType, Op, OutputQuant, Padding, Shape, Tensor, tie_elementwise
+from midge.ir.graph import NO_CLAMP, Array, Clamp, DType, Op, OutputQuant, Padding, Shape, Tensor, tie_elementwise
 from midge.numerics.fixed_point import divide_half_away, integer_clamp
 from midge.numerics.windows import pooled_shape, windows
-from midge.ops.formats import SourceOp, tflite_clamp, tflite_padding, tflite_pair
+from midge.ops.formats import SourceOp, UnsupportedOp, tflite_clamp, tflite_padding, tflite_pair
 from midge.ops.intervals import clipped
+from midge.ops.onnx_nodes import OnnxNode
+from midge.ops.onnx_windows import channels_first, channels_last, onnx_window
+from midge.ops.pad import Pad
 from midge.ops.types import check_same_quant
 
 
@@ -86,3 +90,20 @@ def from_tflite(op: SourceOp) -> AveragePool2D:
 
 
 TFLITE = {"AVERAGE_POOL_2D": from_tflite}
+
+
+def from_onnx(node: OnnxNode) -> list[Tensor]:
+    """Reads an ONNX AveragePool; padding that counts becomes zeros of its own, what ceil_mode adds never counts."""
+    x = node.tensor(0)
+    window = onnx_window(node, x, node.integers("kernel_shape", ()))
+    if window.dilation != (1, 1):
+        raise UnsupportedOp(f"dilations {window.dilation}", "pool without dilation")
+    last, padding = channels_last(node, x), window.whole_padding
+    if node.attributes.get("count_include_pad", 0) and any(map(any, window.padding)):
+        last = node.add(Pad, [last], "pad", paddings=((0, 0), *window.padding, (0, 0)))
+        padding = ((0, window.ceil_extra[0]), (0, window.ceil_extra[1]))
+    fields: dict[str, Any] = {"kernel": window.kernel, "stride": window.stride, "padding": padding, "clamp": NO_CLAMP}
+    return [channels_first(node, node.add(AveragePool2D, [last], "", **fields), len(x.shape))]
+
+
+ONNX = {"AveragePool": from_onnx}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import pairwise
 from typing import ClassVar
@@ -11,10 +11,11 @@ from typing import ClassVar
 import numpy as np
 
 from midge.ir.channels import Range, Ties
-from midge.ir.graph import NO_CLAMP, Array, Op, Shape, Tensor, tie_elementwise
+from midge.ir.graph import NO_CLAMP, Array, Op, Permutation, Shape, Tensor, tie_elementwise
 from midge.ops.formats import SourceOp, UnsupportedOp, tflite_clamp
 from midge.ops.intervals import hull
-from midge.ops.types import check_same_quant
+from midge.ops.onnx_nodes import OnnxNode
+from midge.ops.types import check_moved
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +40,8 @@ class Concatenation(Op):
         return ((*first[: self.axis], total, *first[self.axis + 1 :]),)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float, or int8 with one scale and zero point everywhere (TFLite's kernel only copies)."""
-        return check_same_quant(inputs, outputs)
+        """Float, int8 with one scale and zero point everywhere, as TFLite's kernel only copies, or plain integers."""
+        return check_moved(inputs, outputs)
 
     def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
         """A copy."""
@@ -53,6 +54,10 @@ class Concatenation(Op):
         if self.axis == len(outputs[0].shape) - 1:
             return ((np.concatenate([low for low, _ in ranges]), np.concatenate([high for _, high in ranges])),)
         return (reduce(hull, ranges),)
+
+    def permuted(self, permutation: Permutation) -> tuple[Op, Permutation]:
+        """Along the renamed axis."""
+        return replace(self, axis=permutation[self.axis]), permutation
 
     def ties(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Ties:
         """Each channel with its place in the output."""
@@ -77,3 +82,13 @@ def from_tflite(op: SourceOp) -> Concatenation:
 
 
 TFLITE = {"CONCATENATION": from_tflite}
+
+
+def from_onnx(node: OnnxNode) -> list[Tensor]:
+    """Reads an ONNX Concat."""
+    inputs = [node.tensor(i) for i in range(len(node.inputs))]
+    axis = node.axis(int(node.attribute("axis")), len(node.tensor(0).shape))
+    return [inputs[0] if len(inputs) == 1 else node.add(Concatenation, inputs, "", integers=True, axis=axis)]
+
+
+ONNX = {"Concat": from_onnx}

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from midge.ir.channels import Mixing, Range, Ties
-from midge.ir.graph import Array, Clamp, DType, Op, Padding, Shape, Tensor
+from midge.ir.graph import NO_CLAMP, Array, Clamp, DType, Op, Padding, Shape, Tensor
 from midge.numerics.requantize import requantization
 from midge.numerics.window_taps import TapsInside, always_inside, taps_inside
 from midge.numerics.windows import window_output_size, windows
 from midge.ops.accumulators import weighted_constants, windowed_sums, with_bias
+from midge.ops.depthwise_conv2d import DepthwiseConv2D
 from midge.ops.formats import SourceOp, tflite_clamp, tflite_padding, tflite_pair
 from midge.ops.intervals import clamp_range, requantized_range, sum_range
+from midge.ops.onnx_nodes import OnnxNode
+from midge.ops.onnx_windows import channels_first, channels_last, onnx_window
 from midge.ops.types import check_weighted, reason_why_not
 
 # Windows are widened to float64 in bands of about this many elements (32 MiB).
@@ -151,3 +154,29 @@ def from_tflite(op: SourceOp) -> Conv2D:
 
 
 TFLITE = {"CONV_2D": from_tflite}
+
+
+def from_onnx(node: OnnxNode) -> list[Tensor]:
+    """Reads an ONNX Conv over one or two dimensions; one group per input channel is a depthwise convolution."""
+    x, weights = node.tensor(0), node.weights(1)
+    window = onnx_window(node, x, weights.shape[2:])
+    groups, channels = int(node.attributes.get("group", 1)), x.shape[1]
+    if groups < 1 or weights.shape[1] * groups != channels:
+        raise ValueError(f"an input {x.shape}, weights {weights.shape} and {groups} groups do not go together")
+    if len(weights.shape) == 3:
+        weights = node.reshape(weights, (*weights.shape[:2], 1, weights.shape[2]), "oihw")
+    depthwise = groups == channels and groups > 1
+    weights = node.transpose(weights, (1, 2, 3, 0) if depthwise else (0, 2, 3, 1), "weights")
+    bias = node.optional(2)
+    inputs = [channels_last(node, x), weights, *([] if bias is None else [bias])]
+    kind = DepthwiseConv2D if depthwise else Conv2D
+    fields: dict[str, Any] = {
+        "stride": window.stride,
+        "dilation": window.dilation,
+        "padding": window.padding,
+        "clamp": NO_CLAMP,
+    }
+    return [channels_first(node, node.add(kind, inputs, "", **fields), len(x.shape))]
+
+
+ONNX = {"Conv": from_onnx}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Array, DType, Op, Shape, Tensor
+from midge.ir.graph import Array, DType, Op, Permutation, Shape, Tensor
 from midge.ops.formats import SourceOp
 from midge.ops.types import check_per_tensor, type_reason
 
@@ -26,6 +26,10 @@ class Dequantize(Op):
         if x.dtype is not DType.S8 or y.dtype is not DType.F32:
             return type_reason((x, y))
         return check_per_tensor((x,))
+
+    def permuted(self, permutation: Permutation) -> tuple[Op, Permutation]:
+        """Each value by itself."""
+        return self, permutation
 
     def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
         """The product in double, rounded to float32 once (it equals the float32 product)."""

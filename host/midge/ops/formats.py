@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
+import numpy as np
+
 from midge.ir.graph import NO_CLAMP, Array, Clamp, Padding, Tensor
 
 _DAMAGED = "the file is damaged: export it again"
@@ -77,6 +79,14 @@ class SourceOp:
                 "export the model with static shapes, so that it is a constant",
             )
         return data
+
+
+def axis_of(x: Tensor, axis: Any) -> int:
+    """An axis of `x` as files give it, negative or a tensor of one value, counted from the front."""
+    found, rank = int(np.asarray(axis).reshape(-1)[0]), len(x.shape)
+    if not -rank <= found < rank:
+        raise UnsupportedOp(f"axis {found} of an input with {rank} dimensions", _DAMAGED)
+    return found % rank
 
 
 # ActivationFunctionType of the TFLite schema.

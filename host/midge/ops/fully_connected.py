@@ -10,11 +10,14 @@ from typing import ClassVar
 import numpy as np
 
 from midge.ir.channels import Mixing, Range, Ties
-from midge.ir.graph import Array, Clamp, DType, Op, Shape, Tensor
+from midge.ir.graph import NO_CLAMP, Array, Clamp, DType, Op, Shape, Tensor
 from midge.numerics.requantize import Requantization, requantization, requantization_per_tensor
 from midge.ops.accumulators import weighted_constants, with_bias
+from midge.ops.add import Add
 from midge.ops.formats import SourceOp, UnsupportedOp, tflite_clamp
 from midge.ops.intervals import clamp_range, common_classes, regrouped, requantized_range, sum_range
+from midge.ops.mul import Mul
+from midge.ops.onnx_nodes import OnnxNode
 from midge.ops.types import check_weighted, reason_why_not
 
 
@@ -129,3 +132,46 @@ def from_tflite(op: SourceOp) -> FullyConnected:
 
 
 TFLITE = {"FULLY_CONNECTED": from_tflite}
+
+
+def from_onnx_matmul(node: OnnxNode) -> list[Tensor]:
+    """Reads an ONNX MatMul with a constant matrix on its right."""
+    x, weights = node.tensor(0), _constant_matrix(node)
+    rows = node.transpose(weights, (1, 0), "weights")
+    return [node.add(FullyConnected, [x, rows], "", clamp=NO_CLAMP, keep_num_dims=True)]
+
+
+def from_onnx_gemm(node: OnnxNode) -> list[Tensor]:
+    """Reads an ONNX Gemm with a constant matrix B; `alpha` and `beta` go into the constants."""
+    x, weights, bias = node.tensor(0, rank=2), _constant_matrix(node), node.optional(2)
+    alpha, beta = float(node.attributes.get("alpha", 1.0)), float(node.attributes.get("beta", 1.0))
+    if not node.attributes.get("transB", 0):
+        weights = node.transpose(weights, (1, 0), "weights")
+    if alpha != 1.0:
+        weights = node.new_constant("weights", np.asarray(weights.data) * np.float32(alpha))
+    if node.attributes.get("transA", 0):
+        x = node.transpose(x, (1, 0), "a")
+    inputs = [x, weights]
+    if bias is None or beta == 0.0:
+        return [node.add(FullyConnected, inputs, "", clamp=NO_CLAMP)]
+    units = weights.shape[0]
+    if bias.is_constant and np.broadcast_shapes(bias.shape, (1, units)) == (1, units):
+        row = np.broadcast_to(node.constant(2) * np.float32(beta), (1, units)).reshape(-1)
+        inputs.append(node.new_constant("bias", row))
+        return [node.add(FullyConnected, inputs, "", clamp=NO_CLAMP)]
+    if beta != 1.0:
+        factor = node.new_constant("beta", np.array(beta))
+        bias = node.add(Mul, [bias, factor], "scaled_bias", clamp=NO_CLAMP)
+    product = node.add(FullyConnected, inputs, "", clamp=NO_CLAMP)
+    return [node.add(Add, [product, bias], "bias", clamp=NO_CLAMP)]
+
+
+def _constant_matrix(node: OnnxNode) -> Tensor:
+    weights = node.tensor(1)
+    if not weights.is_constant or len(weights.shape) != 2:
+        what = "is computed at run time" if not weights.is_constant else f"has {len(weights.shape)} dimensions"
+        raise UnsupportedOp(f"its second factor {what}", "use a constant matrix of weights")
+    return weights
+
+
+ONNX = {"Gemm": from_onnx_gemm, "MatMul": from_onnx_matmul}

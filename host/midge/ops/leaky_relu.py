@@ -14,6 +14,7 @@ from midge.ir.graph import Array, DType, Op, Shape, Tensor
 from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_multiplier
 from midge.ops.formats import SourceOp
 from midge.ops.intervals import unary_range
+from midge.ops.onnx_nodes import OnnxNode
 from midge.ops.types import check_same_type, reason_why_not
 
 
@@ -90,3 +91,12 @@ def from_tflite(op: SourceOp) -> LeakyRelu:
 
 
 TFLITE = {"LEAKY_RELU": from_tflite}
+
+
+def from_onnx(node: OnnxNode) -> list[Tensor]:
+    """Reads an ONNX LeakyRelu."""
+    alpha = float(np.float32(node.attributes.get("alpha", 0.01)))
+    return [node.add(LeakyRelu, [node.tensor(0)], "", alpha=alpha)]
+
+
+ONNX = {"LeakyRelu": from_onnx}

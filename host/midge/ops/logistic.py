@@ -13,6 +13,7 @@ from midge.ir.graph import Array, DType, Op, OutputQuant, Quant, Shape, Tensor
 from midge.numerics.tables import Reals, Table, look_up, unary_table
 from midge.ops.formats import SourceOp
 from midge.ops.intervals import unary_range
+from midge.ops.onnx_nodes import unary
 from midge.ops.types import check_fixed_output, check_same_type
 
 OUTPUT_QUANT = Quant.per_tensor(1 / 256, -128)
@@ -66,3 +67,4 @@ def from_tflite(op: SourceOp) -> Logistic:
 
 
 TFLITE = {"LOGISTIC": from_tflite}
+ONNX = {"Sigmoid": unary(Logistic)}

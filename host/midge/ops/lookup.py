@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from midge.ir.channels import Range, Ties
-from midge.ir.graph import Array, DType, Op, Shape, Tensor, tie_elementwise
+from midge.ir.graph import Array, DType, Op, Permutation, Shape, Tensor, tie_elementwise
 from midge.numerics.tables import look_up
 from midge.ops.intervals import unary_range
 
@@ -40,6 +40,10 @@ class Lookup(Op):
     ) -> tuple[Range, ...]:
         """The extremes of the table between the input's ends."""
         return (unary_range(self, inputs, outputs, ranges[0]),)
+
+    def permuted(self, permutation: Permutation) -> tuple[Op, Permutation] | None:
+        """Never: the table is no tensor with axes."""
+        return None
 
     def ties(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Ties:
         """Channel by channel; the table stays whole."""

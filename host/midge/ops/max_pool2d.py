@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
+from typing import Any
 
 import numpy as np
 
 from midge.ir.channels import Range, Ties
-from midge.ir.graph import Array, Clamp, DType, Op, OutputQuant, Padding, Shape, Tensor, tie_elementwise
+from midge.ir.graph import NO_CLAMP, Array, Clamp, DType, Op, OutputQuant, Padding, Shape, Tensor, tie_elementwise
 from midge.numerics.fixed_point import integer_clamp
 from midge.numerics.windows import pooled_shape, windows
-from midge.ops.formats import SourceOp, tflite_clamp, tflite_padding, tflite_pair
+from midge.ops.formats import SourceOp, UnsupportedOp, tflite_clamp, tflite_padding, tflite_pair
 from midge.ops.intervals import clipped
+from midge.ops.onnx_nodes import OnnxNode
+from midge.ops.onnx_windows import channels_first, channels_last, onnx_window
 from midge.ops.types import check_same_quant
 
 
@@ -78,3 +81,32 @@ def from_tflite(op: SourceOp) -> MaxPool2D:
 
 
 TFLITE = {"MAX_POOL_2D": from_tflite}
+
+
+def from_onnx(node: OnnxNode) -> list[Tensor]:
+    """Reads an ONNX MaxPool whose indices nothing reads."""
+    node.only_output()
+    x = node.tensor(0)
+    window = onnx_window(node, x, node.integers("kernel_shape", ()))
+    if window.dilation != (1, 1):
+        raise UnsupportedOp(f"dilations {window.dilation}", "pool without dilation")
+    fields: dict[str, Any] = {
+        "kernel": window.kernel,
+        "stride": window.stride,
+        "padding": window.whole_padding,
+        "clamp": NO_CLAMP,
+    }
+    y = node.add(MaxPool2D, [channels_last(node, x)], "", integers=True, **fields)
+    return [channels_first(node, y, len(x.shape))]
+
+
+def from_onnx_global(node: OnnxNode) -> list[Tensor]:
+    """Reads an ONNX GlobalMaxPool over one or two dimensions."""
+    x = node.tensor(0)
+    last = channels_last(node, x) if len(x.shape) in (3, 4) else node.tensor(0, rank=4)
+    kernel = (last.shape[1], last.shape[2])
+    fields: dict[str, Any] = {"kernel": kernel, "stride": (1, 1), "padding": ((0, 0), (0, 0)), "clamp": NO_CLAMP}
+    return [channels_first(node, node.add(MaxPool2D, [last], "", integers=True, **fields), len(x.shape))]
+
+
+ONNX = {"GlobalMaxPool": from_onnx_global, "MaxPool": from_onnx}

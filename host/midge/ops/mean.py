@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
 
 from midge.ir.channels import Range, Ties
-from midge.ir.graph import Array, DType, Op, Shape, Tensor, tie_elementwise, whole_range
+from midge.ir.graph import Array, DType, Op, Permutation, Shape, Tensor, tie_elementwise, whole_range
 from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_multiplier
 from midge.ops.formats import SourceOp, UnsupportedOp
 from midge.ops.intervals import rescaled_range
+from midge.ops.onnx_nodes import OnnxNode
 from midge.ops.types import check_same_type, reason_why_not
 
 # Values that an int32 holds the sum of, each up to 255 from the zero point.
@@ -69,6 +70,13 @@ class Mean(Op):
         """Channel by channel, unless the average goes over channels."""
         return tie_elementwise(inputs, outputs) if self._keeps_channels(inputs[0]) else super().ties(inputs, outputs)
 
+    def permuted(self, permutation: Permutation) -> tuple[Op, Permutation]:
+        """Over the renamed axes; those that are left keep their order among themselves."""
+        axes = tuple(sorted(permutation[a] for a in self.axes))
+        left = [a for a in permutation if a not in axes]
+        order = permutation if self.keep_dims else tuple(sorted(left).index(a) for a in left)
+        return replace(self, axes=axes), order
+
     def _keeps_channels(self, x: Tensor) -> bool:
         return bool(x.shape) and len(x.shape) - 1 not in self.axes
 
@@ -123,3 +131,23 @@ def from_tflite(op: SourceOp) -> Mean:
 
 
 TFLITE = {"MEAN": from_tflite}
+
+
+def from_onnx_global(node: OnnxNode) -> list[Tensor]:
+    """Reads an ONNX GlobalAveragePool: the mean over all but the first two axes."""
+    x = node.tensor(0)
+    return [node.add(Mean, [x], "", axes=tuple(range(2, len(x.shape))), keep_dims=True)]
+
+
+def from_onnx(node: OnnxNode) -> list[Tensor]:
+    """Reads an ONNX ReduceMean; no axes are all axes, unless the file says that none means none."""
+    x = node.tensor(0)
+    axes = node.axes(1, len(x.shape))
+    if not axes:
+        if node.attributes.get("noop_with_empty_axes", 0):
+            return [x]
+        axes = tuple(range(len(x.shape)))
+    return [node.add(Mean, [x], "", axes=axes, keep_dims=bool(node.attributes.get("keepdims", 1)))]
+
+
+ONNX = {"GlobalAveragePool": from_onnx_global, "ReduceMean": from_onnx}

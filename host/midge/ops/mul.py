@@ -9,10 +9,11 @@ from typing import ClassVar
 import numpy as np
 
 from midge.ir.channels import Range
-from midge.ir.graph import Array, Clamp, DType, Op, Shape, Tensor
+from midge.ir.graph import NO_CLAMP, Array, Clamp, DType, Op, Shape, Tensor
 from midge.numerics.fixed_point import integer_clamp, multiply_by_quantized_multiplier, quantize_multiplier
 from midge.ops.formats import SourceOp, tflite_clamp
 from midge.ops.intervals import rescaled_range
+from midge.ops.onnx_nodes import binary
 from midge.ops.types import broadcast_shape, check_same_type, reason_why_not
 
 
@@ -88,3 +89,4 @@ def from_tflite(op: SourceOp) -> Mul:
 
 
 TFLITE = {"MUL": from_tflite}
+ONNX = {"Mul": binary(Mul, clamp=NO_CLAMP)}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from midge.ir.channels import Range, Ties
-from midge.ir.graph import Array, DType, Op, OutputQuant, Shape, Tensor, tie_elementwise
+from midge.ir.graph import Array, DType, Op, OutputQuant, Permutation, Shape, Tensor, tie_elementwise
 from midge.ops.formats import SourceOp, UnsupportedOp
+from midge.ops.onnx_nodes import OnnxNode
 from midge.ops.types import check_same_quant
 
 
@@ -51,6 +52,11 @@ class Pad(Op):
             return ((low, high),)
         return ((np.minimum(low, zero), np.maximum(high, zero)),)
 
+    def permuted(self, permutation: Permutation) -> tuple[Op, Permutation]:
+        """The renamed axes are padded."""
+        pairs = dict(zip(permutation, self.paddings, strict=True))
+        return replace(self, paddings=tuple(pairs[i] for i in range(len(pairs)))), permutation
+
     def ties(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Ties:
         """Channel by channel, unless channels are added."""
         adds = not self.paddings or any(self.paddings[-1])
@@ -69,3 +75,25 @@ def from_tflite(op: SourceOp) -> Pad:
 
 
 TFLITE = {"PAD": from_tflite}
+
+
+def from_onnx(node: OnnxNode) -> list[Tensor]:
+    """Reads an ONNX Pad with zeros; pads, value and axes must be constant."""
+    x = node.tensor(0)
+    mode = node.attributes.get("mode", "constant")
+    value = float(node.attributes.get("value", 0.0)) if node.optional(2) is None else float(node.constant(2).item())
+    if mode != "constant" or value != 0.0:
+        raise UnsupportedOp(f"padding with {mode if mode != 'constant' else value}", "pad with zeros")
+    raw = node.attributes.get("pads")
+    pads = [int(n) for n in (node.constant(1).reshape(-1) if raw is None else raw)]
+    rank = len(x.shape)
+    axes = list(range(rank))
+    if node.optional(3) is not None:
+        axes = [node.axis(int(a), rank) for a in node.constant(3).reshape(-1)]
+    if len(pads) != 2 * len(axes) or len(set(axes)) != len(axes) or min(pads, default=0) < 0:
+        raise UnsupportedOp(f"pads {pads} of axes {axes}", "export with pads that are not negative")
+    pairs = dict(zip(axes, zip(pads[: len(axes)], pads[len(axes) :], strict=True), strict=True))
+    return [node.add(Pad, [x], "", paddings=tuple(pairs.get(i, (0, 0)) for i in range(rank)))]
+
+
+ONNX = {"Pad": from_onnx}

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from midge.ir.channels import Range
-from midge.ir.graph import Array, DType, Op, Shape, Tensor
+from midge.ir.graph import Array, DType, Op, Quant, Shape, Tensor
 from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_array, quantize_multiplier
 from midge.ops.formats import SourceOp
 from midge.ops.intervals import unary_range
@@ -18,7 +18,9 @@ from midge.ops.types import check_per_tensor, reason_why_not, type_reason
 
 @dataclass(frozen=True, kw_only=True)
 class Quantize(Op):
-    """inputs: x, float32 or int8."""
+    """inputs: x, float32 or int8. `ties_to_even`: how ONNX rounds floats; TFLite rounds halves away from zero."""
+
+    ties_to_even: bool = False
 
     is_elementwise: ClassVar[bool] = True
 
@@ -34,11 +36,15 @@ class Quantize(Op):
         quantized = (y,) if x.dtype is DType.F32 else (x, y)
         if (reason := check_per_tensor(quantized)) or x.dtype is DType.F32:
             return reason
+        if self.ties_to_even:
+            return "int8 to int8 with ties to even"
         return reason_why_not(lambda: quantize_parameters(self, inputs, outputs))
 
     def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
-        """Floats: zero_point + round(x / scale), halves away from zero, saturated. Integers: requantized."""
+        """Floats: zero_point + round(x / scale), saturated. Integers: requantized."""
         (x,) = values
+        if inputs[0].dtype is DType.F32 and self.ties_to_even:
+            return [quantize_to_even(x, outputs[0].q, outputs[0].dtype)]
         if inputs[0].dtype is DType.F32:
             return [quantize_array(x, outputs[0].q, outputs[0].dtype)]
         p = quantize_parameters(self, inputs, outputs)
@@ -50,6 +56,17 @@ class Quantize(Op):
     ) -> tuple[Range, ...]:
         """The extremes of the table between the input's ends."""
         return (unary_range(self, inputs, outputs, ranges[0]),)
+
+
+def quantize_to_even(real: Array, quant: Quant, dtype: DType) -> Array:
+    """Floats to `dtype`: zero_point + round(real / scale), saturated; division in float32, halves to the even number.
+
+    Not-a-number becomes the zero point. Source: QuantizeLinear in ONNX's operator specification.
+    """
+    with np.errstate(over="ignore"):
+        ratio = np.nan_to_num(np.asarray(real, np.float32) / np.float32(quant.scale)).astype(np.float64)
+    low, high = dtype.limits
+    return np.asarray(np.clip(np.rint(ratio) + quant.zero_point, low, high), dtype.numpy)
 
 
 @dataclass(frozen=True)

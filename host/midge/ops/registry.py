@@ -10,6 +10,7 @@ from types import ModuleType
 
 from midge.ir.graph import Op
 from midge.ops.formats import SourceOp
+from midge.ops.onnx_nodes import OnnxReader
 
 Reader = Callable[[SourceOp], Op]
 
@@ -37,3 +38,9 @@ def operators() -> Mapping[str, type[Op]]:
 def readers(spelling: str) -> Mapping[str, Reader]:
     """How a format spells each operator: {"CONV_2D": reader}. `spelling` names the modules' table, e.g. "TFLITE"."""
     return {code: reader for module in modules() for code, reader in getattr(module, spelling, {}).items()}
+
+
+@cache
+def onnx_readers() -> Mapping[str, OnnxReader]:
+    """How ONNX spells each operator, from the modules' tables ONNX: {"Conv": reader}."""
+    return {code: reader for module in modules() for code, reader in getattr(module, "ONNX", {}).items()}

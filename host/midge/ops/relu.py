@@ -12,8 +12,9 @@ import numpy as np
 from midge.ir.channels import Range
 from midge.ir.graph import Array, Clamp, DType, Op, Shape, Tensor
 from midge.numerics.fixed_point import integer_clamp, multiply_by_quantized_multiplier, quantize_multiplier
-from midge.ops.formats import SourceOp
+from midge.ops.formats import SourceOp, UnsupportedOp
 from midge.ops.intervals import unary_range
+from midge.ops.onnx_nodes import OnnxNode, unary
 from midge.ops.types import check_same_type, reason_why_not
 
 
@@ -75,6 +76,7 @@ def relu_parameters(op: Relu, inputs: Sequence[Tensor], outputs: Sequence[Tensor
     return ReluParameters(x.zero_point, y.zero_point, multiplier, shift, low, high)
 
 
+_LARGEST = float(np.finfo(np.float32).max)
 _CLAMPS: dict[str, Clamp] = {"RELU": (0.0, inf), "RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}
 
 
@@ -84,3 +86,17 @@ def from_tflite(op: SourceOp) -> Relu:
 
 
 TFLITE = dict.fromkeys(_CLAMPS, from_tflite)
+
+
+def from_onnx_clip(node: OnnxNode) -> list[Tensor]:
+    """Reads an ONNX Clip whose bounds are constant: inputs, or attributes up to opset 10."""
+    bounds = [float(node.attributes.get(name, end)) for name, end in (("min", -inf), ("max", inf))]
+    bounds = [b if node.optional(i) is None else float(node.constant(i).item()) for i, b in enumerate(bounds, 1)]
+    # Float32's largest numbers are what exporters write for none.
+    low, high = (b if abs(b) < _LARGEST else inf * b for b in bounds)
+    if not low <= high:
+        raise UnsupportedOp(f"bounds {low} and {high}", "clip to a range that holds something")
+    return [node.add(Relu, [node.tensor(0)], "", clamp=(low, high))]
+
+
+ONNX = {"Clip": from_onnx_clip, "Relu": unary(Relu, clamp=(0.0, inf))}

@@ -1,4 +1,4 @@
-"""RESHAPE and SQUEEZE: the same values in the same order under another shape."""
+"""RESHAPE, SQUEEZE and EXPAND_DIMS: the same values in the same order under another shape."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from midge.ir.channels import Range, Ties
 from midge.ir.graph import Array, Op, OutputQuant, Shape, Tensor
 from midge.ops.formats import SourceOp
 from midge.ops.intervals import common_classes, regrouped
-from midge.ops.types import check_same_quant
+from midge.ops.types import check_moved
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +31,8 @@ class Reshape(Op):
         return (self.shape,)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float, or int8 with equal scales."""
-        return check_same_quant(inputs, outputs)
+        """Any type that midge moves; int8 with equal scales."""
+        return check_moved(inputs, outputs)
 
     def output_quant(self, inputs: Sequence[Tensor]) -> OutputQuant:
         """The input's."""
@@ -58,11 +58,11 @@ class Reshape(Op):
 
 
 def from_tflite(op: SourceOp) -> Reshape:
-    """Reads a TFLite RESHAPE or SQUEEZE.
+    """Reads a TFLite RESHAPE, SQUEEZE or EXPAND_DIMS.
 
     The new shape is the declared one of the output: shapes are static, and it must hold as many elements as the input.
     """
     return Reshape(name=op.name, inputs=(op.tensor(0).name,), outputs=op.output_names, shape=op.output().shape)
 
 
-TFLITE = {"RESHAPE": from_tflite, "SQUEEZE": from_tflite}
+TFLITE = dict.fromkeys(("RESHAPE", "SQUEEZE", "EXPAND_DIMS"), from_tflite)

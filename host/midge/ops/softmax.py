@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import floor, isfinite
+from math import floor, isfinite, prod
 
 import numpy as np
 
-from midge.ir.graph import Array, DType, Op, OutputQuant, Quant, Shape, Tensor
+from midge.ir.graph import Array, DType, Op, OutputQuant, Permutation, Quant, Shape, Tensor
 from midge.numerics.fixed_point import (
     Ints,
     quantize_multiplier,
@@ -17,7 +17,8 @@ from midge.numerics.fixed_point import (
     wrap_int32,
 )
 from midge.numerics.gemmlowp import exp_on_negative_values, reciprocal
-from midge.ops.formats import SourceOp
+from midge.ops.formats import SourceOp, UnsupportedOp
+from midge.ops.onnx_nodes import OnnxNode
 from midge.ops.types import check_fixed_output, check_same_type, reason_why_not
 
 OUTPUT_QUANT = Quant.per_tensor(1 / 256, -128)
@@ -75,6 +76,10 @@ class Softmax(Op):
         scaled = rounding_divide_by_pot(saturating_rounding_doubling_high_mul(exps, scale), bits + OUTPUT_SHIFT)
         return [np.clip(scaled - 128, -128, 127).astype(np.int8)]
 
+    def permuted(self, permutation: Permutation) -> tuple[Op, Permutation] | None:
+        """Where the last axis stays the last."""
+        return (self, permutation) if permutation and permutation[-1] == len(permutation) - 1 else None
+
 
 @dataclass(frozen=True)
 class SoftmaxParameters:
@@ -122,3 +127,24 @@ def from_tflite(op: SourceOp) -> Softmax:
 
 
 TFLITE = {"SOFTMAX": from_tflite}
+
+
+def from_onnx(node: OnnxNode) -> list[Tensor]:
+    """Reads an ONNX Softmax. Up to opset 12 it goes over all axes from `axis` on, seen as one."""
+    x = node.tensor(0)
+    rank = len(x.shape)
+    if rank == 0:
+        raise UnsupportedOp("a scalar", "the file is damaged: export it again")
+    if node.version < 13:
+        axis = node.axis(int(node.attributes.get("axis", 1)), rank) if rank > 1 else 0
+        rows = node.reshape(x, (prod(x.shape[:axis]), prod(x.shape[axis:])), "rows")
+        return [node.reshape(node.add(Softmax, [rows], "", beta=1.0), x.shape, "shape")]
+    axis = node.axis(int(node.attributes.get("axis", -1)), rank)
+    if axis == rank - 1:
+        return [node.add(Softmax, [x], "", beta=1.0)]
+    swap = tuple(rank - 1 if i == axis else axis if i == rank - 1 else i for i in range(rank))
+    last = node.add(Softmax, [node.transpose(x, swap, "last")], "", beta=1.0)
+    return [node.transpose(last, swap, "back")]
+
+
+ONNX = {"Softmax": from_onnx}

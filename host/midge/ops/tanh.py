@@ -13,6 +13,7 @@ from midge.ir.graph import Array, DType, Op, OutputQuant, Quant, Shape, Tensor
 from midge.numerics.tables import Table, look_up, unary_table
 from midge.ops.formats import SourceOp
 from midge.ops.intervals import unary_range
+from midge.ops.onnx_nodes import unary
 from midge.ops.types import check_same_type
 
 OUTPUT_QUANT = Quant.per_tensor(1 / 128, 0)
@@ -61,3 +62,4 @@ def from_tflite(op: SourceOp) -> Tanh:
 
 
 TFLITE = {"TANH": from_tflite}
+ONNX = {"Tanh": unary(Tanh)}

@@ -118,6 +118,14 @@ def check_same_quant(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str
     return ""
 
 
+def check_moved(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
+    """An operator that moves bytes, whatever they mean: one type, and int8 as `check_same_quant` wants it."""
+    kinds = {t.dtype for t in (*inputs, *outputs)}
+    if len(kinds) == 1 and kinds <= {DType.S32, DType.S64, DType.BOOL}:
+        return ""
+    return next((reason for y in outputs if (reason := check_same_quant(inputs, [y]))), "")
+
+
 def check_fixed_output(output: Tensor, expected: Quant) -> str:
     """An int8 output whose scale and zero point the operator fixes; floats pass."""
     if output.dtype is DType.F32 or output.quant == expected:

@@ -14,16 +14,27 @@ from midge.ir.verify import verify
 from midge.passes.constant_channels import drop_constant_channels
 from midge.passes.drop_dead import drop_dead
 from midge.passes.drop_identities import drop_identities
+from midge.passes.fold_affine import fold_affine
 from midge.passes.fold_constants import fold_constants
 from midge.passes.fuse_activations import fuse_activations
 from midge.passes.merge_tables import merge_tables
 from midge.passes.merge_views import merge_views
 from midge.passes.one_channel_convolutions import one_channel_convolutions
+from midge.passes.sink_transposes import sink_transposes
 from midge.passes.tables_for_unary import tables_for_unary
 
 Pass = Callable[[Graph], Graph]
 
-CANONICALIZE: tuple[Pass, ...] = (fold_constants, drop_dead, merge_views, drop_identities, fuse_activations, drop_dead)
+CANONICALIZE: tuple[Pass, ...] = (
+    fold_constants,
+    drop_dead,
+    sink_transposes,
+    merge_views,
+    drop_identities,
+    fold_affine,
+    fuse_activations,
+    drop_dead,
+)
 OPTIMIZE: tuple[Pass, ...] = (
     tables_for_unary,
     merge_tables,
@@ -40,6 +51,7 @@ __all__ = [
     "drop_constant_channels",
     "drop_dead",
     "drop_identities",
+    "fold_affine",
     "fold_constants",
     "fuse_activations",
     "merge_tables",
@@ -47,6 +59,7 @@ __all__ = [
     "one_channel_convolutions",
     "pass_name",
     "run_passes",
+    "sink_transposes",
     "tables_for_unary",
 ]
 

@@ -6,18 +6,21 @@ samples -> calibrate -> ranges -> quantize_graph -> int8 graph; quantize_model d
 from __future__ import annotations
 
 from midge.quantize.calibrate import Calibration, calibrate
+from midge.quantize.fuse import fuse_quantization
 from midge.quantize.int8_graph import quantize_graph
-from midge.quantize.model import CalibrationWarning, quantize_model
+from midge.quantize.model import CalibrationWarning, FusionWarning, quantize_model
 from midge.quantize.quality import LayerQuality, layer_sqnr
 from midge.quantize.ranges import Method, Range
 
 __all__ = [
     "Calibration",
     "CalibrationWarning",
+    "FusionWarning",
     "LayerQuality",
     "Method",
     "Range",
     "calibrate",
+    "fuse_quantization",
     "layer_sqnr",
     "quantize_graph",
     "quantize_model",

@@ -11,6 +11,7 @@ from midge.errors import SettingsError
 from midge.ir.graph import Array, Graph
 from midge.progress import Progress, silent
 from midge.quantize.calibrate import calibrate
+from midge.quantize.fuse import fuse_quantization
 from midge.quantize.int8_graph import quantize_graph
 from midge.settings import Settings
 
@@ -22,11 +23,17 @@ class CalibrationWarning(UserWarning):
     """Calibration went through, but its data gives reason to doubt the ranges."""
 
 
+class FusionWarning(UserWarning):
+    """Integer layers stand for float ones between quantized values: rounding is not the file's."""
+
+
 def quantize_model(graph: Graph, settings: Settings, data: Dataset | None = None, progress: Progress = silent) -> Graph:
     """The graph in the precision that `settings` ask for; `data` calibrates with the samples of its split 1.
 
-    An integer graph passes through untouched. Warns with CalibrationWarning where the data looks doubtful. Raises
-    SettingsError for a float graph without data, or an integer graph that is to be float; DataError as `calibrate`.
+    An integer graph passes through untouched; one of float layers between quantized values (ONNX's QDQ) has them fused
+    to integer layers, with a FusionWarning, when int8 is asked for. Warns with CalibrationWarning where the data looks
+    doubtful. Raises SettingsError for a float graph without data, or an integer graph that is to be float; DataError as
+    `calibrate`.
     """
     if not graph.is_float:
         if settings.precision == "float":
@@ -34,7 +41,7 @@ def quantize_model(graph: Graph, settings: Settings, data: Dataset | None = None
                 f"{graph.name} is an integer model: its float weights are gone",
                 hint="--precision as-is, or a float model",
             )
-        return graph
+        return _fused(graph) if settings.precision == "int8" else graph
     if settings.precision != "int8":
         return graph
     samples = None if data is None else calibration_samples(graph, data, settings)
@@ -42,6 +49,18 @@ def quantize_model(graph: Graph, settings: Settings, data: Dataset | None = None
     for note in found.notes:
         warnings.warn(note, CalibrationWarning, stacklevel=2)
     return quantize_graph(graph, found.ranges, settings.float_io)
+
+
+def _fused(graph: Graph) -> Graph:
+    fused = fuse_quantization(graph)
+    if fused is not graph:
+        warnings.warn(
+            f"{graph.name}: float layers between quantized values run as int8 with the file's weights and scales, "
+            "which may round by one step elsewhere than the file's float definition; --precision as-is keeps that",
+            FusionWarning,
+            stacklevel=3,
+        )
+    return fused
 
 
 def calibration_samples(graph: Graph, data: Dataset, settings: Settings) -> list[list[Array]]:

@@ -55,17 +55,19 @@ def _sharing(graph: Graph, ranges: Mapping[str, Range]) -> _Sharing:
 
 
 def _add(found: _Sharing, graph: Graph, op: Op, ranges: Mapping[str, Range]) -> None:
-    target, wanted = op.outputs[0], op.output_quant(graph.inputs_of(op))
+    wanted = op.output_quant(graph.inputs_of(op))
     if op.inputs_share_quant:
         _join(found, op, ranges)
-    elif isinstance(wanted, Quant):
-        found.fixed[target] = wanted
-    elif wanted == "observed":
-        _alone(found, target, ranges)
-    elif op.inputs[0] in found.fixed:
-        found.fixed[target] = found.fixed[op.inputs[0]]
-    else:
-        found.parents[target] = op.inputs[0]
+        return
+    for target in op.outputs:
+        if isinstance(wanted, Quant):
+            found.fixed[target] = wanted
+        elif wanted == "observed":
+            _alone(found, target, ranges)
+        elif op.inputs[0] in found.fixed:
+            found.fixed[target] = found.fixed[op.inputs[0]]
+        else:
+            found.parents[target] = op.inputs[0]
 
 
 def _join(found: _Sharing, op: Op, ranges: Mapping[str, Range]) -> None:

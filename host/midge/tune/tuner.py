@@ -45,14 +45,15 @@ def tune(compiled: Compiled, progress: Progress = silent) -> Measured:
 def _cycles(compiled: Compiled, op: Op, variant: str) -> int:
     """Cycles of one layer alone with that variant, on drawn inputs."""
     part = alone(compiled.graph, op)
-    settings = replace(compiled.settings, optimize="speed", kernels={op.kind: variant})
+    settings = replace(compiled.settings, optimize="speed", kernels={op.kernels: variant})
     trial = compile_graph(compiled.imported, part, part, settings, compiled.board)
     inputs = draw_inputs(part, 1, seed=0)[0]
     with tempfile.TemporaryDirectory(prefix="midge-") as folder, emulated_device(trial, Path(folder)) as device:
         sample = device.infer(inputs)
     if agreement(sample.outputs, Interpreter(part).infer(inputs).outputs).mismatches:
         raise CheckFailedError(
-            f"the kernel {op.kind}/{variant} computes {op.name} wrong", hint=f"--kernel {op.kind}=portable; report this"
+            f"the kernel {op.kernels}/{variant} computes {op.name} wrong",
+            hint=f"--kernel {op.kernels}=portable; report this",
         )
     return sample.cycles
 

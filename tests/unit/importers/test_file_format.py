@@ -1,4 +1,4 @@
-"""Files that are no TensorFlow Lite model are called what they are, with what to do about it."""
+"""Files that are no model midge reads are called what they are, with what to do about it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,6 @@ def arrays() -> bytes:
         (arrays(), "NumPy .npz", "--data"),
         (b"\x1f\x8b\x08\x00" + bytes(20), "compressed archive", "unpack"),
         (b"\x80\x02}q\x00.", "pickle", "convert"),
-        (b"\x08\x07\x12\x07pytorch\x1a\x05", "ONNX", "convert"),
         (b"\x08\x01\x12\x10saved", "SavedModel", "convert"),
         (b"<!DOCTYPE html><html></html>", "web page", "raw file"),
         (b"#include <stdint.h>\nconst unsigned char net[] = {0x1c};\n", "C source", "array"),
@@ -71,8 +70,6 @@ def test_a_device_is_not_read_forever() -> None:
 @pytest.mark.parametrize(
     ("name", "looks_like"),
     [
-        ("models/onnx/lstm_k1.onnx", "ONNX"),
-        ("models/onnx/mnist8_cnn.onnx", "ONNX"),
         ("models/keras/mnist_dw.h5", "Keras"),
         ("models/keras/synth_lstm_fc.keras", "Keras"),
         ("models/tflm/hello_world_int8.npz", "NumPy"),

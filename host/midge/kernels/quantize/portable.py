@@ -20,6 +20,8 @@ def bind(layer: Layer) -> Binding:
     x, y = layer.inputs[0], layer.outputs[0]
     params: dict[str, object] = {"elements": y.elements, "is_float": x.dtype is DType.F32}
     if x.dtype is DType.F32:
+        function = "midge_quantize_to_even" if cast(Quantize, layer.op).ties_to_even else "midge_quantize"
+        params |= {"function": function}
         return Binding({**params, "quant_scale": y.q.scale, "zero_point": y.q.zero_point})
     p = quantize_parameters(cast(Quantize, layer.op), layer.inputs, layer.outputs)
     factor = per_tensor(p.multiplier, p.shift, p.output_zero_point, -128, 127)

@@ -1,0 +1,351 @@
+"""Reads ONNX models. Knows the file format and no operator: those read themselves, in midge.ops.
+
+Inputs and outputs keep the file's shapes and order of axes (N, C, H, W). A batch that is dynamic becomes 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from midge.errors import MissingExtraError, ModelFileError, UnsupportedModelError
+from midge.importers import limits
+from midge.importers.flatbuffer import DamagedFile
+from midge.importers.names import layer_name, unique_names
+from midge.importers.problems import Problem, unknown_operator, unsupported
+from midge.ir.graph import Array, DType, Graph, Quant, Shape, Tensor
+from midge.ir.rewrite import rewire
+from midge.ir.verify import verify
+from midge.ops import onnx_readers
+from midge.ops.formats import UnsupportedOp
+from midge.ops.onnx_nodes import OnnxNode, Sketch
+from midge.ops.reshape import Reshape
+
+try:
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    from midge.importers.onnx_folding import FOLDABLE, fold
+    from midge.importers.onnx_values import ConstantReader, attributes, clean
+except ImportError as problem:
+    raise MissingExtraError(
+        "reading ONNX models needs the package onnx, which is not installed", hint="pip install 'midge[onnx]'"
+    ) from problem
+
+_OLDEST_OPSET = 1
+_DOMAINS = ("", "ai.onnx")
+# What an operator's own code may raise on tensors and attributes that cannot be: the file is at fault.
+_NONSENSE = (ValueError, IndexError, KeyError, TypeError, ArithmeticError)
+_STATIC = "export the model with fixed shapes"
+
+
+def import_onnx(data: bytes, name: str, folder: Path | None = None) -> Graph:
+    """The graph of an ONNX model; `folder` is where the file lies, and the files that hold its constants.
+
+    Raises ModelFileError when the file is no such model or contradicts itself, and UnsupportedModelError, listing
+    every layer at fault, when it is sound but asks for what midge does not do.
+    """
+    try:
+        graph = _Reader(_parse(data), name, folder).graph()
+    except DamagedFile as problem:
+        raise ModelFileError(f"{name} is damaged: {problem}", hint="copy or export the file again") from problem
+    limits.check_size(graph)
+    return verify(graph)
+
+
+def _parse(data: bytes) -> Any:
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(data)
+    except DecodeError as problem:
+        raise DamagedFile("it is no whole protobuf") from problem
+    if not model.HasField("graph") or not model.graph.node:
+        raise DamagedFile("it has no operators")
+    sizes = (len(model.graph.node), len(model.graph.initializer))
+    if sizes[0] > limits.MAX_OPS or sizes[1] > limits.MAX_TENSORS:
+        raise DamagedFile(f"it has {sizes[0]} operators and {sizes[1]} constants")
+    if not all(isinstance(text, str) for text in _texts(model)):
+        raise DamagedFile("it has a name that is no text")
+    return model
+
+
+def _texts(model: Any) -> Iterator[Any]:
+    """All names that the importer reads; the package gives bytes for those that are not UTF-8."""
+    graph = model.graph
+    yield from (opset.domain for opset in model.opset_import)
+    yield from (proto.name for protos in (graph.initializer, graph.input, graph.output) for proto in protos)
+    for proto in graph.initializer:
+        yield from (text for entry in proto.external_data for text in (entry.key, entry.value))
+    for node in graph.node:
+        yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+        for attribute in node.attribute:
+            yield from (attribute.name, attribute.t.name)
+            yield from (text for entry in attribute.t.external_data for text in (entry.key, entry.value))
+
+
+class _Reader:
+    """One model being read.
+
+    `values` says which tensor of the sketch each name of the file is, `constants` what each constant is. `lost` are the
+    outputs of layers that cannot be done: what reads them cannot be looked at.
+    """
+
+    def __init__(self, model: Any, name: str, folder: Path | None) -> None:
+        self.name, self.proto = name, model.graph
+        self.opsets = _opsets(model, name)
+        self.constant_reader = ConstantReader(folder)
+        self.sketch = Sketch()
+        self.values: dict[str, str] = {}
+        self.constants: dict[str, Array] = {}
+        self.quants: dict[str, Quant] = {}
+        self.lost: set[str] = set()
+        self.problems: list[Problem] = []
+        self.read_names = {n for node in self.proto.node for n in node.input} | {o.name for o in self.proto.output}
+        raw = [*(i.name for i in self.proto.input), *(o for node in self.proto.node for o in node.output)]
+        self.safe = dict(zip(raw, unique_names(raw), strict=True))
+        self.renamed: set[str] = set()
+
+    def graph(self) -> Graph:
+        """The whole network."""
+        for proto in self.proto.initializer:
+            self._define(proto.name)
+            self.constants[proto.name] = self.constant_reader.read(proto)
+        if self.proto.sparse_initializer:
+            raise DamagedFile("it has sparse constants, which midge does not read")
+        inputs = [name for proto in self.proto.input if (name := self._input(proto)) is not None]
+        codes = [clean(node.op_type) for node in self.proto.node]
+        names = unique_names(
+            (_layer_name(node, code) for node, code in zip(self.proto.node, codes, strict=True)), of="layer"
+        )
+        for node, name in zip(self.proto.node, names, strict=True):
+            try:
+                self._node(node, name)
+            except DamagedFile as problem:
+                raise DamagedFile(f"layer {name}: {problem}") from problem
+        outputs = self._outputs()
+        if self.problems:
+            raise unsupported(self.name, self.problems, onnx_readers())
+        if not inputs or not outputs:
+            raise DamagedFile("the network has no input or no output")
+        tensors = self.sketch.tensors
+        return Graph(self.name, tuple(inputs), tuple(outputs), tensors, ()).with_ops(self.sketch.ops)
+
+    def _define(self, name: str) -> None:
+        if not name or name in self.values or name in self.constants or name in self.lost:
+            raise DamagedFile(f"{clean(name)!r} is written twice" if name else "a tensor has no name")
+
+    def _input(self, proto: Any) -> str | None:
+        """Adds a network input; None for what the file also has as a constant, and for what cannot be."""
+        if proto.name in self.constants:
+            return None
+        self._define(proto.name)
+        name: str = self.safe[proto.name]
+        try:
+            dtype, shape = _type(proto.type.tensor_type, proto.type.HasField("tensor_type"))
+        except UnsupportedOp as problem:
+            self.lost.add(proto.name)
+            self.problems.append(Problem(name, "network input", problem.reason, problem.remedy))
+            return None
+        self.values[proto.name] = name
+        self.sketch.tensors[name] = Tensor(name, shape, dtype)
+        return name
+
+    def _node(self, node: Any, name: str) -> None:
+        """Reads one node: its constants are folded, its operators added, or its problem noted."""
+        code = clean(node.op_type if node.domain in _DOMAINS else f"{node.domain}.{node.op_type}")
+        for output in node.output:
+            if output:
+                self._define(output)
+        reader = onnx_readers().get(code)
+        try:
+            if self._folded(node, code):
+                return
+            if reader is None:
+                self.problems.append(unknown_operator(name, code))
+            elif not self.lost.intersection(node.input):
+                self._read(node, code, name)
+                return
+        except UnsupportedOp as problem:
+            self.problems.append(Problem(name, code, problem.reason, problem.remedy))
+        except DamagedFile:
+            raise
+        except _NONSENSE as problem:
+            raise DamagedFile(f"this {code} cannot be: {problem}") from problem
+        self.lost.update(output for output in node.output if output)
+
+    def _folded(self, node: Any, code: str) -> bool:
+        """Whether the node's outputs are constants, which are then noted."""
+        if code == "Constant":
+            values = [*attributes(node, self.constant_reader).values()]
+            if len(values) != 1 or len(node.output) != 1:
+                raise DamagedFile("a Constant has one value")
+            self.constants[node.output[0]] = np.asarray(values[0], _plain_type(values[0]))
+            return True
+        inputs = [name for name in node.input if name]
+        if code == "Shape" and inputs and inputs[0] in self.values:
+            # A value computed at run time has a shape that is known.
+            shape = self.sketch.tensors[self.values[inputs[0]]].shape
+            stand_in: list[Array | None] = [np.broadcast_to(np.int8(0), shape)]
+        elif code == "Transpose" and self.quants.keys() & set(inputs):
+            return False
+        elif code in FOLDABLE and all(name in self.constants for name in inputs):
+            stand_in = [self.constants[name] if name else None for name in node.input]
+        else:
+            return False
+        found = attributes(node, self.constant_reader)
+        for output, value in zip(node.output, fold(node, self.opsets, stand_in), strict=True):
+            if output:
+                self.constants[output] = value
+        if code == "DequantizeLinear" and (quant := _stored_quant(stand_in, found.get("axis", 1))) is not None:
+            self.quants[node.output[0]] = quant
+        return True
+
+    def _read(self, node: Any, code: str, name: str) -> None:
+        """The node's operators are added to the sketch."""
+        first = len(self.sketch.ops)
+        known = OnnxNode(
+            code,
+            name,
+            tuple(self._tensor(n) for n in node.input),
+            (),
+            attributes(node, self.constant_reader),
+            self.opsets[""],
+            tuple(output in self.read_names for output in node.output),
+            self.sketch,
+        )
+        results = onnx_readers()[code](known)
+        for output, tensor in zip(node.output, results, strict=False):
+            if tensor.data is not None:
+                self.constants[output] = tensor.data
+                if tensor.quant is not None:
+                    self.quants[output] = tensor.quant
+            elif output:
+                self.values[output] = self._named(tensor.name, self.safe[output], first)
+
+    def _named(self, tensor: str, wanted: str, first: int) -> str:
+        """What `tensor` is called from now on: `wanted` where an operator from `first` on writes it, else as before."""
+        ops = self.sketch.ops
+        made = any(tensor in op.outputs for op in ops[first:])
+        if not made or tensor in self.renamed or wanted in self.sketch.tensors:
+            return tensor
+        ops[first:] = [rewire(op, {tensor: wanted}) for op in ops[first:]]
+        self.sketch.tensors[wanted] = replace(self.sketch.tensors.pop(tensor), name=wanted)
+        self.renamed.add(wanted)
+        return wanted
+
+    def _tensor(self, name: str) -> Tensor | None:
+        if not name:
+            return None
+        if name in self.values:
+            return self.sketch.tensors[self.values[name]]
+        if name not in self.constants:
+            raise DamagedFile(f"it reads {clean(name)!r} before anything writes it")
+        value = self.constants[name]
+        if value.dtype.name not in {d.value for d in DType}:
+            raise UnsupportedOp(f"a constant of type {value.dtype.name}", "export the model as float32")
+        if value.dtype == np.float32 and not np.isfinite(value).all() and value.size > 1:
+            raise DamagedFile(f"the constant {clean(name)} has values that are not finite")
+        safe = self.sketch.fresh(unique_names([name])[0])
+        return Tensor(safe, value.shape, DType(value.dtype.name), self.quants.get(name), value)
+
+    def _outputs(self) -> list[str]:
+        """The network's outputs; one that is an input, or listed twice, gets an operator that copies."""
+        outputs: list[str] = []
+        for proto in self.proto.output:
+            if proto.name in self.lost:
+                continue
+            if proto.name in self.constants:
+                self.problems.append(
+                    Problem(clean(proto.name), "network output", "it is a constant", "export the model without it")
+                )
+                continue
+            if proto.name not in self.values:
+                raise DamagedFile(f"nothing writes the output {clean(proto.name)!r}")
+            tensor = self.sketch.tensors[self.values[proto.name]]
+            declared = proto.type.tensor_type.elem_type
+            if declared == onnx.TensorProto.UINT8 and tensor.dtype is DType.S8:
+                self.problems.append(
+                    Problem(tensor.name, "network output", "it is uint8", "export with int8 or float32 outputs")
+                )
+                continue
+            outputs.append(self._copied(tensor, proto.name, outputs))
+        return outputs
+
+    def _copied(self, tensor: Tensor, wanted: str, taken: Sequence[str]) -> str:
+        if tensor.name not in taken and tensor.name not in {self.safe[i.name] for i in self.proto.input}:
+            return tensor.name
+        name = self.sketch.fresh(self.safe.get(wanted, "output"))
+        self.sketch.tensors[name] = replace(tensor, name=name)
+        self.sketch.ops.append(Reshape(name=name, inputs=(tensor.name,), outputs=(name,), shape=tensor.shape))
+        return name
+
+
+def _opsets(model: Any, name: str) -> dict[str, int]:
+    """The version of each operator set; ONNX's own is the key "" in any spelling."""
+    found = {"" if o.domain in _DOMAINS else clean(o.domain): int(o.version) for o in model.opset_import}
+    version, newest = found.setdefault("", 1), onnx.defs.onnx_opset_version()
+    if not _OLDEST_OPSET <= version <= newest:
+        raise UnsupportedModelError(
+            f"{name} has opset {version}; midge reads {_OLDEST_OPSET} to {newest}",
+            hint="pip install --upgrade onnx" if version > newest else "export the model with opset 13 or newer",
+        )
+    return found
+
+
+def _type(proto: Any, is_tensor: bool) -> tuple[DType, Shape]:
+    """Element type and shape of a network input; a dynamic first dimension is a batch of 1."""
+    if not is_tensor:
+        raise UnsupportedOp("it is no tensor", "export the model with tensors as inputs")
+    try:
+        kind = onnx.helper.tensor_dtype_to_np_dtype(proto.elem_type).name
+        dtype = DType(kind)
+    except (KeyError, ValueError, TypeError) as problem:
+        raise UnsupportedOp(f"a type that midge does not have ({proto.elem_type})", _STATIC) from problem
+    if not proto.HasField("shape"):
+        raise UnsupportedOp("it has no shape", _STATIC)
+    shape = []
+    for index, dim in enumerate(proto.shape.dim):
+        fixed = dim.dim_value if dim.HasField("dim_value") else 0
+        if fixed < 1 and index > 0:
+            raise UnsupportedOp(f"its dimension {index} is dynamic", _STATIC)
+        shape.append(int(max(fixed, 1)))
+    if len(shape) > limits.MAX_RANK or np.prod(shape, dtype=float) > limits.MAX_ELEMENTS:
+        raise DamagedFile(f"an input has the shape {shape[:10]}")
+    return dtype, tuple(shape)
+
+
+def _stored_quant(inputs: Sequence[Array | None], axis: Any) -> Quant | None:
+    """The scales of int8 or uint8 constants that a DequantizeLinear makes floats of, so that they can be had back.
+
+    uint8 counts as int8 with 128 less. None for other types and for blocks.
+    """
+    stored, scale, zero = (*inputs, None)[:3]
+    if stored is None or scale is None or stored.dtype not in (np.int8, np.uint8) or scale.dtype != np.float32:
+        return None
+    per_channel = scale.ndim == 1 and scale.size > 1
+    if (scale.size != 1 and not per_channel) or not (np.isfinite(scale).all() and (scale > 0).all()):
+        return None
+    axis = int(axis) + stored.ndim if int(axis) < 0 else int(axis)
+    if per_channel and not (axis < stored.ndim and stored.shape[axis] == scale.size):
+        return None
+    zeros = np.zeros(scale.shape, np.int64) if zero is None else zero.astype(np.int64)
+    offset = 128 if stored.dtype == np.uint8 else 0
+    points = tuple(int(z) - offset for z in np.broadcast_to(zeros, scale.shape).reshape(-1))
+    return Quant(tuple(float(s) for s in scale.reshape(-1)), points, axis if per_channel else None)
+
+
+def _layer_name(node: Any, code: str) -> str:
+    raw = node.name or (node.output[0] if node.output else "")
+    return layer_name(raw[:200], code)
+
+
+def _plain_type(value: Any) -> Any:
+    """The array type of a Constant's attribute: int64 and float32 for Python numbers."""
+    if isinstance(value, np.ndarray):
+        return value.dtype
+    first = value[0] if isinstance(value, list) and value else value
+    return np.int64 if isinstance(first, int) else np.float32

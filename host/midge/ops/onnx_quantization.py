@@ -1,0 +1,57 @@
+"""ONNX's QuantizeLinear and DequantizeLinear on activations, with ONNX's own rounding.
+
+uint8 becomes int8 with 128 less: the same real values, so only an input or output of the network would tell. On
+constants both are computed when the file is read. int8 tensors of a file have no scale of their own; they carry the one
+of the QuantizeLinear that writes them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from midge.ir.graph import DType, Quant, Tensor
+from midge.ops.dequantize import Dequantize
+from midge.ops.formats import UnsupportedOp
+from midge.ops.onnx_nodes import OnnxNode
+from midge.ops.quantize import Quantize
+
+_PER_TENSOR = "quantize activations to int8 or uint8, per tensor"
+
+
+def quantized(node: OnnxNode, x: Tensor, quant: Quant) -> Tensor:
+    """x as int8 with that scale: the node's output."""
+    if x.dtype is not DType.F32:
+        raise UnsupportedOp(f"quantizes {x.dtype.value}", "quantize float32 activations")
+    return node.add(Quantize, [x], "", dtype=DType.S8, quant=quant, ties_to_even=True)
+
+
+def dequantized(node: OnnxNode, index: int, quant: Quant, role: str = "dequantize") -> Tensor:
+    """Input `index`, int8 with that scale, as floats."""
+    x = node.tensor(index)
+    if x.dtype is not DType.S8:
+        raise UnsupportedOp(f"dequantizes an input of type {x.dtype.value}", _PER_TENSOR)
+    if x.quant is None:
+        x = node.with_quant(x, quant)
+    if x.quant != quant:
+        raise UnsupportedOp("it has another scale than what it reads", "quantize and dequantize with one scale")
+    return node.add(Dequantize, [x], role, integers=True, dtype=DType.F32)
+
+
+def read_quant(node: OnnxNode, scale_index: int, zero_index: int) -> Quant:
+    """A scale and zero point of the node as those of an int8 tensor."""
+    scale = node.constant(scale_index)
+    zero = np.zeros((), np.uint8) if node.optional(zero_index) is None else node.constant(zero_index)
+    if scale.size != 1 or zero.size != 1 or zero.dtype not in (np.int8, np.uint8) or scale.dtype != np.float32:
+        raise UnsupportedOp(f"a {scale.dtype} scale {list(scale.shape)} and {zero.dtype} zero point", _PER_TENSOR)
+    return Quant.per_tensor(float(scale.item()), int(zero.item()) - (0 if zero.dtype == np.int8 else 128))
+
+
+def _quantize(node: OnnxNode) -> list[Tensor]:
+    return [quantized(node, node.tensor(0), read_quant(node, 1, 2))]
+
+
+def _dequantize(node: OnnxNode) -> list[Tensor]:
+    return [dequantized(node, 0, read_quant(node, 1, 2), "")]
+
+
+ONNX = {"DequantizeLinear": _dequantize, "QuantizeLinear": _quantize}

@@ -1,0 +1,59 @@
+"""RESIZE_NEAREST_NEIGHBOR: another height and width, each pixel a copy of the nearest one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from midge.ir.graph import Array, Shape, Tensor
+from midge.ops.families.move import Move
+from midge.ops.formats import SourceOp
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResizeNearestNeighbor(Move):
+    """inputs: x (N, H, W, C). `size`: (height, width) of the output."""
+
+    size: tuple[int, int]
+    align_corners: bool
+    half_pixel_centers: bool
+
+    def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
+        """Batch and channels stay."""
+        n, _, _, channels = inputs[0].shape
+        if min(self.size) < 1:
+            raise ValueError(f"size {self.size}")
+        return ((n, *self.size, channels),)
+
+    def moved(self, x: Array, fill: int) -> Sequence[Array]:
+        """The nearest row and column of each."""
+        rows, columns = (self._nearest(n, m) for n, m in zip(x.shape[1:3], self.size, strict=True))
+        return (x[:, rows][:, :, columns],)
+
+    def _nearest(self, size: int, output: int) -> Array:
+        """Source: GetNearestNeighbor in tensorflow/lite/kernels/internal/reference/resize_nearest_neighbor.h."""
+        if self.align_corners and output > 1:
+            scale = np.float32(size - 1) / np.float32(output - 1)
+        else:
+            scale = np.float32(size) / np.float32(output)
+        place = (np.arange(output, dtype=np.float32) + np.float32(0.5 * self.half_pixel_centers)) * scale
+        nearest: Array = np.floor(place.astype(np.float64) + 0.5 * self.align_corners)
+        return np.clip(nearest, 0, size - 1).astype(np.intp)
+
+
+def from_tflite(op: SourceOp) -> ResizeNearestNeighbor:
+    """Reads a TFLite RESIZE_NEAREST_NEIGHBOR; the size must be constant."""
+    height, width = (int(n) for n in op.constant(1).reshape(-1))
+    return ResizeNearestNeighbor(
+        name=op.name,
+        inputs=(op.tensor(0, 4).name,),
+        outputs=op.output_names,
+        size=(height, width),
+        align_corners=bool(op.attributes.get("AlignCorners", False)),
+        half_pixel_centers=bool(op.attributes.get("HalfPixelCenters", False)),
+    )
+
+
+TFLITE = {"RESIZE_NEAREST_NEIGHBOR": from_tflite}

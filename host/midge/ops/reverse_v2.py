@@ -1,0 +1,33 @@
+"""REVERSE_V2: some dimensions backwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from midge.ir.graph import Array
+from midge.ops.families.move import Move
+from midge.ops.formats import SourceOp, axis_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReverseV2(Move):
+    """inputs: x. `axes`: the dimensions that are reversed, none negative."""
+
+    axes: tuple[int, ...]
+
+    def moved(self, x: Array, fill: int) -> Sequence[Array]:
+        """Backwards."""
+        return (np.flip(x, self.axes),)
+
+
+def from_tflite(op: SourceOp) -> ReverseV2:
+    """Reads a TFLite REVERSE_V2; the axes must be constant."""
+    x = op.tensor(0)
+    axes = tuple(axis_of(x, axis) for axis in op.constant(1).reshape(-1))
+    return ReverseV2(name=op.name, inputs=(x.name,), outputs=op.output_names, axes=axes)
+
+
+TFLITE = {"REVERSE_V2": from_tflite}

@@ -1,0 +1,33 @@
+"""TRANSPOSE: the dimensions in another order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from midge.ir.graph import Array
+from midge.ops.families.move import Move
+from midge.ops.formats import SourceOp
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transpose(Move):
+    """inputs: x. Dimension i of the output is dimension `permutation[i]` of x."""
+
+    permutation: tuple[int, ...]
+
+    def moved(self, x: Array, fill: int) -> Sequence[Array]:
+        """Each element with its indices reordered."""
+        return (np.transpose(x, self.permutation),)
+
+
+def from_tflite(op: SourceOp) -> Transpose:
+    """Reads a TFLite TRANSPOSE; the permutation must be constant."""
+    x = op.tensor(0)
+    permutation = tuple(int(p) % max(len(x.shape), 1) for p in op.constant(1).reshape(-1))
+    return Transpose(name=op.name, inputs=(x.name,), outputs=op.output_names, permutation=permutation)
+
+
+TFLITE = {"TRANSPOSE": from_tflite}

@@ -1,0 +1,273 @@
+"""What the ONNX importer makes of small files: sound ones, ones with a fault, and hostile ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import TensorProto
+from onnx.reference import ReferenceEvaluator
+
+from midge.errors import ModelFileError, UnsupportedModelError
+from midge.importers import import_model
+from midge.importers.onnx import import_onnx
+from midge.interpreter import interpret
+from midge.ir.graph import Array, Graph
+from midge.passes import CANONICALIZE, run_passes
+from midge.quantize import fuse_quantization
+from unit.importers.onnx_file import node, onnx_file, onnx_model
+
+F32 = np.float32
+RNG = np.random.default_rng(7)
+
+
+def drawn(*shape: int) -> Array:
+    return RNG.normal(0, 1, shape).astype(F32)
+
+
+def kinds(graph: Graph) -> list[str]:
+    return [op.kind for op in graph.ops]
+
+
+def canonical(data: bytes) -> Graph:
+    return run_passes(import_onnx(data, "net"), CANONICALIZE)
+
+
+def assert_equals_reference(model: Any, *inputs: Array) -> Graph:
+    """The canonical graph, once it and the imported one give what ONNX's own reference gives."""
+    data = model.SerializeToString()
+    names = [i.name for i in model.graph.input]
+    expected = ReferenceEvaluator(model).run(None, dict(zip(names, inputs, strict=True)))
+    imported = import_onnx(data, "net")
+    after = run_passes(imported, CANONICALIZE)
+    for graph in (imported, after):
+        for found, wanted in zip(interpret(graph, list(inputs)), expected, strict=True):
+            np.testing.assert_allclose(found, wanted, rtol=2e-4, atol=2e-4)
+    return after
+
+
+def vision_model() -> Any:
+    """Convolution with batch normalization, a residual of two branches, concatenation, pooling, flatten, product."""
+    nodes = [
+        node("Conv", ["x", "w1"], ["a"], pads=[1, 1, 1, 1]),
+        node("BatchNormalization", ["a", "s", "b", "m", "v"], ["n"]),
+        node("Relu", ["n"], ["r"]),
+        node("Conv", ["r", "w2", "b"], ["c"], group=4, auto_pad="SAME_LOWER"),
+        node("Add", ["c", "r"], ["sum"]),
+        node("Pad", ["sum", "pads"], ["padded"]),
+        node("Concat", ["padded", "padded"], ["both"], axis=1),
+        node("AveragePool", ["both"], ["p"], kernel_shape=[2, 2], strides=[2, 2], pads=[0, 1, 1, 0]),
+        node("ReduceMean", ["p"], ["mean"], axes=[3], keepdims=0),
+        node("Flatten", ["mean"], ["f"]),
+        node("Gemm", ["f", "g"], ["y"], transB=1),
+    ]
+    constants = {
+        "w1": drawn(4, 3, 3, 3),
+        "w2": drawn(4, 1, 3, 3),
+        "s": drawn(4),
+        "b": drawn(4),
+        "m": drawn(4),
+        "v": np.abs(drawn(4)) + F32(0.5),
+        "pads": np.array([0, 0, 1, 0, 0, 0, 0, 1]),
+        "g": drawn(5, 32),
+    }
+    return onnx_model(nodes, {"x": ["N", 3, 6, 6]}, ["y"], constants)
+
+
+def test_a_vision_model_keeps_one_transpose_at_its_input_alone() -> None:
+    after = assert_equals_reference(vision_model(), drawn(1, 3, 6, 6))
+    assert kinds(after)[:3] == ["transpose", "conv2d", "depthwise_conv2d"]
+    assert kinds(after).count("transpose") == 1
+    assert "mul" not in kinds(after)
+
+
+def test_dynamic_batch_becomes_one() -> None:
+    assert import_onnx(vision_model().SerializeToString(), "net").input_tensors[0].shape == (1, 3, 6, 6)
+
+
+def test_shapes_computed_from_shapes_are_folded() -> None:
+    nodes = [
+        node("Shape", ["x"], ["shape"]),
+        node("Constant", [], ["zero"], value_int=0),
+        node("Gather", ["shape", "zero"], ["batch"]),
+        node("Unsqueeze", ["batch", "axis"], ["batch1"]),
+        node("Concat", ["batch1", "minus"], ["target"], axis=0),
+        node("Reshape", ["x", "target"], ["flat"]),
+        node("Identity", ["flat"], ["same"]),
+        node("Dropout", ["same"], ["dropped"]),
+        node("MatMul", ["dropped", "w"], ["y"]),
+    ]
+    constants = {"axis": np.array([0]), "minus": np.array([-1]), "w": drawn(24, 3)}
+    after = assert_equals_reference(onnx_model(nodes, {"x": [1, 2, 3, 4]}, ["y"], constants), drawn(1, 2, 3, 4))
+    assert kinds(after) == ["fully_connected"] or kinds(after) == ["reshape", "fully_connected"]
+
+
+@pytest.mark.parametrize("ceil", [0, 1])
+@pytest.mark.parametrize("include", [0, 1])
+@pytest.mark.parametrize("size", [7, 8])
+def test_average_pooling_counts_padding_as_the_file_says(ceil: int, include: int, size: int) -> None:
+    options = {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1]}
+    nodes = [node("AveragePool", ["x"], ["y"], ceil_mode=ceil, count_include_pad=include, **options)]
+    assert_equals_reference(onnx_model(nodes, {"x": [1, 2, size, size]}, ["y"], opset=19), drawn(1, 2, size, size))
+
+
+def test_one_dimension_is_two_with_height_one() -> None:
+    nodes = [
+        node("Conv", ["x", "w", "b"], ["c"], dilations=[2], strides=[2], pads=[1, 3], group=2),
+        node("Relu", ["c"], ["r"]),
+        node("MaxPool", ["r"], ["p"], kernel_shape=[2], strides=[1]),
+        node("Conv", ["p", "w2"], ["y"]),
+    ]
+    constants = {"w": drawn(6, 2, 3), "b": drawn(6), "w2": drawn(3, 6, 1)}
+    after = assert_equals_reference(onnx_model(nodes, {"x": [1, 4, 20]}, ["y"], constants), drawn(1, 4, 20))
+    assert kinds(after).count("transpose") == 2
+
+
+@pytest.mark.parametrize("opset", [11, 12, 13, 17])
+def test_softmax_means_what_its_opset_says(opset: int) -> None:
+    nodes = [node("Softmax", ["x"], ["y"], axis=1)]
+    found = interpret(import_onnx(onnx_file(nodes, {"x": [2, 3, 4]}, ["y"], opset=opset), "net"), [drawn(2, 3, 4)])[0]
+    np.testing.assert_allclose(found.sum(axis=1 if opset >= 13 else (1, 2)), 1, rtol=1e-5)
+
+
+def test_quantization_rounds_halves_to_even() -> None:
+    nodes = [
+        node("QuantizeLinear", ["x", "scale", "zero"], ["q"]),
+        node("Transpose", ["q"], ["t"]),
+        node("DequantizeLinear", ["t", "scale", "zero"], ["y"]),
+    ]
+    constants = {"scale": F32(0.5), "zero": np.uint8(3)}
+    x = np.array([[0.25, 0.75, 1.25], [-0.25, 500, -500]], F32)
+    assert_equals_reference(onnx_model(nodes, {"x": [2, 3]}, ["y"], constants, opset=19), x)
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_qlinear_operators_mean_dequantize_compute_quantize(per_channel: bool) -> None:
+    scales, zeros = (RNG.uniform(0.01, 0.03, 4).astype(F32), np.zeros(4, np.int8))
+    constants = {
+        **{"s1": F32(0.02), "z1": np.int8(3), "s2": F32(0.1), "z2": np.int8(-7), "s3": F32(0.2), "z3": np.int8(0)},
+        "w": RNG.integers(-127, 128, (4, 2, 3, 3)).astype(np.int8),
+        "ws": scales if per_channel else scales[0],
+        "wz": zeros if per_channel else zeros[0],
+        "b": RNG.integers(-1000, 1000, 4).astype(np.int32),
+        "target": np.array([1, -1]),
+        "m": RNG.integers(-127, 128, (64, 3)).astype(np.int8),
+    }
+    nodes = [
+        node("QuantizeLinear", ["x", "s1", "z1"], ["q"]),
+        node("QLinearConv", ["q", "s1", "z1", "w", "ws", "wz", "s2", "z2", "b"], ["c"], pads=[1, 1, 1, 1]),
+        node("Reshape", ["c", "target"], ["f"]),
+        node("QLinearMatMul", ["f", "s2", "z2", "m", "s1", "z3", "s3", "z3"], ["p"]),
+        node("DequantizeLinear", ["p", "s3", "z3"], ["y"]),
+    ]
+    graph = canonical(onnx_file(nodes, {"x": [1, 2, 4, 4]}, ["y"], constants, opset=19))
+    x = drawn(1, 2, 4, 4)
+    real = (np.clip(np.rint(x / F32(0.02)) + 3, -128, 127) - 3) * F32(0.02)
+    weights = constants["w"] * np.reshape(constants["ws"], (-1, 1, 1, 1) if per_channel else ())
+    padded = np.pad(real, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded[0], (3, 3), axis=(1, 2))
+    bias = constants["b"] * F32(0.02) * constants["ws"]
+    sums = np.einsum("chwij,ocij->ohw", windows, weights) + np.reshape(bias, (-1, 1, 1))
+    conv = (np.clip(np.rint(sums / 0.1) - 7, -128, 127) + 7) * 0.1
+    product = conv.reshape(1, -1) @ (constants["m"] * 0.02)
+    expected = np.clip(np.rint(product / 0.2), -128, 127) * 0.2
+    np.testing.assert_allclose(interpret(graph, [x])[0], expected, atol=0.21)
+    fused = fuse_quantization(graph)
+    assert {op.kind for op in fused.ops if fused.outputs_of(op)[0].dtype.value == "float32"} == {"dequantize"}
+
+
+def test_weights_outside_the_file_are_read_from_its_folder(tmp_path: Path) -> None:
+    path = write_external(tmp_path, "weights.bin")
+    x = drawn(1, 4)
+    found = interpret(import_model(path).graph, [x])[0]
+    np.testing.assert_allclose(found, x @ np.arange(8, dtype=F32).reshape(4, 2), rtol=1e-5)
+
+
+@pytest.mark.parametrize("location", ["../weights.bin", "/etc/passwd", "", "none.bin", "..", "link.bin"])
+def test_weights_outside_the_folder_are_refused(tmp_path: Path, location: str) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (tmp_path / "weights.bin").write_bytes(bytes(32))
+    (folder / "link.bin").symlink_to(tmp_path / "weights.bin")
+    with pytest.raises(ModelFileError, match=r"outside the model's folder|no file beside|cannot be read"):
+        import_model(write_external(folder, location))
+
+
+def test_weights_longer_than_their_file_are_refused(tmp_path: Path) -> None:
+    path = write_external(tmp_path, "weights.bin")
+    (tmp_path / "weights.bin").write_bytes(bytes(31))
+    with pytest.raises(ModelFileError, match="which has 31"):
+        import_model(path)
+
+
+def write_external(folder: Path, location: str) -> Path:
+    model = onnx_model([node("MatMul", ["x", "w"], ["y"])], {"x": [1, 4]}, ["y"])
+    weights = model.graph.initializer.add(name="w", data_type=TensorProto.FLOAT, dims=[4, 2])
+    weights.data_location = TensorProto.EXTERNAL
+    for key, value in (("location", location), ("offset", "0"), ("length", "32")):
+        weights.external_data.add(key=key, value=value)
+    if location == "weights.bin":
+        (folder / location).write_bytes(np.arange(8, dtype=F32).tobytes())
+    path = folder / "net.onnx"
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def test_all_unsupported_places_are_named_at_once() -> None:
+    nodes = [
+        node("Frobnicate", ["x"], ["a"]),
+        node("Relu", ["a"], ["b"]),
+        node("Twist", ["b"], ["c"]),
+        node("Frobnicate", ["c"], ["d"], name="again"),
+        node("Einsum", ["x"], ["e"], equation="ij->ji"),
+        node("Twist", ["e"], ["y"], domain="my.domain"),
+    ]
+    with pytest.raises(UnsupportedModelError) as caught:
+        import_onnx(onnx_file(nodes, {"x": [1, 4]}, ["y", "d"]), "net")
+    for word in ("5 places", "Frobnicate: a, again", "Twist: c", "Einsum: e", "my.domain.Twist: y"):
+        assert word in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("nodes", "constants", "reason"),
+    [
+        ([node("Relu", ["z"], ["y"])], {}, "before anything writes"),
+        ([node("Relu", ["b"], ["a"]), node("Relu", ["a"], ["b"])], {}, "before anything writes"),
+        ([node("Relu", ["x"], ["y"]), node("Relu", ["x"], ["y"])], {}, "written twice"),
+        ([node("Relu", ["x"], ["x"])], {}, "written twice"),
+        ([node("Conv", ["x", "w"], ["y"])], {"w": np.ones((1, 1, 1, 1), F32)}, "over 2|go together|dimensions"),
+        ([node("Expand", ["one", "huge"], ["y"])], {"one": F32(1), "huge": np.full(6, 1 << 20)}, "elements"),
+        ([node("ConstantOfShape", ["huge"], ["y"])], {"huge": np.full(6, 1 << 20)}, "elements"),
+        ([node("Range", ["a", "b", "c"], ["y"])], {"a": F32(0), "b": F32(1e30), "c": F32(1)}, "elements"),
+        ([node("Gather", ["one", "two"], ["y"])], {"one": np.ones(2, F32), "two": np.array(7)}, "cannot be"),
+        ([], {}, "no operators"),
+    ],
+)
+def test_a_model_that_contradicts_itself_is_damaged(nodes: list[Any], constants: dict[str, Any], reason: str) -> None:
+    with pytest.raises((ModelFileError, UnsupportedModelError), match=reason):
+        import_onnx(onnx_file(nodes, {"x": [1, 3, 4, 4]}, ["y"], constants), "net")
+
+
+def test_an_output_that_is_an_input_is_copied() -> None:
+    graph = canonical(onnx_file([node("Identity", ["x"], ["y"])], {"x": [1, 3]}, ["y"]))
+    x = drawn(1, 3)
+    np.testing.assert_array_equal(interpret(graph, [x])[0], x)
+
+
+def test_an_opset_of_the_future_says_to_update() -> None:
+    with pytest.raises(UnsupportedModelError, match="opset 999") as caught:
+        import_onnx(onnx_file([node("Relu", ["x"], ["y"])], {"x": [1]}, ["y"], opset=999), "net")
+    assert "upgrade" in caught.value.hint
+
+
+def test_integer_arithmetic_without_scales_is_refused() -> None:
+    data = onnx_file([node("Add", ["x", "x"], ["y"])], {"x": [3]}, ["y"], kind=TensorProto.INT8)
+    with pytest.raises(UnsupportedModelError, match="int8"):
+        import_onnx(data, "net")
+
+
+def test_garbage_behind_a_header_is_damaged() -> None:
+    with pytest.raises(ModelFileError):
+        import_onnx(b"\x08\x08\x12\x07garbage\x3a\xff\xff\xff", "net")
