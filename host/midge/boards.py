@@ -218,6 +218,11 @@ def list_cores() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (boards_dir() / "cores").glob("*.toml")))
 
 
+def list_twin_cores() -> tuple[str, ...]:
+    """The names of the cores that can be emulated, sorted; each has a board of its name."""
+    return tuple(name for name in list_cores() if load_core(name).emulator is not None)
+
+
 def load_board(name_or_path: str | Path) -> Board:
     """The board of that name, or the one described in that .toml file.
 

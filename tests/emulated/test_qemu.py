@@ -12,12 +12,12 @@ from typing import Protocol
 import msgspec
 import pytest
 
-from midge.boards import Board, Qemu, list_cores, load_board, load_core
+from midge.boards import Board, Qemu, list_twin_cores, load_board, load_core
 from midge.build.toolchain import compile_firmware, find_toolchain
 from midge.errors import BoardError, MidgeError, MissingExtraError
 from midge.run.qemu import QemuBoard
 
-CORES = tuple(name for name in list_cores() if isinstance(load_core(name).emulator, Qemu))
+CORES = tuple(name for name in list_twin_cores() if isinstance(load_core(name).emulator, Qemu))
 
 # Each byte that comes in is an argument of midge_t_run, whose ticks go out.
 MAIN = """
@@ -132,6 +132,40 @@ def test_a_core_without_unaligned_loads_stops_at_one(start: Start) -> None:
     board.port.write(b"\x01")
     time.sleep(0.3)
     assert board.fault() is not None
+
+
+ARITHMETIC = """
+static uint64_t state = 1;
+static uint64_t draw(void) {
+    state ^= state << 13; state ^= state >> 7; state ^= state << 17;
+    return state >> (state & 63u);
+}
+static void check(int right) { if (!right) { __builtin_trap(); } }
+static void try(uint64_t a, uint64_t b) {
+    uint64_t sum = 0;
+    for (int i = 0; i < 64; i++) { sum += (b >> i & 1u) != 0 ? a << i : 0u; }
+    check(a * b == sum);
+    if (b != 0) { check(a / b * b + a % b == a && a % b < b); }
+    const uint32_t c = (uint32_t)a, d = (uint32_t)b;
+    if (d != 0) { check(c / d * d + c % d == c && c % d < d); }
+    const int64_t e = (int64_t)(a >> 1) - (int64_t)(b >> 2), f = (int64_t)d - (int64_t)(c >> 1);
+    if (f != 0) { check(e / f * f + e % f == e && (e % f == 0 || (e % f < 0) == (e < 0))); }
+    const int32_t g = (int32_t)(c >> 1) - (int32_t)(d >> 1), h = (int32_t)(d >> 2) - (int32_t)(c >> 3);
+    if (h != 0) { check(g / h * h + g % h == g && (g % h == 0 || (g % h < 0) == (g < 0))); }
+}
+void midge_t_run(uint8_t byte) {
+    state = byte;
+    for (int i = 0; i < 300; i++) { try(draw(), draw()); }
+    try(UINT64_MAX, UINT64_MAX); try(UINT64_MAX, 1); try(0, 5); try(7, 0);
+}
+"""
+
+
+def test_the_arithmetic_that_an_lx106_lacks_is_right(start: Start) -> None:
+    board = start("xtensa-lx106", ARITHMETIC)
+    assert instructions(board, 1) > 100_000
+    assert instructions(board, 77) > 100_000
+    assert board.fault() is None
 
 
 def _other(board: Board, command: str) -> Board:

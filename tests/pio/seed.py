@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,7 +37,7 @@ def seed_core(folder: Path) -> dict[str, str]:
     _package(packages / "framework-arduino-avr", "5.0.0", {path.name: path for path in ARDUINO.iterdir()})
     avrdude = {"bin/avrdude": Path(str(needed["avrdude"])), "avrdude.conf": Path("/etc/avrdude.conf")}
     _package(packages / "tool-avrdude", "1.0.0", avrdude)
-    _package(packages / "tool-scons", "4.41101.0", {})
+    _package(packages / "tool-scons", _scons_version(), {})
     (packages / "tool-scons" / "scons.py").write_text(_SCONS)
     return {
         "PLATFORMIO_CORE_DIR": str(folder),
@@ -45,6 +46,12 @@ def seed_core(folder: Path) -> dict[str, str]:
         "HTTPS_PROXY": "http://127.0.0.1:9",
         "PLATFORMIO_SETTING_ENABLE_PROXY_STRICT_SSL": "no",
     }
+
+
+def _scons_version() -> str:
+    """The version of its builder that this PlatformIO asks for; what runs is the `scons` package, whichever it is."""
+    ask = "from platformio.dependencies import get_core_dependencies as g; print(g()['tool-scons'].lstrip('~^'))"
+    return subprocess.run([sys.executable, "-c", ask], check=True, capture_output=True, text=True).stdout.strip()
 
 
 def _avr_tools() -> list[Path]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from midge.boards import Unicorn, list_boards, list_cores, load_board, load_core
+from midge.boards import Unicorn, list_boards, list_twin_cores, load_board, load_core
 from midge.errors import BoardError
 from midge.measure.timing import load_model
 from midge.resources import boards_dir, firmware_dir
@@ -32,7 +32,7 @@ def test_a_board_that_exists_only_emulated_has_nothing_to_build_for() -> None:
         _ = load_board("cortex-m4f").build
 
 
-@pytest.mark.parametrize("name", [name for name in list_cores() if load_core(name).emulator is not None])
+@pytest.mark.parametrize("name", list_twin_cores())
 def test_every_emulated_core_has_a_port_and_something_that_counts(name: str) -> None:
     core = load_core(name)
     assert (firmware_dir() / "port" / core.port / "link.ld").is_file()

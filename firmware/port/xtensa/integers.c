@@ -2,6 +2,7 @@
  * those of the compiler's run-time library. */
 #include <stdint.h>
 
+uint64_t __umulsidi3(uint32_t a, uint32_t b);
 uint64_t __muldi3(uint64_t a, uint64_t b);
 uint32_t __udivsi3(uint32_t a, uint32_t b);
 uint32_t __umodsi3(uint32_t a, uint32_t b);
@@ -11,7 +12,7 @@ uint64_t __umoddi3(uint64_t a, uint64_t b);
 int64_t __divdi3(int64_t a, int64_t b);
 
 /* The product of two words, from products of halves. */
-static uint64_t product(uint32_t a, uint32_t b) {
+uint64_t __umulsidi3(uint32_t a, uint32_t b) {
     const uint32_t a_low = a & 0xFFFFu, a_high = a >> 16, b_low = b & 0xFFFFu, b_high = b >> 16;
     const uint32_t low = a_low * b_low;
     const uint32_t middle = a_high * b_low + (low >> 16);
@@ -22,7 +23,7 @@ static uint64_t product(uint32_t a, uint32_t b) {
 
 uint64_t __muldi3(uint64_t a, uint64_t b) {
     const uint32_t a_low = (uint32_t)a, a_high = (uint32_t)(a >> 32), b_low = (uint32_t)b, b_high = (uint32_t)(b >> 32);
-    return product(a_low, b_low) + ((uint64_t)(a_high * b_low + a_low * b_high) << 32);
+    return __umulsidi3(a_low, b_low) + ((uint64_t)(a_high * b_low + a_low * b_high) << 32);
 }
 
 /* Long division, bit by bit. Division by zero gives all ones, and the dividend as the rest. */

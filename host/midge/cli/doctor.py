@@ -11,7 +11,7 @@ import click
 from rich.table import Table
 
 from midge import __version__
-from midge.boards import list_cores, load_core
+from midge.boards import list_twin_cores, load_core
 from midge.build.toolchain import toolchain_report
 from midge.cli.options import JSON
 from midge.cli.talk import out
@@ -48,7 +48,7 @@ def command(as_json: bool) -> None:
 
 
 def _rows() -> list[tuple[str, bool, str]]:
-    cores = tuple(core for core in map(load_core, list_cores()) if core.emulator is not None)
+    cores = tuple(load_core(name) for name in list_twin_cores())
     rows = [
         (f"compiler for {purpose}", bool(name), f"{version} {flags}".strip())
         for purpose, name, version, flags in toolchain_report(cores)

@@ -55,10 +55,10 @@ class EmulatedBoard:
         self.image = image
         self.board = board
         self._deadline_cycles = deadline_cycles
-        emulator, model = board.twin.emulator, board.twin.timing.model
-        if not isinstance(emulator, Unicorn) or model is None:
-            raise BoardError(f"{board.name} is not emulated in this process", hint="its core's file names no unicorn")
-        self._kind, self._cpu = instruction_set(emulator.instruction_set), emulator.cpu
+        cpu, model = board.twin.emulator, board.twin.timing.model
+        if not isinstance(cpu, Unicorn) or model is None:
+            raise BoardError(f"{board.name} is not emulated in this process", hint="midge boards lists those that are")
+        self._kind, self._cpu = instruction_set(cpu.instruction_set), cpu.cpu
         self._block_costs, self._unaligned = load_model(model), load_unaligned(model)
         flash = range(board.twin.memory.flash_address, board.twin.memory.flash_address + board.flash_bytes)
         code = [s for s in image.sections if s.is_code and s.address in flash and s.address + s.bytes - 1 in flash]
@@ -79,11 +79,10 @@ class EmulatedBoard:
     def reset(self) -> None:
         """As after power-on: RAM painted, counters and recorded calls cleared, both ends of the line empty."""
         self.close()
-        self._input = bytearray()
-        self._output = bytearray()
+        self._input, self._output = bytearray(), bytearray()
         self._failure: BaseException | None = None
         self._bad_access: tuple[int, int] | None = None
-        self._exception: int | None = None
+        self._exception: str | None = None
         self._open_calls: dict[int, list[_OpenCall]] = {}
         self._calls: dict[str, list[Call]] = {name: [] for name in self._watched.values()}
         for field in ("entered", "total_instructions", "total_cycles", "marked"):
@@ -206,9 +205,8 @@ class EmulatedBoard:
             error = failure.errno
         finally:
             counter.input = None
-        self._pc = self._engine.reg_read(self._kind.pc)
-        if self._exception is not None:
-            self._pc -= self._kind.exception_skips
+        skipped = 0 if self._exception is None else self._kind.exception_skips
+        self._pc = self._engine.reg_read(self._kind.pc) - skipped
         del self._input[: counter.input_taken]
         self._output += bytes(self._output_buffer[: counter.output_bytes])
         stop = Stop(counter.stop)
@@ -228,13 +226,10 @@ class EmulatedBoard:
         return fault_message(
             error,
             bad_access=self._bad_access,
-            exception=None if self._exception is None else self._exception_words(self._exception),
+            exception=self._exception,
             stack_pointer=self._engine.reg_read(self._kind.stack_pointer),
             stack_limit=self.image.symbol("midge_stack_limit").address,
         )
-
-    def _exception_words(self, number: int) -> str:
-        return self._kind.exceptions.get(number, f"exception {number}")
 
     def _fail(self, what: str) -> None:
         """Raise the fault, and keep it: nothing runs on this board until it is reset."""
@@ -311,7 +306,7 @@ class EmulatedBoard:
         self._bad_access = (kind, address)
 
     def _on_exception(self, number: int) -> None:
-        self._exception = number
+        self._exception = self._kind.exceptions.get(number, f"exception {number}")
 
     @contextmanager
     def _keeping_failure(self) -> Iterator[_Kept]:

@@ -1,8 +1,8 @@
 """What a model would take on every board, and the cheapest change that makes it fit where it does not.
 
 One firmware is built for each core, with ample memory, and runs one inference on the core's emulated twin; boards
-differ in their clock and in what they have. Where there is no compiler, sizes are estimated; where there is no twin, or one
-that counts instructions alone, no latency is given. Everything says which it is.
+differ in their clock and in what they have. Where there is no compiler, sizes are estimated; where there is no twin, or
+one that counts instructions alone, no latency is given. Everything says which it is.
 """
 
 from __future__ import annotations

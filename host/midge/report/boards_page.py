@@ -1,0 +1,114 @@
+"""docs/boards.md, made from boards/*.toml: `python -m midge.report.boards_page > docs/boards.md`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from midge.boards import Board, Core, Unicorn, list_boards, list_cores, load_board, load_core
+
+_HEAD = """# Boards and cores
+
+Made from the files in `boards/` by `python -m midge.report.boards_page`; change those, not this page.
+`midge fit MODEL` shows on which of them a model fits, and how fast it would be.
+
+## Boards
+
+A board named after its core cannot be bought: it is that core with ample memory that never makes it wait. *Tested* says
+what has been run, and no more than that.
+"""
+
+_CORES = """
+## Cores
+
+On every core with an emulated twin `tests/emulated/test_matrix.py` runs networks and compares every output value.
+*Counts* says what a report's figures of that core are, and how far to trust them.
+"""
+
+_COMPILERS = """
+## Compilers
+
+The GNU compiler where it is installed with a C library, else the clang inside the `ziglang` package
+(`pip install "midge[emulator]"`).
+"""
+
+
+def boards_page() -> str:
+    """The page as Markdown."""
+    boards = [load_board(name) for name in list_boards()]
+    cores = [load_core(name) for name in list_cores()]
+    parts = (_HEAD, _boards(boards), _CORES, _cores(cores), _COMPILERS, _compilers(cores))
+    return "\n".join(part.strip("\n") + "\n" for part in parts)
+
+
+def _boards(boards: Iterable[Board]) -> str:
+    head = ("board", "what it is", "core", "clock", "wait states", "flash", "RAM", "tested")
+    rows = [
+        (
+            f"`{b.name}`",
+            b.title,
+            b.core.name,
+            f"{b.clock_hz / 1e6:g} MHz",
+            str(b.wait_states),
+            _bytes(b.flash_bytes),
+            _bytes(b.ram_bytes),
+            _tested(b),
+        )
+        for b in boards
+    ]
+    return _table(head, rows)
+
+
+def _tested(board: Board) -> str:
+    """What has been run: nothing in the repository runs on hardware."""
+    if board.core.address_space:
+        return "built, flashed and run exactly on simavr (tests/pio); nobody has run it on the board itself"
+    if board.core.emulator is None:
+        return "nothing: neither built nor run"
+    on_twin = f"networks run exactly on the emulated {board.core.name}"
+    return on_twin if board.platformio is None else f"{on_twin}; nobody has run it on the board itself"
+
+
+def _cores(cores: Iterable[Core]) -> str:
+    rows = [
+        (c.name, c.title, ", ".join(c.features) or "none", _twin(c), "-" if c.timing is None else c.timing.basis)
+        for c in cores
+    ]
+    return _table(("core", "what it is", "features that kernels use", "twin", "counts"), rows)
+
+
+def _twin(core: Core) -> str:
+    emulator = core.emulator
+    if isinstance(emulator, Unicorn):
+        return "Unicorn, in process"
+    if emulator is None:
+        return "none"
+    return f"`{emulator.command} -M {emulator.machine}` (Debian: {emulator.package})"
+
+
+def _compilers(cores: Iterable[Core]) -> str:
+    rows = [
+        (
+            c.name,
+            "PlatformIO's" if c.gcc is None else f"`{c.gcc.command} {' '.join(c.gcc.flags)}`",
+            "-" if c.gcc is None else c.gcc.packages,
+            "no" if c.zig is None else f"`{' '.join(('-target', c.zig.target, *c.zig.flags))}`",
+        )
+        for c in cores
+    ]
+    return _table(("core", "GNU", "Debian packages", "ziglang"), rows)
+
+
+def _bytes(count: int) -> str:
+    for unit, size in (("MB", 2**20), ("KB", 2**10)):
+        if count >= size and count % size == 0:
+            return f"{count // size} {unit}"
+    return f"{count} B"
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(boards_page(), end="")

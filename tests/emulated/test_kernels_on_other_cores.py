@@ -1,0 +1,75 @@
+"""The backbone on cores that are not Arm's: every integer kernel that they can run, drawn layers, in one firmware for
+each kind of variant. An LX106 has no unaligned loads and an unsigned char, which no other core here has."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+from test_kernels_on_the_core import _outputs, _sources
+
+from differential.draw import draw_cases, mismatches
+from differential.draw_tensors import Case
+from differential.programs import Rendered, render_cases
+from midge.boards import Qemu, load_board
+from midge.build.toolchain import compile_firmware, find_toolchain
+from midge.errors import MidgeError, MissingExtraError
+from midge.kernels.select import kinds, variants
+from midge.run.emulator import EmulatedBoard
+from midge.run.qemu import QemuBoard
+
+COUNT = 12
+CORES = ("rv32imc", "xtensa-lx106")
+_READ_SECONDS = 60.0
+
+
+def _variant_names(core: str) -> list[str]:
+    able = set(load_board(core).core.features)
+    return sorted({v.name for kind in kinds() for v in variants(kind) if v.needs <= able})
+
+
+RUNS = [(core, name) for core in CORES for name in _variant_names(core)]
+
+
+@pytest.mark.parametrize(("core", "name"), RUNS, ids=[f"{core}-{name}" for core, name in RUNS])
+def test_kernels_on_another_core_equal_the_interpreter(core: str, name: str, tmp_path: Path) -> None:
+    board = load_board(core)
+    rendered = _rendered(name, tmp_path)
+    wrong = {}
+    with ExitStack() as open_boards:
+        try:
+            image = compile_firmware(_sources(rendered), board, find_toolchain(board.core), tmp_path / "build")
+            if isinstance(board.core.emulator, Qemu):
+                qemu = open_boards.enter_context(closing(QemuBoard(image, board, tmp_path)))
+                qemu.port.timeout = _READ_SECONDS
+                line: EmulatedBoard = qemu.port  # type: ignore[assignment]
+            else:
+                line = EmulatedBoard(image, board)
+        except MissingExtraError as error:
+            pytest.skip(f"needs what is not installed: {error.hint}")
+        except MidgeError as error:
+            if "apt install" not in error.hint:
+                raise
+            pytest.skip(f"needs a compiler: {error.hint}")
+        for item, found in zip(rendered, _outputs(line, rendered), strict=True):
+            for value, expected in zip(found, item.case.evaluate(), strict=True):
+                if count := mismatches(value, expected):
+                    wrong[item.case.graph.name] = f"{count} of {value.size} values: {item.case.op}"
+    assert not wrong
+
+
+def _rendered(name: str, folder: Path) -> list[Rendered]:
+    """Integer cases of all operators that have a variant of that name; the LX106's GCC brings no float arithmetic."""
+    rendered = []
+    for kind in kinds():
+        for variant in (v for v in variants(kind) if v.name == name):
+            cases = [case for case in draw_cases(kind, COUNT, seed=1) if not _has_floats(case)]
+            if cases:
+                rendered += render_cases(cases, variant, folder / kind)
+    assert rendered
+    return rendered
+
+
+def _has_floats(case: Case) -> bool:
+    return any(tensor.dtype.numpy.kind == "f" for tensor in case.graph.tensors.values())
