@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
 
 import numpy as np
 
 from midge.ir.channels import Range, Ties
-from midge.ir.graph import Array, DType, Op, Shape, Tensor, tie_elementwise, whole_range
+from midge.ir.graph import Array, DType, Tensor, tie_elementwise, whole_range
 from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_multiplier
-from midge.ops.formats import SourceOp, UnsupportedOp
+from midge.ops.families.reduction import Reduction, reduction_reader
 from midge.ops.intervals import rescaled_range
 from midge.ops.types import check_same_type, reason_why_not
 
@@ -20,20 +19,8 @@ _MAX_COUNT = (1 << 31) // 256
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mean(Op):
-    """inputs: x. `axes`: sorted, none negative, none twice. `keep_dims`: reduced axes stay, with size 1."""
-
-    axes: tuple[int, ...]
-    keep_dims: bool
-
-    def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
-        """x's shape without `axes`, or with 1 there."""
-        shape = inputs[0].shape
-        if self.axes != tuple(sorted(set(self.axes))) or any(not 0 <= a < len(shape) for a in self.axes):
-            raise ValueError(f"axes {self.axes} of an input {shape}")
-        if self.keep_dims:
-            return (tuple(1 if i in self.axes else n for i, n in enumerate(shape)),)
-        return (tuple(n for i, n in enumerate(shape) if i not in self.axes),)
+class Mean(Reduction):
+    """inputs: x. See Reduction for the axes."""
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
         """Float or int8."""
@@ -47,7 +34,7 @@ class Mean(Op):
         is_float = outputs[0].dtype is DType.F32
         sums = values[0].sum(axis=self.axes, keepdims=self.keep_dims, dtype=np.float64 if is_float else np.int64)
         if is_float:
-            return [np.asarray(sums / _count(self, inputs[0]), np.float32)]
+            return [np.asarray(sums / self.count(inputs[0]), np.float32)]
         p = mean_parameters(self, inputs, outputs)
         scaled = multiply_by_quantized_multiplier(sums - p.count * p.input_zero_point, p.multiplier, p.shift)
         return [np.asarray(np.clip(scaled + p.output_zero_point, -128, 127), np.int8)]
@@ -59,7 +46,7 @@ class Mean(Op):
         if outputs[0].dtype is DType.F32:
             return super().intervals(inputs, outputs, ranges)
         (low, high), p = ranges[0], mean_parameters(self, inputs, outputs)
-        if not self._keeps_channels(inputs[0]):
+        if not self.keeps_channels(inputs[0]):
             channels = len(whole_range(outputs[0])[0])
             low, high = np.full(channels, low.min()), np.full(channels, high.max())
         sums = (low - p.input_zero_point) * p.count, (high - p.input_zero_point) * p.count
@@ -67,10 +54,7 @@ class Mean(Op):
 
     def ties(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Ties:
         """Channel by channel, unless the average goes over channels."""
-        return tie_elementwise(inputs, outputs) if self._keeps_channels(inputs[0]) else super().ties(inputs, outputs)
-
-    def _keeps_channels(self, x: Tensor) -> bool:
-        return bool(x.shape) and len(x.shape) - 1 not in self.axes
+        return tie_elementwise(inputs, outputs) if self.keeps_channels(inputs[0]) else super().ties(inputs, outputs)
 
 
 @dataclass(frozen=True)
@@ -94,7 +78,7 @@ def mean_parameters(op: Mean, inputs: Sequence[Tensor], outputs: Sequence[Tensor
     Source: QuantizedMeanOrSum in tensorflow/lite/kernels/internal/reference/reduce.h.
     """
     x, y = inputs[0].q, outputs[0].q
-    count = _count(op, inputs[0])
+    count = op.count(inputs[0])
     if count > _MAX_COUNT:
         raise ValueError(f"the average of {count} values needs more than 32 bits")
     multiplier, shift = quantize_multiplier(x.scale / y.scale)
@@ -102,24 +86,4 @@ def mean_parameters(op: Mean, inputs: Sequence[Tensor], outputs: Sequence[Tensor
     return MeanParameters(count, x.zero_point, y.zero_point, (multiplier << bits) // count, shift - bits)
 
 
-def _count(op: Mean, x: Tensor) -> int:
-    return prod(x.shape[axis] for axis in op.axes)
-
-
-def from_tflite(op: SourceOp) -> Mean:
-    """Reads a TFLite MEAN; the axes must be constant."""
-    x = op.tensor(0)
-    rank = len(x.shape)
-    axes = [int(a) for a in op.constant(1).reshape(-1)]
-    if any(not -rank <= a < rank for a in axes):
-        raise UnsupportedOp(f"axes {axes} of an input with {rank} dimensions", "the file is damaged: export it again")
-    return Mean(
-        name=op.name,
-        inputs=(x.name,),
-        outputs=op.output_names,
-        axes=tuple(sorted({a % rank for a in axes})),
-        keep_dims=bool(op.attributes.get("KeepDims", False)),
-    )
-
-
-TFLITE = {"MEAN": from_tflite}
+TFLITE = {"MEAN": reduction_reader(Mean)}

@@ -18,11 +18,20 @@ from midge.passes.fold_constants import fold_constants
 from midge.passes.fuse_activations import fuse_activations
 from midge.passes.merge_tables import merge_tables
 from midge.passes.merge_views import merge_views
+from midge.passes.slice_parts import slice_parts
 from midge.passes.tables_for_unary import tables_for_unary
 
 Pass = Callable[[Graph], Graph]
 
-CANONICALIZE: tuple[Pass, ...] = (fold_constants, drop_dead, merge_views, drop_identities, fuse_activations, drop_dead)
+CANONICALIZE: tuple[Pass, ...] = (
+    fold_constants,
+    slice_parts,
+    drop_dead,
+    merge_views,
+    drop_identities,
+    fuse_activations,
+    drop_dead,
+)
 OPTIMIZE: tuple[Pass, ...] = (tables_for_unary, merge_tables, drop_constant_channels, drop_identities, drop_dead)
 
 __all__ = [
@@ -38,6 +47,7 @@ __all__ = [
     "merge_views",
     "pass_name",
     "run_passes",
+    "slice_parts",
     "tables_for_unary",
 ]
 
