@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from midge.data import load_golden
 from midge.importers import import_model
+from midge.ir.graph import Graph
 from midge.measure.agreement import NOTHING_COMPARED, agreement
 from midge.measure.evaluation import Evaluation
 from midge.pipeline import compile_model
@@ -16,6 +17,9 @@ from midge.run.devices import emulated_device
 from midge.settings import Settings
 
 Goal = Literal["speed", "size"]
+
+# An int32 multiplier and an int8 shift.
+_REQUANTIZE_BYTES = 5
 
 
 def measure(stem: Path, board: str, goal: Goal, samples: int) -> dict[str, Any]:
@@ -27,12 +31,16 @@ def measure(stem: Path, board: str, goal: Goal, samples: int) -> dict[str, Any]:
     compiled = compile_model(imported, Settings(board=board, precision="as-is", optimize=goal))
     cases = load_golden(stem.with_suffix(".npz"), imported.graph)[:samples]
     total, results = NOTHING_COMPARED, []
+    unaligned = unchecked = 0
     with (
         tempfile.TemporaryDirectory(prefix="midge-bench-") as folder,
         emulated_device(compiled, Path(folder)) as device,
     ):
         for inputs, outputs in cases:
+            before = device.board.unaligned_loads, device.board.unchecked_accesses
             results.append(device.infer(inputs))
+            unaligned = device.board.unaligned_loads - before[0]
+            unchecked = device.board.unchecked_accesses - before[1]
             total = total.plus(agreement(results[-1].outputs, outputs))
         typical = sorted(results, key=lambda r: r.cycles)[len(results) // 2]
         report = assemble(compiled, device, Evaluation(total, "goldens", None, typical, ()))
@@ -47,9 +55,11 @@ def measure(stem: Path, board: str, goal: Goal, samples: int) -> dict[str, Any]:
         "live_macs": program.macs,
         "instructions": report.instructions.total,
         "cycles": report.cycles.total,
+        "unaligned_loads": unaligned,
+        "unchecked_accesses": unchecked,
         "code_bytes": report.flash.code_bytes,
         "const_bytes": report.flash.const_bytes,
-        "live_const_bytes": sum(t.bytes for t in compiled.graph.tensors.values() if t.is_constant),
+        "live_const_bytes": _needed_const_bytes(compiled.graph),
         "arena_bytes": report.ram.arena_bytes,
         "arena_lower_bound_bytes": report.ram.arena_lower_bound_bytes,
         "ram_bytes": report.ram.arena_bytes + report.ram.scratch_bytes + report.ram.static_bytes,
@@ -73,3 +83,15 @@ def _by_kernel(layers: Any) -> list[dict[str, Any]]:
         for (op, kernel), (n, cycles, macs) in groups.items()
     ]
     return sorted(rows, key=lambda row: -row["cycles"])
+
+
+def _needed_const_bytes(graph: Graph) -> int:
+    """Weights, biases and tables as they are, and a multiplier and a shift for each channel of quantized weights."""
+    total = 0
+    for op in graph.ops:
+        for index, tensor in enumerate(graph.inputs_of(op)):
+            if tensor.is_constant:
+                total += tensor.bytes
+                if index in op.weight_axis and tensor.quant is not None and tensor.quant.axis is not None:
+                    total += _REQUANTIZE_BYTES * len(tensor.quant.scales)
+    return total

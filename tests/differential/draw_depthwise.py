@@ -55,6 +55,8 @@ def _weighted(rng: Rng, x: Tensor, shape: tuple[int, ...]) -> tuple[Tensor, Tens
     weights = Tensor("w", shape, DType.S8, quant)
     data = values(weights, rng) * (rng.random(channels) < 0.9).astype(np.int8)
     reach = int(rng.choice([100, 20_000, 150_000]))
-    bias = Tensor("b", (channels,), DType.S32, data=rng.integers(-reach, reach, channels, endpoint=True).astype(np.int32))
+    bias = Tensor(
+        "b", (channels,), DType.S32, data=rng.integers(-reach, reach, channels, endpoint=True).astype(np.int32)
+    )
     scale = float(scales.max()) * x.q.scale * float(np.exp2(rng.uniform(1.5, 9)))
     return Tensor("w", shape, DType.S8, quant, data), bias, scale

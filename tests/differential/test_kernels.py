@@ -35,7 +35,7 @@ def _folder(rendered: Sequence[Rendered]) -> Path:
 
 def _compiler(name: str) -> str:
     if not shutil.which(name):
-        pytest.skip(f"needs {name}: install it")
+        pytest.skip(f"needs {name}: apt-get install {name}")
     return name
 
 

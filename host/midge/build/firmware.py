@@ -1,6 +1,6 @@
 """The source tree of one firmware: midge's own C, the generated files and the linker script, in one folder.
 
-    src/main.c, src/link/, src/nn/, src/port/      midge's own
+    src/main.c, src/link/, src/port/               midge's own
     src/model/                                     generated; compiled for speed, counted as the model
     src/link.ld
 
@@ -21,7 +21,7 @@ from midge.boards import Board
 from midge.errors import InternalError, SettingsError
 from midge.resources import firmware_dir
 
-INCLUDE_FOLDERS = (".", "model", "nn", "link", "port")
+INCLUDE_FOLDERS = (".", "model", "link", "port")
 _HARNESS_NAMES = ("main.c", "app.c")
 _STACK_ALIGNMENT = 8
 
@@ -42,7 +42,7 @@ def write_sources(sources: Mapping[str, str], board: Board, out_dir: Path, stack
         raise SettingsError(f"a stack of {stack_bytes} bytes", hint="a multiple of 8, at least 256")
     folder = out_dir.resolve() / "src"
     shutil.rmtree(folder, ignore_errors=True)
-    for name in ("nn", "link", "port/port.h", f"port/{board.core.port}", "main.c"):
+    for name in ("link", "port/port.h", f"port/{board.core.port}", "main.c"):
         _copy(firmware_dir() / name, folder / name)
     model = set()
     for name, text in sources.items():

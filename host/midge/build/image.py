@@ -114,6 +114,14 @@ class Image:
         # A size of 0 is an assembler routine without one: it reaches to the next function.
         return function if function.bytes == 0 or address < function.address + function.bytes else None
 
+    def code(self, function: Symbol) -> bytes:
+        """The function's bytes."""
+        for segment in self.segments:
+            at = function.address - segment.address
+            if 0 <= at < len(segment.data):
+                return segment.data[at : at + function.bytes]
+        return b""
+
     def describe(self, address: int) -> str:
         """An address as a message shows it: `midge_x_run+0x12 (0x08000412)`."""
         function = self.function_at(address)

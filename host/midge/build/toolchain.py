@@ -32,7 +32,7 @@ _MESSAGE_LINES = 12
 
 # Contraction off: floats come out the same on host and device (and VFMA is no faster than VMUL, VADD on a Cortex-M4).
 _COMMON_FLAGS = (
-    *("-std=c11", "-Wall", "-Wextra", "-Werror", "-g", "-ffunction-sections", "-fdata-sections"),
+    *("-std=c11", "-Wall", "-Wextra", "-Werror", "-g", "-fstack-usage", "-ffunction-sections", "-fdata-sections"),
     *("-ffp-contract=off", "-fno-math-errno", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables"),
 )
 _CLANG_FLAGS = ("-fno-sanitize=undefined", "-fno-stack-protector")

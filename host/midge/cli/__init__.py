@@ -67,3 +67,6 @@ def main() -> None:
         # The reader of our output went away (`| head`): not an error, but nothing more can be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        complain(MidgeError(f"the system refused: {error}", hint="check disk space and permissions"))
+        sys.exit(1)

@@ -14,6 +14,7 @@ from midge.cli.compiling import compile_from
 from midge.cli.options import MODEL, compile_options
 from midge.cli.talk import out, talk
 from midge.errors import SettingsError
+from midge.memory.picture import draw_plan
 
 
 @click.command()
@@ -21,7 +22,8 @@ from midge.errors import SettingsError
 @compile_options
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the C files.")
 @click.option("--data", "data_path", type=click.Path(path_type=Path), help=".npz to calibrate on (its split 1).")
-def command(model: Path, output: Path, data_path: Path | None, **options: Any) -> None:
+@click.option("--plan", "show_plan", is_flag=True, help="Draw the arena: offsets upwards, layers to the right.")
+def command(model: Path, output: Path, data_path: Path | None, show_plan: bool, **options: Any) -> None:
     """Compile a model to C11: model.h, model.c, weights.c and what they include."""
     compiled, _ = compile_from(model, data_path, options)
     write_sources(compiled.sources, output)
@@ -29,6 +31,8 @@ def command(model: Path, output: Path, data_path: Path | None, **options: Any) -
     console = out()
     for name in sorted(compiled.sources):
         console.print(str(output / name), markup=False)
+    if show_plan:
+        console.print(draw_plan(compiled.plan, compiled.lifetimes.buffers, min(console.width, 120)), markup=False)
     least = program.arena_lower_bound_bytes
     bound = "no plan needs less" if program.arena_bytes == least else f"no plan needs less than {least:,}"
     talk(f"{program.name}: {len(program.calls)} layers, {program.macs:,} MACs")

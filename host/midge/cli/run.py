@@ -17,6 +17,8 @@ from midge.pipeline import run_model
 from midge.report.console import print_report
 from midge.report.record import to_json
 
+_BY_PRODUCTS = shutil.ignore_patterns("*.o", "*.su", "zig-cache")
+
 
 @click.command()
 @MODEL
@@ -24,7 +26,7 @@ from midge.report.record import to_json
 @click.option("--emulate", is_flag=True, help="Run on the emulated twin of the board's core.")
 @click.option("--data", "data_path", type=click.Path(path_type=Path), help=".npz with samples, labels and splits.")
 @click.option("--samples", type=click.IntRange(min=1), help="Evaluate at most so many samples.")
-@click.option("--keep", type=click.Path(path_type=Path), help="Leave sources, objects and firmware.elf in this folder.")
+@click.option("--keep", type=click.Path(path_type=Path), help="Leave the sources and firmware.elf in this folder.")
 @JSON
 def command(
     model: Path,
@@ -46,7 +48,7 @@ def command(
     with tempfile.TemporaryDirectory(prefix="midge-") as scratch:
         report = run_model(compiled, data, Path(scratch), samples, show_progress)
         if keep is not None:
-            shutil.copytree(scratch, keep, dirs_exist_ok=True)
+            shutil.copytree(scratch, keep, dirs_exist_ok=True, ignore=_BY_PRODUCTS)
             talk(f"kept in {keep}: firmware.elf ({compiled.program.prefix}_run is one inference) and its sources")
     if as_json:
         print(to_json(report))

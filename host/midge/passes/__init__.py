@@ -18,6 +18,7 @@ from midge.passes.fold_constants import fold_constants
 from midge.passes.fuse_activations import fuse_activations
 from midge.passes.merge_tables import merge_tables
 from midge.passes.merge_views import merge_views
+from midge.passes.one_channel_convolutions import one_channel_convolutions
 from midge.passes.slice_parts import slice_parts
 from midge.passes.tables_for_unary import tables_for_unary
 
@@ -32,7 +33,14 @@ CANONICALIZE: tuple[Pass, ...] = (
     fuse_activations,
     drop_dead,
 )
-OPTIMIZE: tuple[Pass, ...] = (tables_for_unary, merge_tables, drop_constant_channels, drop_identities, drop_dead)
+OPTIMIZE: tuple[Pass, ...] = (
+    tables_for_unary,
+    merge_tables,
+    drop_constant_channels,
+    one_channel_convolutions,
+    drop_identities,
+    drop_dead,
+)
 
 __all__ = [
     "CANONICALIZE",
@@ -45,6 +53,7 @@ __all__ = [
     "fuse_activations",
     "merge_tables",
     "merge_views",
+    "one_channel_convolutions",
     "pass_name",
     "run_passes",
     "slice_parts",

@@ -81,6 +81,7 @@ def _ram(compiled: Compiled, device: EmulatedDevice) -> record.Ram:
         scratch_bytes=0,
         static_bytes=ram.model_bytes - program.arena_bytes,
         stack_bytes=stack,
+        stack_worst_bytes=device.worst_stack_bytes,
         stack_reserved_bytes=ram.stack_bytes,
         harness_bytes=ram.harness_bytes,
         total_bytes=ram.model_bytes + stack + ram.harness_bytes,

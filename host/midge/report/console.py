@@ -92,12 +92,12 @@ def _flash(flash: Flash) -> Iterator[Fact]:
 def _ram(ram: Ram) -> Iterator[Fact]:
     gap = ram.arena_bytes - ram.arena_lower_bound_bytes
     distance = "at its lower bound" if gap == 0 else f"{count(gap)} above the lower bound"
-    reserved = "" if ram.stack_reserved_bytes is None else f", {count(ram.stack_reserved_bytes)} reserved"
+    worst = "" if ram.stack_worst_bytes is None else f"; one inference takes {count(ram.stack_worst_bytes)} at most"
     yield Fact("RAM", _bytes(ram.total_bytes), _of(ram.total_bytes, ram.available_bytes))
     yield Fact("arena", _bytes(ram.arena_bytes), f"activations, {distance}", is_part=True)
     yield Fact("scratch", _bytes(ram.scratch_bytes), "kernels, outside the arena", is_part=True)
     yield Fact("static", _bytes(ram.static_bytes), "what else the model keeps", is_part=True)
-    yield Fact("stack", _bytes(ram.stack_bytes), f"high-water mark{reserved}", is_part=True)
+    yield Fact("stack", _bytes(ram.stack_bytes), f"high-water mark{worst}", is_part=True)
     yield Fact("harness", _bytes(ram.harness_bytes), "protocol, libc", is_part=True)
 
 

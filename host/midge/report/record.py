@@ -113,6 +113,9 @@ class Ram(_Record, frozen=True, kw_only=True):
     scratch_bytes: Annotated[int, Meta(ge=0, description="working memory of kernels outside the arena")]
     static_bytes: Annotated[int, Meta(ge=0, description="what else the model keeps")]
     stack_bytes: Annotated[int, Meta(ge=0, description="high-water mark of the stack, measured")]
+    stack_worst_bytes: Annotated[
+        int | None, Meta(description="one inference at most, from its code; null: unknown")
+    ] = None
     stack_reserved_bytes: Annotated[int | None, Meta(description="stack set aside; not part of the total")] = None
     harness_bytes: Annotated[int, Meta(ge=0, description="protocol, libc: no part of the model")]
     total_bytes: Count

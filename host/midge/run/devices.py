@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import serial
 
 from midge.build.image import Image
+from midge.build.stack import read_frames, worst_stack_bytes
 from midge.build.toolchain import compile_firmware, find_toolchain
 from midge.ir.graph import Array
 from midge.lower.program import Program
@@ -29,12 +30,16 @@ _PROFILE = {"MIDGE_PROFILE": "1"}
 
 @dataclass(frozen=True, eq=False)
 class EmulatedDevice:
-    """The firmware on an emulated core. `board` knows what only a debugger sees."""
+    """The firmware on an emulated core. `board` knows what only a debugger sees.
+
+    `worst_stack_bytes` is the most that one inference can take, from its code; None where that cannot be told.
+    """
 
     link: LinkedDevice
     board: EmulatedBoard
     image: Image
     run_symbol: str
+    worst_stack_bytes: int | None
 
     def infer(self, inputs: Sequence[Array]) -> Sample:
         """One inference through the serial port, with the cost of its one call of midge_<model>_run."""
@@ -65,7 +70,8 @@ def emulated_device(compiled: Compiled, work_dir: Path) -> Iterator[EmulatedDevi
     emulated.watch(run_symbol)
     with attach(emulated) as url, serial.serial_for_url(url) as port:
         link = LinkedDevice(_conversation(port, program), program.outputs)
-        yield EmulatedDevice(link, emulated, image, run_symbol)
+        stack = worst_stack_bytes(image, run_symbol, read_frames(work_dir))
+        yield EmulatedDevice(link, emulated, image, run_symbol, stack)
 
 
 @contextmanager

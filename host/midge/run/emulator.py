@@ -5,9 +5,9 @@ interrupts; it polls, and after some dozens of empty polls it is parked until th
 written, RAM cannot be executed, everything else is not there; the stack lies at the bottom of RAM. So stray accesses,
 stack overflow and endless loops end in a DeviceFaultError that names the function.
 
-Instruction counts are exact and equal from run to run. Cycles are those of the core's model (`midge.measure.timing`).
-Not caught: unaligned LDM and LDRD, which fault on a real core, and one past the end inside RAM; the host build under
-sanitizers is for those.
+Instruction counts are exact and equal from run to run. Cycles are those of the core's model (`midge.measure.timing`);
+unaligned loads are found where they happen, from the registers at the entry of a block, and cost what the model says.
+Not caught: one past the end inside RAM; the host build under sanitizers is for that.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ import numpy as np
 from midge.boards import Board
 from midge.build.image import Image
 from midge.errors import DeviceFaultError, ToolchainError
-from midge.measure.timing import load_model
+from midge.measure.timing import load_model, load_unaligned
+from midge.measure.timing.alignment import accesses
 from midge.run.costs import Call, Cost, Totals
-from midge.run.emulator_hook import BLOCK, DISCOVER, MARK, Counter, Stop
-from midge.run.engine import NOWHERE, PAINT, contents, load_unicorn, new_engine, registers
+from midge.run.emulator_hook import ACCESS, ACCESS_KINDS, BLOCK, DISCOVER, MARK, Counter, Stop
+from midge.run.engine import NOWHERE, PAINT, contents, load_unicorn, new_engine, register_number, registers
 from midge.run.faults import fault_message
 from midge.run.interrupts import interrupts_held
 
@@ -55,6 +56,7 @@ class EmulatedBoard:
         self.board = board
         self._deadline_cycles = deadline_cycles
         self._block_costs = load_model(board.core.timing.model)
+        self._unaligned = load_unaligned(board.core.timing.model)
         flash = range(board.memory.flash_address, board.memory.flash_address + board.flash_bytes)
         code = [s for s in image.sections if s.is_code and s.address in flash and s.address + s.bytes - 1 in flash]
         if not code:
@@ -63,6 +65,8 @@ class EmulatedBoard:
         self._code = contents(image, self._code_start, max(s.address + s.bytes for s in code))
         self._blocks = np.zeros(len(self._code) // 2 + 1, BLOCK)
         self._blocks["resumable"] = 1
+        self._accesses = np.zeros(0, ACCESS)
+        self._unchecked: dict[int, int] = {}
         self._output_buffer = (ctypes.c_uint8 * _OUTPUT_BYTES)()
         self._callbacks = (DISCOVER(self._discover), MARK(self._mark))
         self._watched: dict[int, str] = {}
@@ -128,6 +132,16 @@ class EmulatedBoard:
     def cycles(self) -> int:
         """Cycles since reset, by the core's model."""
         return int(self._counter.cycles)
+
+    @property
+    def unaligned_loads(self) -> int:
+        """Loads since reset that were not aligned and took longer for it."""
+        return int(self._counter.unaligned)
+
+    @property
+    def unchecked_accesses(self) -> int:
+        """Accesses since reset whose alignment is not known, because the same block had loaded their address."""
+        return sum(count * int(self._row(address)["entered"]) for address, count in self._unchecked.items())
 
     def by_function(self) -> Mapping[str, Cost]:
         """What each function has cost since reset, without what it called; only those that ran."""
@@ -203,6 +217,8 @@ class EmulatedBoard:
             return f"access to device register {self._counter.bad_offset:#x}, which does not exist"
         if stop is Stop.OUTSIDE:
             return "jump to what is not code"
+        if stop is Stop.UNALIGNED:
+            return "an instruction that needs a word-aligned address (LDM, STM, LDRD, STRD, VLDR, VSTR) has another"
         return fault_message(
             error,
             bad_access=self._bad_access,
@@ -238,10 +254,24 @@ class EmulatedBoard:
             row = self._row(address)
             row["bytes"], row["instructions"] = size, cost.instructions
             row["next_cycles"], row["taken_cycles"] = cost.next_cycles, cost.taken_cycles
+            self._find_accesses(row, address, size)
             if cost.ends_in_it and at + size < len(self._code):
                 # Writing the program counter would lose the state of the IT block.
                 self._row(address + size)["resumable"] = 0
         return kept.ok
+
+    def _find_accesses(self, row: Any, address: int, size: int) -> None:
+        """Tell the hook which accesses of a block may be unaligned."""
+        at = address - self._code_start
+        found, self._unchecked[address] = accesses(self._code[at : at + size], address)
+        row["first_access"], row["accesses"] = len(self._accesses), len(found)
+        rows = np.zeros(len(found), ACCESS)
+        for made, access in zip(rows, found, strict=True):
+            made["constant"], made["kind"] = access.constant, ACCESS_KINDS[access.kind]
+            for place, (register, factor) in enumerate(access.registers):
+                made["registers"][place], made["factors"][place] = register_number(register), factor
+        self._accesses = np.concatenate((self._accesses, rows))
+        self._counter.accesses = self._accesses.ctypes.data
 
     def _mark(self, address: int) -> int:
         with self._keeping_failure() as kept:
@@ -291,6 +321,10 @@ class EmulatedBoard:
         counter = Counter()
         counter.blocks = self._blocks.ctypes.data
         counter.code_start, counter.code_bytes = self._code_start, len(self._code)
+        counter.accesses = self._accesses.ctypes.data
+        counter.halfword_cycles = self._unaligned.halfword
+        counter.word_at_halfword_cycles = self._unaligned.word_at_halfword
+        counter.word_at_byte_cycles = self._unaligned.word_at_byte
         counter.output, counter.output_size = ctypes.addressof(self._output_buffer), _OUTPUT_BYTES
         counter.empty_polls_limit = _IDLE_POLLS
         counter.discover, counter.mark = self._callbacks

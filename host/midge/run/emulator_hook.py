@@ -24,9 +24,16 @@ _FLAGS = ("-std=c11", "-O2", "-shared", "-fPIC", "-fvisibility=hidden")
 
 BLOCK = np.dtype(
     [(name, np.uint32) for name in ("bytes", "instructions", "next_cycles", "taken_cycles", "marked", "resumable")]
+    + [(name, np.uint32) for name in ("first_access", "accesses")]
     + [(name, np.uint64) for name in ("entered", "total_instructions", "total_cycles")]
 )
 """One row for every address at which a block can begin; `block` in emulator_hook.c."""
+
+ACCESS = np.dtype([("registers", np.uint16, 2), ("factors", np.uint8, 2), ("constant", np.uint8), ("kind", np.uint8)])
+"""An access that may be unaligned; `access` in emulator_hook.c."""
+
+ACCESS_KINDS = {"halfword": 0, "word": 1, "strict": 2}
+"""`enum kind` in emulator_hook.c."""
 
 
 class Stop(IntEnum):
@@ -38,7 +45,8 @@ class Stop(IntEnum):
     DEADLINE = 3
     BAD_REGISTER = 4
     OUTSIDE = 5
-    FAILED = 6
+    UNALIGNED = 6
+    FAILED = 7
 
 
 DISCOVER = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_uint32, ctypes.c_uint32)
@@ -54,12 +62,17 @@ class Counter(ctypes.Structure):
         *((name, ctypes.c_uint32) for name in ("code_start", "code_bytes")),
         ("last", ctypes.c_void_p),
         ("last_end", ctypes.c_uint64),
+        ("accesses", ctypes.c_void_p),
+        ("unaligned", ctypes.c_uint64),
+        *((name, ctypes.c_uint32) for name in ("halfword_cycles", "word_at_halfword_cycles", "word_at_byte_cycles")),
+        ("last_penalty", ctypes.c_uint32),
         ("input", ctypes.c_void_p),
         ("output", ctypes.c_void_p),
         *((name, ctypes.c_uint32) for name in ("input_bytes", "input_taken", "output_size", "output_bytes")),
         *((name, ctypes.c_uint32) for name in ("empty_polls", "empty_polls_limit")),
         *((name, ctypes.c_uint32) for name in ("stop", "bad_offset", "ticks_high", "reserved")),
         ("stop_engine", ctypes.c_void_p),
+        ("read_register", ctypes.c_void_p),
         ("discover", DISCOVER),
         ("mark", MARK),
     )

@@ -63,6 +63,7 @@ def _add_native_hooks(engine: Any, counter: Counter, device_address: int) -> Non
     damage the IT state of M-profile cores (Unicorn 2.1)."""
     library, hook = _library(), load_hook()
     counter.stop_engine = ctypes.cast(library.uc_emu_stop, ctypes.c_void_p).value
+    counter.read_register = ctypes.cast(library.uc_reg_read, ctypes.c_void_p).value
     user, handle = ctypes.addressof(counter), ctypes.c_size_t()
     block, read, write = (
         ctypes.cast(function, ctypes.c_void_p)
@@ -105,6 +106,11 @@ def registers() -> Any:
     from unicorn import arm_const
 
     return arm_const
+
+
+def register_number(name: str) -> int:
+    """Unicorn's number of the core register that capstone calls `name`."""
+    return int(getattr(registers(), f"UC_ARM_REG_{name.upper()}"))
 
 
 def _pages(count: int) -> int:

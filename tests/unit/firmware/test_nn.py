@@ -45,7 +45,7 @@ EDGES = (
 
 def _compile(folder: Path, compiler: str, *flags: str) -> ctypes.CDLL:
     if not shutil.which(compiler):
-        pytest.skip(f"needs {compiler}: install it")
+        pytest.skip(f"needs {compiler}: apt-get install {compiler}")
     probe = Path(__file__).with_name("nn_probe.c")
     library = folder / "probe.so"
     strict = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-fsanitize=undefined", "-fsanitize-undefined-trap-on-error"]

@@ -42,10 +42,8 @@ def assemble(sequences: list[str], toolchain: Toolchain, folder: Path) -> list[b
         elf = ELFFile(file)
         symbols = elf.get_section_by_name(".symtab")
         # Sections are padded to whole words: the label says where the code ends.
-        return [
-            elf.get_section_by_name(f".text.case_{n}").data()[: symbols.get_symbol_by_name(f"end_{n}")[0]["st_value"] & ~1]
-            for n in range(len(sequences))
-        ]
+        ends = [symbols.get_symbol_by_name(f"end_{n}")[0]["st_value"] & ~1 for n in range(len(sequences))]
+        return [elf.get_section_by_name(f".text.case_{n}").data()[:end] for n, end in enumerate(ends)]
 
 
 def _lines(sequence: str) -> list[str]:

@@ -79,7 +79,7 @@ def test_straight_code_costs_what_the_manual_says(code: str, cycles: int) -> Non
         ("40b1", 0x1000, 1, 2),  # cbz to 0x1014
         ("10bd", 0x1000, 5, 5),  # pop {r4, pc}
         ("d1f800f0", 0x1000, 5, 5),  # ldr pc, [r1]
-        ("dfe800f0", 0x1000, 5, 5),  # tbb [pc, r0]
+        ("dfe800f0", 0x1000, 6, 6),  # tbb [pc, r0]
         ("08bf7047", 0x1000, 2, 4),  # it eq; bxeq lr
         ("18bf10bd", 0x1000, 2, 6),  # it ne; popne {r4, pc}
     ],

@@ -7,8 +7,6 @@ sequence is written. Refill P of a branch is 1 to an aligned word whose address 
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from sequences import assemble, counted
 
@@ -141,6 +139,10 @@ ADDRESSES = {
     "an address right behind a product": """
         mla r1, r2, r3, r4      @ 1  table 3-1
         ldr r0, [r1]            @ 3  table 3-1: 2, and the stall
+        """,
+    "an address that comes back from the FPU": """
+        vmov r1, s0             @ 1  7.2.3
+        ldr r0, [r1]            @ 3  table 3-1: 2, and the stall: a result like any other
         """,
     "LDM right behind the sum": """
         adds r1, r1, #4         @ 1  table 3-1

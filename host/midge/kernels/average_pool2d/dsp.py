@@ -1,6 +1,7 @@
 """AVERAGE_POOL_2D on int8 for cores with 16-bit SIMD: four channels at a time, summed up in int16 lanes.
 
-When the channels are no multiple of four the last group does some of the group's before it again.
+When the channels are no multiple of four, the last group begins inside the one before it and does some of its outputs
+again.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from midge.ops.depthwise_conv2d import DepthwiseConv2D
 # How far LDRSB reaches with an immediate offset.
 _REACH = 4095
 # Outputs of one channel for which its weights are loaded once: some dozens of cycles among so many times 15.
-_OUTPUTS_OF_BAND = 96
+_OUTPUTS_OF_BAND = 128
 # Order of a channel's weights in its first two words: even bytes are one pair of rows of a column, odd bytes another.
 _ORDER = ((0, 0), (0, 1), (1, 0), (1, 1), (0, 2), (2, 0), (1, 2), (2, 1))
 

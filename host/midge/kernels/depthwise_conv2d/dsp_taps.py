@@ -1,9 +1,9 @@
 """DEPTHWISE_CONV_2D without padding for cores with dual multiply-accumulates: any window, four channels at a time.
 
-Two taps of four channels are two words; unpacked into one pair of int16 for each channel they meet a pair of weights. All
-outputs along one axis are done for four channels before the next four, so that their weights' addresses stay. Sums are
-requantized by one multiplication (midge.kernels.steep_sums). When the channels are no multiple of four the last group
-does some of the group's before it again.
+Two taps of four channels are two words; unpacked into a pair of int16 for each channel they meet a pair of weights.
+All outputs along one axis are done for four channels before the next four. Sums are requantized by one multiplication
+(midge.kernels.steep_sums). When the channels are no multiple of four, the last group begins inside the one before it
+and does some of its outputs again.
 """
 
 from __future__ import annotations
@@ -62,9 +62,7 @@ def _walk(w: Window) -> _Walk:
 
 def _offsets(w: Window) -> list[int]:
     """Bytes from the first tap of a window to each of its taps."""
-    return [
-        (ky * w.dilation_h * w.in_w + kx * w.dilation_w) * w.in_c for ky in range(w.k_h) for kx in range(w.k_w)
-    ]
+    return [(ky * w.dilation_h * w.in_w + kx * w.dilation_w) * w.in_c for ky in range(w.k_h) for kx in range(w.k_w)]
 
 
 def _steep(layer: Layer) -> SteepSums | None:
@@ -115,7 +113,7 @@ def _wrapped(values: Array) -> Array:
 
 def bind(layer: Layer) -> Binding:
     """Constants by groups of four channels; all offsets as literals."""
-    x, weights = layer.inputs[:2]
+    weights = layer.inputs[1]
     w, steep = window_of(layer, (weights.shape[1], weights.shape[2])), _steep(layer)
     assert steep is not None, f"{layer.op.name} does not fit"
     packed, walk = _packed(layer, steep), _walk(w)

@@ -20,7 +20,7 @@ _FIXED = dict.fromkeys(("mrs", "msr", "dmb", "dsb", "isb"), 3) | {"bl": 3, "b": 
 
 def block_costs(code: bytes, address: int) -> BlockCost:
     """The cost of one pass through `code`, whole Thumb instructions that lie at `address`."""
-    steps = list(decode(code, address))
+    steps = decode(code, address)
     taken = sum(map(_cycles, steps))
     # Not taken, a conditional branch costs 1.
     skipped = taken - 1 if steps and steps[-1].conditional else taken

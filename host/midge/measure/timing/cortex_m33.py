@@ -4,7 +4,7 @@ The rules are what was measured, instruction by instruction, on an RP2350 (githu
 test", cortex_m33): two stages of execution, in order. Loads, multiplies and shifted operands give their result one
 cycle late, but in time for an accumulator or a store; registers move one a cycle; an IT, and a branch behind a narrow
 instruction, share that instruction's cycle. Where nothing was measured the Cortex-M4's cost stands in: divisions,
-indirect branches, unaligned loads, the FPU. Results still on their way at the end of a block are taken to be there in time.
+indirect branches, unaligned loads, the FPU. Results on their way at the end of a block are taken to be there in time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _EXTENDS_AND_ADDS = ("sxta", "uxta")
 
 def block_costs(code: bytes, address: int) -> BlockCost:
     """The cost of one pass through `code`, whole Thumb instructions that lie at `address`."""
-    steps = list(decode(code, address))
+    steps = decode(code, address)
     clock = open_it = 0
     ready: dict[str, int] = {}  # from when on any instruction can use a register
     forwarded: dict[str, int] = {}  # ... as an accumulator, or as what is stored
@@ -62,7 +62,7 @@ def _latency(step: Instruction) -> int:
     return 2 if two_stages or step.name.startswith(_EXTENDS_AND_ADDS) else 1
 
 
-def _ending(steps: list[Instruction], clock: int, open_it: int) -> BlockCost:
+def _ending(steps: tuple[Instruction, ...], clock: int, open_it: int) -> BlockCost:
     """Both ways out of the block; `clock` is without the branch."""
     last = steps[-1] if steps else Instruction("none")
     if last.kind == "table":

@@ -98,7 +98,7 @@ class _Issue:
 
 def block_costs(code: bytes, address: int) -> BlockCost:
     """The cost of one pass through `code`, whole Thumb instructions that lie at `address`."""
-    steps = list(decode(code, address))
+    steps = decode(code, address)
     if not steps:
         return BlockCost(0, 0, 0)
     issue, open_it = _Issue(), 0
@@ -153,4 +153,4 @@ def _different_banks(older: Instruction, younger: Instruction) -> bool:
 
 
 def _shifts(step: Instruction) -> bool:
-    return bool(step.shifted) and not step.is_multiply or step.name.startswith(_SHIFTER_TOO)
+    return (bool(step.shifted) and not step.is_multiply) or step.name.startswith(_SHIFTER_TOO)

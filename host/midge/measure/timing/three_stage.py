@@ -47,7 +47,7 @@ class Rules:
 
 def cost_of(code: bytes, address: int, rules: Rules) -> BlockCost:
     """The cost of one pass through `code`, whole Thumb instructions that lie at `address`."""
-    steps = list(decode(code, address))
+    steps = decode(code, address)
     total = open_it = 0
     for before, step in zip((Instruction("start"), *steps), steps, strict=False):
         total += _alone(step, rules) + _beside(before, step, rules)
@@ -81,7 +81,7 @@ def _alone(step: Instruction, rules: Rules) -> int:
 def _beside(before: Instruction, step: Instruction, rules: Rules) -> int:
     """What an instruction loses, or gains, behind the one before it."""
     stalls = 0
-    if before.kind == "compute" and not before.is_float and before.writes & step.address:
+    if before.kind == "compute" and before.writes & step.address:
         stalls += 1
     if before.name.startswith(_FP_ARITHMETIC) and before.writes & step.reads:
         stalls += 1

@@ -13,7 +13,9 @@ from typing import Any, Literal
 
 from midge.errors import MissingExtraError
 
-Kind = Literal["compute", "load", "store", "load pair", "store pair", "load many", "store many", "branch", "table", "it"]
+Kind = Literal[
+    "compute", "load", "store", "load pair", "store pair", "load many", "store many", "branch", "table", "it"
+]
 NOTHING: frozenset[str] = frozenset()
 
 _MULTIPLE = {"ldm": "load many", "ldmdb": "load many", "pop": "load many"} | {
@@ -30,13 +32,13 @@ _MULTIPLIES = ("mul", "mla", "mls", "smla", "smls", "smm", "smu", "umul", "umla"
 
 @dataclass(frozen=True)
 class Instruction:
-    """One Thumb instruction. Registers go by their names (`r0`, `sp`, `s1`).
+    """One Thumb instruction. Registers go by their names (`r0`, `sp`, `s1`; r9 is `sb`, as capstone has it).
 
-    `address`: the registers that make up a memory address, `base` the first of them (`pc` for a literal), `index` shifted
-    left by `index_shift` the other, `offset` the constant beside them; `updates`: the base is written back, `step` more.
+    `address`: the registers that make up a memory address: `base` (`pc` for a literal), `index` shifted left by
+    `index_shift`, and beside them the constant `offset`. `updates`: the base is written back, `step` more than before.
     `words` are moved by a load or store of many. `sum`: what an addition, move or left shift leaves, as registers (""
-    for the constant 1) with factors. `accumulator`: sources that a multiply adds to. `shifted`: sources that go through the shifter first. `target` of a
-    direct branch. `it_length`: how many instructions an IT makes conditional.
+    is the constant 1) and their factors. `accumulator`: sources that a multiply adds to. `shifted`: sources that go
+    through the shifter first. `target` of a direct branch. `it_length`: how many instructions an IT makes conditional.
     """
 
     name: str
@@ -76,11 +78,16 @@ class Instruction:
         return self.name.startswith("v")
 
 
-def decode(code: bytes, address: int) -> Iterator[Instruction]:
-    """The instructions of `code`, whole ones that lie at `address`.
+@lru_cache(maxsize=4)
+def decode(code: bytes, address: int) -> tuple[Instruction, ...]:
+    """The instructions of `code`, whole ones that lie at `address`; remembered for whoever asks next.
 
     Raises MissingExtraError: capstone is not installed.
     """
+    return tuple(_decoded(code, address))
+
+
+def _decoded(code: bytes, address: int) -> Iterator[Instruction]:
     decoded = {i.address - address: i for i in _disassembler().disasm(code, address)}
     at = 0
     while at < len(code):
@@ -158,9 +165,7 @@ def _access(
     )
 
 
-def _computation(
-    raw: Any, name: str, read: frozenset[str], written: frozenset[str], conditional: bool
-) -> Instruction:
+def _computation(raw: Any, name: str, read: frozenset[str], written: frozenset[str], conditional: bool) -> Instruction:
     types = _operand_types()
     registers = [o for o in raw.operands if o.type == types.ARM_OP_REG]
     results = 2 if name.startswith(_TWO_RESULTS) or (name == "vmov" and len(raw.operands) >= 3) else 1
@@ -193,6 +198,9 @@ def _sum(raw: Any, name: str) -> tuple[tuple[str, int], ...] | None:
         return ((raw.reg_name(operands[1].reg), 1 << operands[2].imm),)
     if name == "movt":
         return ((raw.reg_name(operands[0].reg), 1), ("", operands[1].imm << 16))
+    if name == "vmov" and len(operands) == 2 and operands[1].type == types.ARM_OP_REG:
+        # A register kept in one of the FPU's.
+        return ((raw.reg_name(operands[1].reg), 1),)
     if name not in ("add", "addw", "sub", "subw", "mov", "movw"):
         return None
     sources = operands[1:] if name.startswith("mov") or len(operands) == 3 else operands

@@ -1,0 +1,66 @@
+"""CONV_2D int8 for cores without SIMD: each multiplication serves two pixels (firmware/nn/midge_scalar.h).
+
+The windows of two pixels are packed into words, once for all channels. Padding is the zero point, so that it is folded
+into the bias everywhere.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+
+from midge.ir.graph import Array
+from midge.kernels.geometry import Window, pixels_joined, window_of
+from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
+from midge.kernels.pixel_pairs import NEEDS, bind_matrix, can_pack, padded_depth
+from midge.kernels.variant import Binding, Layer, Variant
+from midge.numerics.requantize import requantization
+from midge.ops.conv2d import Conv2D
+
+
+def fits(layer: Layer) -> bool:
+    """int8 with constant weights, no groups, one image unless pixels are independent."""
+    if not (is_int8(layer) and has_constant_weights(layer)):
+        return False
+    x, weights = layer.inputs[:2]
+    return x.shape[3] == weights.shape[3] and _window(layer).batch == 1 and can_pack(_rows(layer))
+
+
+def bind(layer: Layer) -> Binding:
+    """Weights by pairs of channels; for each channel its bias and what scales its sums."""
+    op, (x, weights) = cast(Conv2D, layer.op), layer.inputs[:2]
+    rows = _rows(layer)
+    r = requantization(x, weights, layer.outputs[0], op.clamp)
+    params, constants = bind_matrix(rows, bias_values(layer, len(rows)), x.q.zero_point, r)
+    return Binding({**_window(layer).params, **params, "in_zero": x.q.zero_point}, constants)
+
+
+def scratch_bytes(layer: Layer) -> int:
+    """Two windows as words, and a pixel of padding."""
+    window = _window(layer)
+    return 4 * padded_depth(_rows(layer).shape[1]) + (window.in_c if window.is_clipped else 0)
+
+
+def overlap(layer: Layer) -> int:
+    """Two output pixels are written after both their windows were read."""
+    w = _window(layer)
+    rows = np.clip(np.arange(w.out_h) * w.stride_h - w.top, 0, w.in_h - 1)
+    columns = np.clip(np.arange(w.out_w) * w.stride_w - w.left, 0, w.in_w - 1)
+    first = (rows[:, None] * w.in_w + columns).reshape(-1)
+    unread = np.minimum.accumulate(first[::-1])[::-1]
+    later = np.arange(2, len(first), 2)
+    return int((later * w.out_c - unread[later] * w.in_c).max(initial=-w.in_h * w.in_w * w.in_c))
+
+
+def _window(layer: Layer) -> Window:
+    weights = layer.inputs[1].shape
+    return pixels_joined(window_of(layer, (weights[1], weights[2])))
+
+
+def _rows(layer: Layer) -> Array:
+    weights = constant_data(layer.inputs[1])
+    return weights.reshape(len(weights), -1).astype(np.int64)
+
+
+VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes, overlap=overlap)

@@ -1,0 +1,96 @@
+"""Draws int8 layers as trained networks have them, for the kernels that the small cases of `draw` do not fill:
+tens of channels, odd ones too, scales that spread the outputs, RELU with the lowest zero point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from math import inf, prod
+
+import numpy as np
+
+from differential.draw_tensors import Case, Rng, activation, names, one_op, pair
+from midge.ir.graph import NO_CLAMP, Clamp, DType, Padding, Quant, Shape, Tensor
+from midge.kernels.select import layer_of
+from midge.kernels.variant import Variant
+from midge.numerics.windows import window_output_size
+from midge.ops.conv2d import Conv2D
+from midge.ops.fully_connected import FullyConnected
+
+
+def fitting_cases(variant: Variant, count: int, seed: int = 0) -> list[Case]:
+    """`count` cases that the variant fits; fails when most do not."""
+    rng = np.random.default_rng([seed, count])
+    drawn = [DRAWS[variant.op, variant.name](rng) for _ in range(2 * count)]
+    fitting = [case for case in drawn if variant.fits(layer_of(case.graph, 0))][:count]
+    assert len(fitting) == count
+    return [replace(case, graph=replace(case.graph, name=f"{variant.name}_{i}")) for i, case in enumerate(fitting)]
+
+
+def _constants(rng: Rng, x: Tensor, shape: Shape) -> tuple[list[Tensor], float]:
+    """Weights, mostly a bias, and the scale that spreads the outputs over a few hundred steps."""
+    units, most = shape[0], int(rng.choice([127, 127, 40]))
+    weights = rng.integers(-most, most + 1, shape).astype(np.int8)
+    if rng.random() < 0.3:
+        weights[rng.integers(units)] = rng.choice([-127, 0, 127])
+    scales = np.exp(rng.uniform(-5, -3, units if rng.random() < 0.7 else 1)).astype(np.float32)
+    per_channel = len(scales) > 1 or units == 1
+    quant = Quant(tuple(map(float, scales)), (0,) * len(scales), 0 if per_channel else None)
+    bias = rng.integers(-20_000, 20_001, units).astype(np.int32)
+    spread = float(np.median(scales)) * x.q.scale * prod(shape[1:]) ** 0.5 * most * float(np.exp(rng.uniform(-1, 2)))
+    constants = [Tensor("w", shape, DType.S8, quant, weights), Tensor("b", (units,), DType.S32, data=bias)]
+    return constants[: 1 + int(rng.random() < 0.8)], spread
+
+
+def _output(rng: Rng, shape: Shape, scale: float) -> tuple[Tensor, Clamp]:
+    relu = rng.random() < 0.6
+    zero_point = -128 if relu and rng.random() < 0.8 else int(rng.integers(-128, 128))
+    clamp = (0.0, float(rng.choice([inf, 6.0, 1.0]))) if relu else NO_CLAMP
+    return Tensor("y", shape, DType.S8, Quant.per_tensor(scale, zero_point)), clamp
+
+
+def _matrix(rng: Rng) -> Case:
+    batch, depth, units = int(rng.choice([1, 1, 2, 3, 5])), int(rng.integers(1, 140)), int(rng.integers(1, 24))
+    x = activation("x", (batch, depth), DType.S8, rng)
+    constants, scale = _constants(rng, x, (units, depth))
+    y, clamp = _output(rng, (batch, units), scale)
+    op = FullyConnected(name="layer", inputs=names([x, *constants]), outputs=("y",), clamp=clamp)
+    return one_op(op, [x, *constants], y, rng)
+
+
+def _convolution(
+    rng: Rng, kernel: tuple[int, int], size: tuple[int, int], stride: tuple[int, int], padding: Padding
+) -> Case:
+    c_in, c_out = int(rng.choice([1, 2, 3, 4, 5, 7, 8, 12, 16, 24, 33])), int(rng.integers(1, 20))
+    x = activation("x", (1, *size, c_in), DType.S8, rng)
+    constants, scale = _constants(rng, x, (c_out, *kernel, c_in))
+    y, clamp = _output(rng, (1, *window_output_size(size, kernel, stride, (1, 1), padding), c_out), scale)
+    op = Conv2D(
+        name="layer",
+        inputs=names([x, *constants]),
+        outputs=("y",),
+        stride=stride,
+        dilation=(1, 1),
+        padding=padding,
+        clamp=clamp,
+    )
+    return one_op(op, [x, *constants], y, rng)
+
+
+def _pointwise(rng: Rng) -> Case:
+    stride = (1, 1) if rng.random() < 0.6 else pair(rng, 3)
+    return _convolution(rng, (1, 1), pair(rng, 7), stride, ((0, 0), (0, 0)))
+
+
+def _window(rng: Rng) -> Case:
+    kernel, stride = pair(rng, 5), pair(rng, 3)
+    top, bottom, left, right = rng.integers(0, 4, 4).tolist() if rng.random() < 0.7 else [0, 0, 0, 0]
+    size = (kernel[0] + int(rng.integers(0, 8)), kernel[1] + int(rng.integers(0, 8)))
+    return _convolution(rng, kernel, size, stride, ((top, bottom), (left, right)))
+
+
+DRAWS: Mapping[tuple[str, str], Callable[[Rng], Case]] = {
+    ("fully_connected", "dsp"): _matrix,
+    ("conv2d", "dsp_pointwise"): _pointwise,
+    ("conv2d", "dsp_window"): _window,
+}

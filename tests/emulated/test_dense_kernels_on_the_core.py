@@ -1,0 +1,37 @@
+"""The assembly of the kernels for 16-bit SIMD on layers of realistic sizes equals the interpreter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from differential.draw import mismatches
+from differential.draw_dense import DRAWS, fitting_cases
+from differential.programs import render_cases
+from emulated.test_kernels_on_the_core import BOARD, _outputs, _sources
+from midge.boards import load_board
+from midge.build.toolchain import Toolchain, compile_firmware
+from midge.kernels.select import variants
+from midge.kernels.variant import Variant
+from midge.run.emulator import EmulatedBoard
+
+COUNT = 24
+VARIANTS = [v for kind, name in DRAWS for v in variants(kind) if v.name == name]
+
+
+@pytest.mark.parametrize("optimize", ["speed", "size"])
+@pytest.mark.parametrize("variant", VARIANTS, ids=[f"{v.op}-{v.name}" for v in VARIANTS])
+def test_assembly_equals_the_interpreter(
+    variant: Variant, optimize: Literal["speed", "size"], toolchain: Toolchain, tmp_path: Path
+) -> None:
+    board = load_board(BOARD)
+    rendered = render_cases(fitting_cases(variant, COUNT, seed=1), variant, tmp_path / "cases")
+    image = compile_firmware(_sources(rendered), board, toolchain, tmp_path / "build", optimize=optimize)
+    wrong = {}
+    for item, found in zip(rendered, _outputs(EmulatedBoard(image, board), rendered), strict=True):
+        for value, expected in zip(found, item.case.evaluate(), strict=True):
+            if count := mismatches(value, expected):
+                wrong[item.case.graph.name] = f"{count} of {value.size} values: {item.case.op}"
+    assert not wrong
