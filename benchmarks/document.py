@@ -26,8 +26,8 @@ _CORES = {
 }
 _MEMORY = """Bytes on Cortex-M4F. *RAM* is all that the model keeps (arena, scratch, statics); *bound* is what the
 chosen kernels need at least at one time, whatever the plan. *Constants* beside *needed*: the weights, biases and tables
-that are left when channels that never change are removed. The *stack* is the high-water mark of all firmware, protocol
-included.
+that are left when channels that never change are removed, and a multiplier and a shift per channel. The *stack* is the
+high-water mark of all firmware, protocol included.
 """
 _HOST = """`midge compile`, the command from start to end: time relative to the smallest net (chains of 3x3 depthwise
 and 1x1 convolutions of 64 channels; best of three runs).

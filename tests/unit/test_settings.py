@@ -22,7 +22,7 @@ def test_a_file_overrides_the_defaults(tmp_path: Path) -> None:
     [
         ({"precision": "int4"}, "allowed: int8, float, as-is"),
         ({"ranges": 3}, "allowed: minmax, percentile, mse"),
-        ({"optimize": None}, "allowed: speed, size"),
+        ({"optimize": None}, "allowed: speed, balanced, size"),
         ({"percentile": 100.5}, "a number from 50 to 100"),
         ({"percentile": float("nan")}, "a number from 50 to 100"),
         ({"calibration_samples": 0}, "a whole number from 1"),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from midge.ir.graph import Array
+from midge.kernels.literals import integer_clamp_literals
 from midge.kernels.two_products import two_products
+from midge.kernels.variant import Constant
 from midge.numerics.requantize import Requantization
 
 NEEDS = frozenset({"scalar"})
@@ -17,32 +20,29 @@ DEPTH = 8
 _MOST_PAIR = 255
 
 
-@dataclass(frozen=True, eq=False)
-class Packed:
-    """int32 words: `weights` by pairs of channels, in the order of the loop."""
-
-    weights: Array
-    words_per_pair: int
-
-
 def padded_depth(positions: int) -> int:
     """Positions filled up to whole turns."""
     return -(-positions // DEPTH) * DEPTH
 
 
 def can_pack(weights: Array) -> bool:
-    """Whether two products may be added up before the halves are taken apart: weights (channels, positions)."""
-    rows = np.abs(_padded(weights))
+    """Whether `pack` can pack these weights (channels, positions)."""
+    return can_add_pairs(_padded(weights))
+
+
+def can_add_pairs(weights: Array) -> bool:
+    """Whether two neighboring products may be added up before the halves are taken apart."""
+    rows = np.abs(np.pad(weights, ((0, 0), (0, weights.shape[1] % 2))))
     return bool((rows[:, 0::2] + rows[:, 1::2]).max(initial=0) <= _MOST_PAIR)
 
 
-def pack(weights: Array) -> Packed:
-    """Four bytes of a channel are a word, the words of both channels alternate; channels are filled up to pairs."""
+def pack(weights: Array) -> Array:
+    """Two positions of two channels are a word; channels are filled up to pairs."""
     rows = _padded(weights).astype(np.int8)
     rows = np.pad(rows, ((0, len(rows) % 2), (0, 0)))
-    words = np.ascontiguousarray(rows).view("<i4")
-    pairs = words.reshape(-1, 2, words.shape[1]).transpose(0, 2, 1)
-    return Packed(pairs.reshape(-1).astype(np.int32), 2 * words.shape[1])
+    pairs = rows.reshape(-1, 2, rows.shape[1] // 2, 2).transpose(0, 2, 1, 3)
+    words: Array = np.ascontiguousarray(pairs).reshape(-1).view("<i4").astype(np.int32)
+    return words
 
 
 def _padded(weights: Array) -> Array:
@@ -52,29 +52,54 @@ def _padded(weights: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """How sums become outputs: `words` (channels, n) begin with the bias; `split` of midge.kernels.two_products, None
-    for the definition's two roundings, and whether there is a rule below zero."""
+    """How sums become outputs: `words` (channels, n) begin with the bias; `split` of midge.kernels.two_products, -1 for
+    the definition's two roundings, and whether there is a rule below zero; the clamp of the definition."""
 
     words: Array
-    split: int | None
+    split: int
     is_signed: bool
+    clamp: Mapping[str, int]
 
     @property
     def params(self) -> dict[str, object]:
-        """What kernels/scalar.j2 reads, besides the clamp."""
-        return {"split": self.split, "is_signed": self.is_signed, "words": self.words.shape[1]}
+        """What kernels/scalar.j2 reads."""
+        return {"split": self.split, "is_signed": self.is_signed, "words": self.words.shape[1], "clamp": self.clamp}
 
 
 def scaling(r: Requantization, bias: Array, least: Array, most: Array) -> Scaling:
     """`bias` has the zero point folded in; least..most are the sums, bias included, by channel."""
+    clamp = integer_clamp_literals(r.zero_point, r.low, r.high, sum_fits=False)
     found = two_products(r, least, most)
     if found is not None:
         words = np.concatenate([_int32(bias - found.starts)[:, None], found.words], axis=1)
-        return Scaling(words, found.split, found.zeros is not None)
+        return Scaling(words, found.split, found.zeros is not None, clamp)
     factors = [np.broadcast_to(v, bias.shape).astype(np.int32) for v in (r.multipliers, r.shifts)]
-    return Scaling(np.stack([_int32(bias), *factors], axis=1), None, False)
+    return Scaling(np.stack([_int32(bias), *factors], axis=1), -1, False, clamp)
 
 
 def _int32(values: Array) -> Array:
     """The low 32 bits of each."""
     return (values & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
+
+
+def by_pairs(words: Array) -> Array:
+    """The words of channels by pairs of these: two biases, then what is left of each."""
+    padded = np.pad(words, ((0, len(words) % 2), (0, 0))).reshape(-1, 2, words.shape[1])
+    return np.concatenate([padded[:, :, 0], padded[:, 0, 1:], padded[:, 1, 1:]], axis=1)
+
+
+def bind_matrix(
+    rows: Array, bias: Array, zero_point: int, r: Requantization
+) -> tuple[dict[str, object], tuple[Constant, ...]]:
+    """(params, constants) of sums with the weights `rows` (channels, positions) over raw inputs: the zero point goes
+    into the bias."""
+    scaled = scaling_of(rows, bias, zero_point, r)
+    constants = (Constant("weights", "int32_t", pack(rows)), Constant("scales", "int32_t", by_pairs(scaled.words)))
+    return {**scaled.params, "depth": padded_depth(rows.shape[1])}, constants
+
+
+def scaling_of(rows: Array, bias: Array, zero_point: int, r: Requantization) -> Scaling:
+    """How the sums of (x - zero_point) * w + bias over all int8 x become outputs."""
+    ends = np.stack([rows * -128, rows * 127])
+    folded = bias.astype(np.int64) - zero_point * rows.sum(axis=1)
+    return scaling(r, folded, folded + ends.min(axis=0).sum(axis=1), folded + ends.max(axis=0).sum(axis=1))

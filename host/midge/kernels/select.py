@@ -17,9 +17,18 @@ from midge.settings import Goal
 
 # A variant that nobody measured comes after those that somebody did.
 _UNMEASURED = 1 << 62
-# What `balanced` gives for speed: a quarter more flash for constants, and this much scratch memory.
-_BALANCED_FLASH = 1.25
-_BALANCED_SCRATCH_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class _Allowance:
+    """What a faster variant may take: constants, as a multiple of the plainest variant's, and scratch memory."""
+
+    flash: float
+    scratch_bytes: int
+
+
+# `speed` takes what it wants.
+_ALLOWANCES: Mapping[Goal, _Allowance] = {"balanced": _Allowance(1.25, 4096), "size": _Allowance(1.03, 256)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,21 +108,21 @@ def _best(layer: Layer, core: Core, goal: Goal, wanted: str | None, timings: Tim
 
 
 def _ranked(layer: Layer, able: Sequence[Variant], goal: Goal, timings: Timings) -> list[Variant]:
-    """Best first.
-
-    speed: by measured cycles, else in the declared order. balanced: the same, among those that want little more flash
-    than the plainest variant and little scratch memory. size: the plainest.
-    """
-    cycles = timings.get(signature(layer), {}) if len(able) > 1 else {}
+    """Best first: by measured cycles, else in the declared order; but variants that take more memory than the goal
+    allows come last, the plainest of them first."""
+    if len(able) == 1:
+        return list(able)
+    cycles = timings.get(signature(layer), {})
     fastest = sorted(able, key=lambda v: cycles.get(v.name, _UNMEASURED))
-    if goal == "size":
-        return list(reversed(able))
-    if goal == "speed" or len(able) == 1:
+    allowance = _ALLOWANCES.get(goal)
+    if allowance is None:
         return fastest
-    flash = _BALANCED_FLASH * _constant_bytes(layer, able[-1])
-    return sorted(
-        fastest, key=lambda v: _constant_bytes(layer, v) > flash or v.scratch_bytes(layer) > _BALANCED_SCRATCH_BYTES
-    )
+    plainest = able[-1]
+    flash = allowance.flash * _constant_bytes(layer, plainest)
+    fitting = [
+        v for v in fastest if v.scratch_bytes(layer) <= allowance.scratch_bytes and _constant_bytes(layer, v) <= flash
+    ]
+    return [*fitting, plainest]
 
 
 def _constant_bytes(layer: Layer, variant: Variant) -> int:

@@ -12,9 +12,9 @@ import numpy as np
 
 from midge.ir.graph import Array
 from midge.kernels.geometry import Window, pixels_joined, window_of
-from midge.kernels.literals import bias_values, constant_data, has_constant_weights, integer_clamp_literals, is_int8
-from midge.kernels.pixel_pairs import NEEDS, can_pack, pack, padded_depth, scaling
-from midge.kernels.variant import Binding, Constant, Layer, Variant
+from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
+from midge.kernels.pixel_pairs import NEEDS, bind_matrix, can_pack, padded_depth
+from midge.kernels.variant import Binding, Layer, Variant
 from midge.numerics.requantize import requantization
 from midge.ops.conv2d import Conv2D
 
@@ -29,22 +29,11 @@ def fits(layer: Layer) -> bool:
 
 def bind(layer: Layer) -> Binding:
     """Weights by pairs of channels; for each channel its bias and what scales its sums."""
-    op, (x, weights), y = cast(Conv2D, layer.op), layer.inputs[:2], layer.outputs[0]
-    window, rows = _window(layer), _rows(layer)
-    ends = np.stack([rows * -128, rows * 127])
-    bias = bias_values(layer, len(rows)).astype(np.int64) - x.q.zero_point * rows.sum(axis=1)
-    r = requantization(x, weights, y, op.clamp)
-    scaled = scaling(r, bias, bias + ends.min(axis=0).sum(axis=1), bias + ends.max(axis=0).sum(axis=1))
-    packed = pack(rows)
-    params = {
-        **window.params,
-        **scaled.params,
-        "depth": padded_depth(rows.shape[1]),
-        "in_zero": x.q.zero_point,
-        "clamp": integer_clamp_literals(r.zero_point, r.low, r.high, sum_fits=False),
-    }
-    constants = (Constant("weights", "int32_t", packed.weights), Constant("scales", "int32_t", scaled.words))
-    return Binding(params, constants)
+    op, (x, weights) = cast(Conv2D, layer.op), layer.inputs[:2]
+    rows = _rows(layer)
+    r = requantization(x, weights, layer.outputs[0], op.clamp)
+    params, constants = bind_matrix(rows, bias_values(layer, len(rows)), x.q.zero_point, r)
+    return Binding({**_window(layer).params, **params, "in_zero": x.q.zero_point}, constants)
 
 
 def scratch_bytes(layer: Layer) -> int:

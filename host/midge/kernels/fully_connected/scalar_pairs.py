@@ -1,0 +1,40 @@
+"""FULLY_CONNECTED int8 for cores without SIMD: each multiplication serves two rows of a batch, or one row twice
+(firmware/nn/midge_scalar.h)."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+
+from midge.ir.graph import Array
+from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
+from midge.kernels.pixel_pairs import NEEDS, bind_matrix, can_pack, padded_depth
+from midge.kernels.variant import Binding, Layer, Variant
+from midge.ops.fully_connected import FullyConnected, fully_connected_requantization
+
+
+def fits(layer: Layer) -> bool:
+    """int8 with constant weights."""
+    return is_int8(layer) and has_constant_weights(layer) and can_pack(_rows(layer))
+
+
+def bind(layer: Layer) -> Binding:
+    """Weights by pairs of outputs; for each output its bias and what scales its sums."""
+    rows, x = _rows(layer), layer.inputs[0]
+    r = fully_connected_requantization(cast(FullyConnected, layer.op), layer.inputs, layer.outputs)
+    params, constants = bind_matrix(rows, bias_values(layer, len(rows)), x.q.zero_point, r)
+    batch, width, units = x.elements // rows.shape[1], rows.shape[1], len(rows)
+    return Binding({**params, "batch": batch, "width": width, "units": units}, constants)
+
+
+def scratch_bytes(layer: Layer) -> int:
+    """Two rows as words."""
+    return 4 * padded_depth(layer.inputs[1].shape[1])
+
+
+def _rows(layer: Layer) -> Array:
+    return constant_data(layer.inputs[1]).astype(np.int64)
+
+
+VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes)
