@@ -70,8 +70,8 @@ static inline float midge_rsqrt(float x) {
     if (!(x > 0.0f)) {
         return x == 0.0f ? midge_power_of_two(127) * 2.0f : (x - x) / (x - x);
     }
-    if (x > 3.4e38f) {
-        return x - x == 0.0f ? 5.4210109e-20f : 0.0f; /* the largest numbers, infinity */
+    if (x > 3.40282347e38f) {
+        return 0.0f; /* of infinity */
     }
     /* Below the smallest normal number the exponent says nothing. */
     const float scaled = x < 1.2e-38f ? x * 16777216.0f : x;
@@ -89,12 +89,12 @@ static inline float midge_rsqrt(float x) {
 
 /* The square root; not a number below 0. */
 static inline float midge_sqrt(float x) {
-    return x > 0.0f && x <= 3.4028234e38f ? x * midge_rsqrt(x) : x < 0.0f ? (x - x) / (x - x) : x;
+    return x > 0.0f && x <= 3.40282347e38f ? x * midge_rsqrt(x) : x < 0.0f ? (x - x) / (x - x) : x;
 }
 
 /* The natural logarithm, by x = 2^n * m with m around 1 and the series of atanh((m - 1) / (m + 1)). */
 static inline float midge_log(float x) {
-    if (!(x > 0.0f) || x > 3.4028234e38f) {
+    if (!(x > 0.0f) || x > 3.40282347e38f) {
         return x == 0.0f ? -midge_power_of_two(127) * 2.0f : x < 0.0f ? (x - x) / (x - x) : x;
     }
     union {

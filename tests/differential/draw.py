@@ -75,6 +75,8 @@ FAMILIES: Mapping[str, tuple[Sequence[str], tuple[DType, ...]]] = {
     "constant": (drawn_truths.CONSTANTS, _BOTH),
     "select_v2": (["SELECT_V2"], _BOTH),
     "batch_matmul": (["BATCH_MATMUL"], _BOTH),
+    "cumsum": (["CUMSUM"], _FLOAT),
+    "log_softmax": (["LOG_SOFTMAX"], _FLOAT),
     "l2_normalization": (["L2_NORMALIZATION"], _BOTH),
     "reduce": (drawn_sums.REDUCTIONS, _BOTH),
     "resize_bilinear": (["RESIZE_BILINEAR"], _BOTH),

@@ -13,7 +13,7 @@ from drawn_weighted import drawn_bias, drawn_weights, weighted_output
 from midge.ir.graph import DType, Quant, Tensor
 
 # Operators that midge has in float32 alone.
-FLOAT_ONLY = {"REDUCE_PROD"}
+FLOAT_ONLY = {"CUMSUM", "LOG_SOFTMAX", "REDUCE_PROD"}
 # Operators whose int8 form is midge's own: TFLite's wraps, or goes through floats.
 OWN_INT8 = {"SUM"}
 
@@ -63,9 +63,23 @@ def _l2_normalization(code: str, dtype: DType, rng: Rng) -> Case:
     return case(code, rng, (x,), y, {"FusedActivationFunction": 0})
 
 
+def _log_softmax(code: str, dtype: DType, rng: Rng) -> Case:
+    x = activation("x", (*drawn_shape(rng, int(rng.integers(0, 3))), int(rng.choice([1, 3, 100]))), dtype, rng)
+    return case(code, rng, (x,), like(x))
+
+
+def _cumsum(code: str, dtype: DType, rng: Rng) -> Case:
+    x = activation("x", drawn_shape(rng), dtype, rng)
+    axis = int(rng.integers(-len(x.shape), len(x.shape)))
+    options = {"Exclusive": bool(rng.integers(0, 2)), "Reverse": bool(rng.integers(0, 2))}
+    return case(code, rng, (x, constant("axis", axis)), like(x), options)
+
+
 REDUCTIONS = ("REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD", "SUM")
 DRAWS: Mapping[str, Callable[[str, DType, Rng], Case]] = {
     "BATCH_MATMUL": _batch_matmul,
+    "CUMSUM": _cumsum,
+    "LOG_SOFTMAX": _log_softmax,
     "L2_NORMALIZATION": _l2_normalization,
     "RESIZE_BILINEAR": draw_resize,
     "TRANSPOSE_CONV": _transpose_conv,

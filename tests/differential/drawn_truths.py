@@ -36,6 +36,8 @@ def _pair(code: str, dtype: DType, rng: Rng) -> Case:
 def _select(code: str, dtype: DType, rng: Rng) -> Case:
     x = activation("x", drawn_shape(rng), dtype, rng)
     z = replace(x, name="z", shape=tuple(1 if rng.random() < 0.3 else n for n in x.shape))
+    if code == "SELECT":
+        return case(code, rng, (Tensor("c", x.shape, DType.BOOL), x, replace(x, name="z")), replace(x, name="y"))
     condition = Tensor("c", tuple(1 if rng.random() < 0.3 else n for n in x.shape), DType.BOOL)
     return case(code, rng, (condition, x, z), replace(x, name="y"))
 
@@ -86,5 +88,6 @@ DRAWS: Mapping[str, Callable[[str, DType, Rng], Case]] = {
     "ARG_MIN": _arg,
     "CAST": _cast,
     "LOGICAL_NOT": _not,
+    "SELECT": _select,
     "SELECT_V2": _select,
 }

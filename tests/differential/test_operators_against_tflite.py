@@ -19,14 +19,15 @@ from midge.ops import readers
 tflite_runtime = pytest.importorskip("tflite_runtime.interpreter", reason="pip install tflite-runtime")
 
 _CASES = 30
+# The reference resolver lacks operators that have one kernel for all.
+_ONE_KERNEL = {"CUMSUM", "ELU"}
 
 
 def _reference(case: Case) -> list[Array]:
     """The outputs of TensorFlow Lite's reference kernel."""
     model = tflite_file([case.source], case.activations, case.source.outputs)
     kinds = tflite_runtime.OpResolverType
-    # The reference resolver lacks this one, which has one kernel for all.
-    resolver = kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES if case.source.code == "ELU" else kinds.BUILTIN_REF
+    resolver = kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES if case.source.code in _ONE_KERNEL else kinds.BUILTIN_REF
     interpreter = tflite_runtime.Interpreter(model_content=model, experimental_op_resolver_type=resolver)
     interpreter.allocate_tensors()
     for details, value in zip(interpreter.get_input_details(), case.values, strict=True):

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from midge.ir.graph import Array, DType, Tensor
+from midge.ir.graph import Array, Tensor
 from midge.ops.families.reduction import Reduction, reduction_reader
-from midge.ops.types import type_reason
+from midge.ops.types import check_float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,11 +21,7 @@ class ReduceProd(Reduction):
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
         """Float."""
-        tensors = (*inputs, *outputs)
-        if {t.dtype for t in tensors} == {DType.F32}:
-            return ""
-        is_int8 = {t.dtype for t in tensors} == {DType.S8}
-        return "a product of int8 values; midge multiplies float32" if is_int8 else type_reason(tensors)
+        return check_float(inputs, outputs)
 
     def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
         """In float64, rounded once."""

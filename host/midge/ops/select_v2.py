@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from midge.ir.graph import Array, DType, Op, OutputQuant, Shape, Tensor
-from midge.ops.formats import SourceOp
+from midge.ops.formats import SourceOp, UnsupportedOp
 from midge.ops.types import check_moved
 
 
@@ -44,4 +44,11 @@ def from_tflite(op: SourceOp) -> SelectV2:
     return SelectV2(name=op.name, inputs=op.input_names(3, 3), outputs=op.output_names)
 
 
-TFLITE = {"SELECT_V2": from_tflite}
+def from_tflite_select(op: SourceOp) -> SelectV2:
+    """Reads a TFLite SELECT, whose shapes are equal; a condition by rows would broadcast otherwise than in numpy."""
+    if op.tensor(0).shape not in (op.tensor(1).shape, ()):
+        raise UnsupportedOp("a condition for whole rows", "export with SELECT_V2 (tf.where), which broadcasts")
+    return from_tflite(op)
+
+
+TFLITE = {"SELECT": from_tflite_select, "SELECT_V2": from_tflite}
