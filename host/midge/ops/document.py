@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from midge.kernels.select import variants
-from midge.ops.registry import modules, operators
+from midge.ops.registry import modules, onnx_readers, operators
 
 _HEAD = """# Operators
 
@@ -18,6 +18,10 @@ current. Where TensorFlow Lite defines an integer form, int8 equals its referenc
 
 | TensorFlow Lite | What it does | Inputs and limits | Kernels |
 | --- | --- | --- | --- |
+"""
+
+_ONNX = """
+{} codes of ONNX are read as these operators, one or several: {}.
 """
 
 
@@ -40,7 +44,8 @@ def document() -> str:
             kernels,
         )
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n")
-    return _HEAD.format(count=count, kinds=len(lines)) + "".join(lines)
+    codes = sorted(onnx_readers())
+    return _HEAD.format(count=count, kinds=len(lines)) + "".join(lines) + _ONNX.format(len(codes), ", ".join(codes))
 
 
 def _text(item: object) -> str:
