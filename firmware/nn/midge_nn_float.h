@@ -53,6 +53,98 @@ static inline float midge_tanh(float x) {
     return x < 0.0f ? -result : result;
 }
 
+static inline float midge_neg(float x) { return -x; }
+static inline float midge_square(float x) { return x * x; }
+
+static inline float midge_abs(float x) {
+    union {
+        float value;
+        uint32_t bits;
+    } number = {x};
+    number.bits &= 0x7FFFFFFFu;
+    return number.value;
+}
+
+/* 1 / sqrt(x) by Newton's iteration from half the exponent; infinite at 0, not a number below. */
+static inline float midge_rsqrt(float x) {
+    if (!(x > 0.0f)) {
+        return x == 0.0f ? midge_power_of_two(127) * 2.0f : (x - x) / (x - x);
+    }
+    if (x > 3.40282347e38f) {
+        return 0.0f; /* of infinity */
+    }
+    /* Below the smallest normal number the exponent says nothing. */
+    const float scaled = x < 1.2e-38f ? x * 16777216.0f : x;
+    union {
+        float value;
+        uint32_t bits;
+    } estimate = {scaled};
+    estimate.bits = 0x5F3759DFu - (estimate.bits >> 1);
+    float y = estimate.value;
+    for (int i = 0; i < 4; ++i) {
+        y = y * (1.5f - (0.5f * scaled * y) * y);
+    }
+    return x < 1.2e-38f ? y * 4096.0f : y;
+}
+
+/* The square root; not a number below 0. */
+static inline float midge_sqrt(float x) {
+    return x > 0.0f && x <= 3.40282347e38f ? x * midge_rsqrt(x) : x < 0.0f ? (x - x) / (x - x) : x;
+}
+
+/* The natural logarithm, by x = 2^n * m with m around 1 and the series of atanh((m - 1) / (m + 1)). */
+static inline float midge_log(float x) {
+    if (!(x > 0.0f) || x > 3.40282347e38f) {
+        return x == 0.0f ? -midge_power_of_two(127) * 2.0f : x < 0.0f ? (x - x) / (x - x) : x;
+    }
+    union {
+        float value;
+        uint32_t bits;
+    } number = {x < 1.2e-38f ? x * 16777216.0f : x};
+    int n = (int)(number.bits >> 23) - 127 - (x < 1.2e-38f ? 24 : 0);
+    number.bits = (number.bits & 0x007FFFFFu) | 0x3F800000u;
+    float m = number.value;
+    if (m > 1.41421356f) {
+        m *= 0.5f;
+        ++n;
+    }
+    const float t = (m - 1.0f) / (m + 1.0f);
+    const float t2 = t * t;
+    const float tail =
+        3.33333333e-1f + t2 * (0.2f + t2 * (1.42857143e-1f + t2 * (1.11111111e-1f + t2 * 9.09090909e-2f)));
+    const float near_one = 2.0f * t + 2.0f * t * t2 * tail;
+    return (float)n * 0.693359375f + (near_one - (float)n * 2.12194440e-4f);
+}
+
+/* x where it is positive, else e^x - 1, by its series where the difference would cancel. */
+static inline float midge_elu(float x) {
+    if (x > 0.0f) {
+        return x;
+    }
+    if (x > -0.25f) {
+        return x * (1.0f + x * (0.5f + x * (1.66666667e-1f +
+                                            x * (4.16666667e-2f + x * (8.33333333e-3f + x * 1.38888889e-3f)))));
+    }
+    return midge_exp(x) - 1.0f;
+}
+
+static inline float midge_hard_swish(float x) { return x * midge_at_most(midge_at_least(x + 3.0f, 0.0f), 6.0f) / 6.0f; }
+
+/* x times the normal distribution's share below x; the error function after Abramowitz and Stegun, 7.1.26. */
+static inline float midge_gelu(float x) {
+    const float size = midge_abs(x) * 0.70710678f;
+    const float t = 1.0f / (1.0f + 0.3275911f * size);
+    const float tail =
+        t * (0.254829592f + t * (-0.284496736f + t * (1.421413741f + t * (-1.453152027f + t * 1.061405429f))));
+    const float beyond = 0.5f * tail * midge_exp(-size * size);
+    return x < 0.0f ? x * beyond : x - x * beyond;
+}
+
+/* The same by its approximation with the hyperbolic tangent. */
+static inline float midge_gelu_tanh(float x) {
+    return 0.5f * x * (1.0f + midge_tanh(0.79788456f * (x + 0.044715f * x * x * x)));
+}
+
 /* real as int8: zero_point + real / scale, nearest, halves away from zero, saturated. Not a number counts as 0. */
 static inline int8_t midge_quantize(float real, float scale, int32_t zero_point) {
     const float ratio = real / scale;

@@ -11,7 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import drawn_cases
+import drawn_elementwise
 import drawn_moves
+import drawn_sums
+import drawn_truths
 import numpy as np
 from drawn_operators import draw
 
@@ -21,7 +24,6 @@ from differential.draw_values import (
     draw_concatenation,
     draw_dequantize,
     draw_leaky_relu,
-    draw_logistic,
     draw_lookup,
     draw_mean,
     draw_mul,
@@ -30,7 +32,6 @@ from differential.draw_values import (
     draw_relu,
     draw_softmax,
     draw_sub,
-    draw_tanh,
 )
 from differential.draw_windows import (
     draw_average_pool2d,
@@ -53,7 +54,6 @@ DRAWS: Mapping[str, tuple[Callable[[Rng, DType], Case], tuple[DType, ...]]] = {
     "dequantize": (draw_dequantize, _INT8),
     "fully_connected": (draw_fully_connected, _BOTH),
     "leaky_relu": (draw_leaky_relu, _FLOAT),
-    "logistic": (draw_logistic, _FLOAT),
     "lookup": (draw_lookup, _INT8),
     "max_pool2d": (draw_max_pool2d, _BOTH),
     "mean": (draw_mean, _BOTH),
@@ -63,13 +63,26 @@ DRAWS: Mapping[str, tuple[Callable[[Rng, DType], Case], tuple[DType, ...]]] = {
     "relu": (draw_relu, _FLOAT),
     "softmax": (draw_softmax, _BOTH),
     "sub": (draw_sub, _BOTH),
-    "tanh": (draw_tanh, _FLOAT),
 }
 
 
 # Kernels that a family of operators shares, with the TFLite codes of the family and the types that kernels compute in.
 FAMILIES: Mapping[str, tuple[Sequence[str], tuple[DType, ...]]] = {
-    "move": (sorted(drawn_moves.DRAWS.keys() - {"PACK"}), _BOTH),
+    "binary": (sorted(drawn_elementwise.BINARY), _BOTH),
+    "arg": (["ARG_MAX", "ARG_MIN"], _BOTH),
+    "cast": (["CAST", "LOGICAL_NOT"], _BOTH),
+    "compare": ((*drawn_truths.COMPARISONS, *drawn_truths.LOGIC), _BOTH),
+    "constant": (drawn_truths.CONSTANTS, _BOTH),
+    "select_v2": (["SELECT_V2"], _BOTH),
+    "batch_matmul": (["BATCH_MATMUL"], _BOTH),
+    "cumsum": (["CUMSUM"], _FLOAT),
+    "log_softmax": (["LOG_SOFTMAX"], _FLOAT),
+    "l2_normalization": (["L2_NORMALIZATION"], _BOTH),
+    "reduce": (drawn_sums.REDUCTIONS, _BOTH),
+    "resize_bilinear": (["RESIZE_BILINEAR"], _BOTH),
+    "transpose_conv": (["TRANSPOSE_CONV"], _BOTH),
+    "unary": (sorted(drawn_elementwise.UNARY | dict.fromkeys(("LOGISTIC", "TANH"))), _FLOAT),
+    "move": (sorted(drawn_moves.DRAWS.keys() - {"PACK", "SPLIT", "SPLIT_V", "UNPACK"}), _BOTH),
 }
 
 
@@ -82,11 +95,16 @@ def draw_cases(kind: str, count: int, seed: int = 0) -> list[Case]:
     rng = np.random.default_rng([seed, zlib.crc32(kind.encode())])
     if kind in FAMILIES:
         codes, types = FAMILIES[kind]
-        cases = [_from_file(draw(c, types[i % len(types)], rng)) for c in codes for i in range(max(count // 4, 2))]
+        each = count if len(codes) == 1 else max(count // 4, 2)
+        cases = [_from_file(draw(code, _type(code, types, i), rng)) for code in codes for i in range(each)]
     else:
         make, types = DRAWS[kind]
         cases = [make(rng, types[i % len(types)]) for i in range(count)]
     return [replace(case, graph=replace(case.graph, name=f"{kind}_{i}")) for i, case in enumerate(cases)]
+
+
+def _type(code: str, types: Sequence[DType], number: int) -> DType:
+    return DType.F32 if code in drawn_sums.FLOAT_ONLY else types[number % len(types)]
 
 
 def _from_file(drawn: drawn_cases.Case) -> Case:

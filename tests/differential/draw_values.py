@@ -13,7 +13,6 @@ from midge.ops.add import Add
 from midge.ops.concatenation import Concatenation
 from midge.ops.dequantize import Dequantize
 from midge.ops.leaky_relu import LeakyRelu
-from midge.ops.logistic import Logistic
 from midge.ops.lookup import Lookup
 from midge.ops.mean import Mean
 from midge.ops.mul import Mul
@@ -23,7 +22,6 @@ from midge.ops.relu import Relu
 from midge.ops.softmax import OUTPUT_QUANT as SOFTMAX_QUANT
 from midge.ops.softmax import Softmax
 from midge.ops.sub import Sub
-from midge.ops.tanh import Tanh
 
 
 def draw_mean(rng: Rng, dtype: DType) -> Case:
@@ -95,11 +93,12 @@ def draw_concatenation(rng: Rng, dtype: DType) -> Case:
 
 
 def draw_pad(rng: Rng, dtype: DType) -> Case:
-    """Any side of up to five dimensions, none included."""
+    """Any side of up to five dimensions, none included; zeros, and values that int8 may not hold."""
     rank = below(rng, 5)
     paddings = tuple(tuple(p) for p in (rng.integers(0, 3, (rank, 2)) * (rng.random((rank, 1)) < 0.6)).tolist())
     x = activation("x", tuple(rng.integers(1, 5, rank).tolist()), dtype, rng)
-    op = Pad(name="layer", inputs=("x",), outputs=("y",), paddings=paddings)
+    value = float(rng.choice([0.0, 0.0, 1.5, -300.0]))
+    op = Pad(name="layer", inputs=("x",), outputs=("y",), paddings=paddings, value=value)
     return one_op(op, [x], replace(x, name="y", shape=op.infer([x])[0]), rng)
 
 
@@ -119,16 +118,6 @@ def _draw_unary(make: Callable[[Rng], Op], rng: Rng, dtype: DType) -> Case:
     shape = tuple(rng.integers(1, 7, int(rng.integers(0, 4))).tolist())
     x = activation("x", shape, dtype, rng)
     return one_op(make(rng), [x], output(shape, dtype, 1.0, rng), rng)
-
-
-def draw_logistic(rng: Rng, dtype: DType) -> Case:
-    """Small and large values."""
-    return _draw_unary(lambda _: Logistic(name="layer", inputs=("x",), outputs=("y",)), rng, dtype)
-
-
-def draw_tanh(rng: Rng, dtype: DType) -> Case:
-    """Small and large values."""
-    return _draw_unary(lambda _: Tanh(name="layer", inputs=("x",), outputs=("y",)), rng, dtype)
 
 
 def draw_relu(rng: Rng, dtype: DType) -> Case:

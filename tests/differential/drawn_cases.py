@@ -95,13 +95,16 @@ def constant(name: str, values: Any) -> Tensor:
 
 def drawn_values(tensor: Tensor, rng: Rng) -> Array:
     """Values all over the range, or at its ends, or all alike."""
+    if tensor.dtype is DType.BOOL:
+        return rng.random(tensor.shape) < 0.5
     if tensor.dtype is DType.F32:
         return rng.normal(0, float(rng.choice([0.1, 1, 10])), tensor.shape).astype(np.float32)
     match rng.integers(6):
         case 0:
             return rng.choice(np.array([-128, 127], np.int8), tensor.shape)
         case 1:
-            return np.full(tensor.shape, rng.choice([-128, 127, tensor.q.zero_point]), np.int8)
+            zero_point = 0 if tensor.quant is None else tensor.q.zero_point
+            return np.full(tensor.shape, rng.choice([-128, 127, zero_point]), np.int8)
         case _:
             return rng.integers(-128, 128, tensor.shape).astype(np.int8)
 

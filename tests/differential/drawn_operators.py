@@ -9,7 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import prod
 
+import drawn_elementwise
 import drawn_moves
+import drawn_sums
+import drawn_truths
 import numpy as np
 from drawn_cases import (
     Case,
@@ -24,6 +27,7 @@ from drawn_cases import (
     drawn_values,
     like,
 )
+from drawn_weighted import drawn_bias, drawn_weights, weighted_output
 
 from midge.ir.graph import DType, Quant, Shape, Tensor
 
@@ -34,31 +38,6 @@ def draw(code: str, dtype: DType, rng: Rng) -> Case:
 
 
 # Operators with weights
-
-
-def _weights(shape: Shape, axis: int | None, dtype: DType, rng: Rng) -> Tensor:
-    if dtype is DType.F32:
-        return Tensor("w", shape, dtype, None, rng.normal(0, 1, shape).astype(np.float32))
-    count = 1 if axis is None else shape[axis]
-    scales = tuple(float(np.float32(drawn_scale(rng, 0.001, 0.05))) for _ in range(count))
-    data = rng.integers(-127, 128, shape).astype(np.int8)
-    return Tensor("w", shape, dtype, Quant(scales, (0,) * count, axis), data)
-
-
-def _bias(channels: int, x: Tensor, weights: Tensor, rng: Rng) -> Tensor:
-    if x.dtype is DType.F32:
-        return Tensor("b", (channels,), x.dtype, None, rng.normal(0, 1, channels).astype(np.float32))
-    scales = tuple(float(np.float32(x.q.scale) * np.float32(s)) for s in weights.q.scales)
-    quant = Quant(scales, (0,) * len(scales), None if weights.q.axis is None else 0)
-    return Tensor("b", (channels,), DType.S32, quant, rng.integers(-9000, 9000, channels).astype(np.int32))
-
-
-def _weighted_output(x: Tensor, weights: Tensor, terms: int, rng: Rng) -> Tensor:
-    """An output scale that spreads most sums over the range; sometimes far off, so that factors pass 1."""
-    if x.dtype is DType.F32:
-        return Tensor("y", (), x.dtype)
-    spread = x.q.scale * max(weights.q.scales) * 80 * terms**0.5
-    return Tensor("y", (), x.dtype, drawn_quant(rng, spread * float(np.exp(rng.uniform(-1, 1) * rng.choice([1, 8])))))
 
 
 def _window_attributes(kernel: tuple[int, int], limit: int, rng: Rng) -> tuple[dict[str, int], Shape]:
@@ -81,10 +60,10 @@ def _conv(code: str, dtype: DType, rng: Rng) -> Case:
     options, size = _window_attributes(kernel, 2, rng)
     groups, depth, out = int(rng.choice([1, 1, 1, 2])), int(rng.integers(1, 6)), int(rng.integers(1, 5))
     x = activation("x", (int(rng.integers(1, 3)), *size, depth * groups), dtype, rng)
-    weights = _weights((out * groups, *kernel, depth), rng.choice([0, None]), dtype, rng)
-    output = _weighted_output(x, weights, prod(kernel) * depth, rng)
+    weights = drawn_weights((out * groups, *kernel, depth), rng.choice([0, None]), dtype, rng)
+    output = weighted_output(x, weights, prod(kernel) * depth, rng)
     # TFLite's own CONV_2D refuses a convolution without a bias.
-    return case(code, rng, (x, weights, _bias(out * groups, x, weights, rng)), output, options)
+    return case(code, rng, (x, weights, drawn_bias(out * groups, x, weights, rng)), output, options)
 
 
 def _depthwise(code: str, dtype: DType, rng: Rng) -> Case:
@@ -94,9 +73,9 @@ def _depthwise(code: str, dtype: DType, rng: Rng) -> Case:
     depth = int(rng.integers(1, 6))
     x = activation("x", (int(rng.integers(1, 3)), *size, depth), dtype, rng)
     channels = depth * options["DepthMultiplier"]
-    weights = _weights((1, *kernel, channels), rng.choice([3, None]), dtype, rng)
-    output = _weighted_output(x, weights, prod(kernel), rng)
-    bias = () if rng.random() < 0.3 else (_bias(channels, x, weights, rng),)
+    weights = drawn_weights((1, *kernel, channels), rng.choice([3, None]), dtype, rng)
+    output = weighted_output(x, weights, prod(kernel), rng)
+    bias = () if rng.random() < 0.3 else (drawn_bias(channels, x, weights, rng),)
     return case(code, rng, (x, weights, *bias), output, options)
 
 
@@ -105,10 +84,10 @@ def _fully_connected(code: str, dtype: DType, rng: Rng) -> Case:
     keep = bool(rng.integers(0, 2))
     shape = (*drawn_shape(rng, int(rng.integers(0, 3))), depth)
     x = activation("x", shape if keep or len(shape) > 1 else (1, depth), dtype, rng)
-    weights = _weights((units, depth), None, dtype, rng)
-    output = _weighted_output(x, weights, depth, rng)
+    weights = drawn_weights((units, depth), None, dtype, rng)
+    output = weighted_output(x, weights, depth, rng)
     options = {"FusedActivationFunction": activation_code(rng), "KeepNumDims": keep}
-    bias = None if rng.random() < 0.3 else _bias(units, x, weights, rng)
+    bias = None if rng.random() < 0.3 else drawn_bias(units, x, weights, rng)
     return case(code, rng, (x, weights, bias), output, options)
 
 
@@ -170,7 +149,9 @@ def _concatenation(code: str, dtype: DType, rng: Rng) -> Case:
 
 def _pad(code: str, dtype: DType, rng: Rng) -> Case:
     x = activation("x", drawn_shape(rng), dtype, rng)
-    return case(code, rng, (x, constant("paddings", rng.integers(0, 4, (len(x.shape), 2)))), like(x))
+    value = replace(x, name="value", shape=(), data=np.asarray(drawn_values(replace(x, shape=()), rng)))
+    paddings = constant("paddings", rng.integers(0, 4, (len(x.shape), 2)))
+    return case(code, rng, (x, paddings, value) if code == "PADV2" else (x, paddings), like(x))
 
 
 def _reshape(code: str, dtype: DType, rng: Rng) -> Case:
@@ -253,6 +234,7 @@ DRAWS: Mapping[str, Callable[[str, DType, Rng], Case]] = {
     "MUL": _binary,
     "CONCATENATION": _concatenation,
     "PAD": _pad,
+    "PADV2": _pad,
     "RESHAPE": _reshape,
     "SQUEEZE": _squeeze,
     "SOFTMAX": _softmax,
@@ -265,5 +247,9 @@ DRAWS: Mapping[str, Callable[[str, DType, Rng], Case]] = {
     "QUANTIZE": _quantize,
     "DEQUANTIZE": _dequantize,
     "EXPAND_DIMS": _expand_dims,
+    **drawn_elementwise.BINARY,
+    **drawn_elementwise.UNARY,
     **drawn_moves.DRAWS,
+    **drawn_sums.DRAWS,
+    **drawn_truths.DRAWS,
 }

@@ -36,7 +36,7 @@ def load_case(folder: Path, record: Mapping[str, Any]) -> OnnxCase:
     model = onnx.load(folder / "model.onnx")
     with np.load(folder / "data.npz") as arrays:
         given = [arrays[f"in{i}"] for i in range(len(record["inputs"]))]
-        gave = tuple(arrays[f"out{i}"] for i in range(len(record["outputs"])))
+        gave = tuple(_narrow(arrays[f"out{i}"]) for i in range(len(record["outputs"])))
     runtime = []
     for index, (name, value) in enumerate(zip(record["inputs"], given, strict=True)):
         if index and model.graph.node[0].op_type not in _ALL_VALUES:
@@ -44,3 +44,8 @@ def load_case(folder: Path, record: Mapping[str, Any]) -> OnnxCase:
         else:
             runtime.append(value)
     return OnnxCase(record["name"], tuple(record["ops"]), model.SerializeToString(), tuple(runtime), gave)
+
+
+def _narrow(value: Array) -> Array:
+    """Indices as midge gives them: int32, which holds them all, instead of int64."""
+    return value.astype(np.int32) if value.dtype == np.int64 else value

@@ -16,9 +16,6 @@ from midge.interpreter import interpret
 from midge.ir.graph import Array, Graph
 from midge.ops import readers
 
-# Float16 weights behind DEQUANTIZE.
-OTHER_TYPES = ("kws_float16",)
-
 
 @pytest.fixture(scope="session")
 def models(assets: Path) -> dict[str, dict[str, Any]]:
@@ -53,7 +50,7 @@ def test_every_recorded_model_with_these_operators_and_types_is_tested(models: d
         done = model["format"] == "tflite" and set(model["ops"]) <= set(readers("TFLITE"))
         return done and not model["hybrid"] and set(model["dtypes"]) <= {"FLOAT32", "INT8"}
 
-    assert {name for name, model in models.items() if can_be_done(model)} == {*INT8, *FLOAT, *OTHER_TYPES}
+    assert {name for name, model in models.items() if can_be_done(model)} == {*INT8, *FLOAT}
 
 
 def _runs(graph: Graph, recorded: Path) -> Iterator[tuple[str, Array, Array]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tflite.Model import Model
@@ -17,9 +17,10 @@ from midge.importers.problems import Problem, unknown_operator, unsupported, wro
 from midge.importers.tflite_layout import MODEL
 from midge.importers.tflite_operators import CUSTOM, attributes, operator_code
 from midge.importers.tflite_tensors import TensorReader
-from midge.ir.graph import Graph, Op, Tensor
+from midge.ir.graph import DType, Graph, Op, Tensor
 from midge.ir.verify import verify
 from midge.ops import readers
+from midge.ops.dequantize import Dequantize
 from midge.ops.formats import SourceOp, UnsupportedOp
 
 _SCHEMA_VERSION = 3
@@ -118,7 +119,7 @@ def _read_layers(model: Any, subgraph: Any, tensors: TensorReader) -> tuple[list
         if isinstance(found, Problem):
             problems.append(found)
         else:
-            layers.append(found)
+            layers += found
     return layers, problems
 
 
@@ -131,7 +132,7 @@ def _name(model: Any, table: Any, tensors: TensorReader) -> str:
         return layer_name(raw, CUSTOM)
 
 
-def _read_layer(model: Any, table: Any, name: str, tensors: TensorReader) -> _Layer | Problem:
+def _read_layer(model: Any, table: Any, name: str, tensors: TensorReader) -> tuple[_Layer, ...] | Problem:
     code = CUSTOM
     try:
         code = operator_code(model, table.OpcodeIndex())
@@ -140,13 +141,37 @@ def _read_layer(model: Any, table: Any, name: str, tensors: TensorReader) -> _La
         inputs = tuple(tensors.optional(i) for i in _indices(table, "Inputs"))
         outputs = tuple(tensors[i] for i in _indices(table, "Outputs"))
         op = reader(SourceOp(code, name, inputs, outputs, attributes(table)))
-        return _checked(op, code, {t.name: t for t in (*inputs, *outputs) if t is not None})
+        known = {t.name: t for t in (*inputs, *outputs) if t is not None}
+        op, before = _with_float_weights(op, known)
+        layer = _checked(op, code, known)
+        return layer if isinstance(layer, Problem) else (*before, layer)
     except UnsupportedOp as problem:
         return Problem(name, code, problem.reason, problem.remedy)
     except DamagedFile:
         raise
     except _NONSENSE as problem:
         raise DamagedFile(f"this {code} cannot be: {problem}") from problem
+
+
+def _with_float_weights(op: Op, known: dict[str, Tensor]) -> tuple[Op, tuple[_Layer, ...]]:
+    """A dynamic-range (hybrid) operator, float but for int8 weights, as a float one that reads them dequantized.
+
+    Adds the float weights to `known`; other operators come back as they are.
+    """
+    if not op.weight_axis or known[op.inputs[0]].dtype is not DType.F32:
+        return op, ()
+    layers: list[_Layer] = []
+    for index in op.weight_axis:
+        weights = known[op.inputs[index]]
+        if weights.dtype is not DType.S8 or not weights.is_constant or weights.quant is None:
+            continue
+        made = Tensor(f"{weights.name}/{op.name}/float", weights.shape, DType.F32)
+        known[made.name] = made
+        name = f"{op.name}/weights"
+        layers.append(_Layer(Dequantize(name=name, inputs=(weights.name,), outputs=(made.name,)), (weights,), (made,)))
+        inputs = (*op.inputs[:index], made.name, *op.inputs[index + 1 :])
+        op = replace(op, inputs=inputs)
+    return op, tuple(layers)
 
 
 def _checked(op: Op, code: str, tensors: Mapping[str, Tensor]) -> _Layer | Problem:

@@ -56,6 +56,8 @@ class TensorReader:
 
     def _read(self, table: Any, name: str) -> Tensor:
         number = table.Type()
+        if number == TensorType.FLOAT16:
+            return self._read_float16(table, name)
         if number not in _TYPES:
             raise _unsupported_type(name, number)
         if table.IsVariable():
@@ -68,6 +70,25 @@ class TensorReader:
         dtype, shape = _TYPES[number], _shape(table, name)
         quant = None if dtype in (DType.F32, DType.BOOL) else self._quant(table.Quantization(), name, shape, dtype)
         return Tensor(name, shape, dtype, quant, self._constant(table.Buffer(), name, shape, dtype))
+
+    def _read_float16(self, table: Any, name: str) -> Tensor:
+        """Weights stored in 16 bits, as the float32 that DEQUANTIZE makes of them."""
+        shape, content = _shape(table, name), self._content(table.Buffer(), name)
+        if not len(content):
+            raise UnsupportedOp("float16 activations", "export as float32")
+        if len(content) != prod(shape) * 2:
+            raise DamagedFile(f"the constant {name} has {len(content)} bytes for float16{list(shape)}")
+        self._count_constant(2 * len(content))
+        with np.errstate(invalid="ignore"):
+            values = content.view(np.dtype("<f2")).astype(np.float32).reshape(shape)
+        if not np.isfinite(values).all():
+            raise DamagedFile(f"the constant {name} has values that are not finite")
+        return Tensor(name, shape, DType.F32, None, values)
+
+    def _count_constant(self, size: int) -> None:
+        self._constant_bytes += size
+        if self._constant_bytes > MAX_CONSTANT_BYTES:
+            raise DamagedFile(f"the constants have more than {MAX_CONSTANT_BYTES} bytes")
 
     def _quant(self, table: Any, name: str, shape: Shape, dtype: DType) -> Quant | None:
         if table is None or table.ScaleLength() == 0:
@@ -97,9 +118,7 @@ class TensorReader:
                 f"the constant {name} has {len(content)} bytes, {prod(shape) * dtype.bytes} would be "
                 f"{dtype.value}{list(shape)}"
             )
-        self._constant_bytes += len(content)
-        if self._constant_bytes > MAX_CONSTANT_BYTES:
-            raise DamagedFile(f"the constants have more than {MAX_CONSTANT_BYTES} bytes")
+        self._count_constant(len(content))
         values = content != 0 if dtype is DType.BOOL else content.view(dtype.numpy.newbyteorder("<"))
         if dtype is DType.F32 and not np.isfinite(values).all():
             raise DamagedFile(f"the constant {name} has values that are not finite")
@@ -148,8 +167,6 @@ def _unsupported_type(name: str, number: int) -> UnsupportedOp:
     kind = _TYPE_NAMES.get(number)
     if kind is None:
         raise DamagedFile(f"the tensor {name} has the unknown type {number}")
-    if kind == "float16":
-        return UnsupportedOp("float16 weights", "export as float32, without target_spec.supported_types = [float16]")
     return UnsupportedOp(f"a tensor of type {kind}", "export with float32 or int8 tensors")
 
 

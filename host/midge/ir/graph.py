@@ -57,8 +57,8 @@ class DType(Enum):
 
     @property
     def c_type(self) -> str:
-        """The C type of one element."""
-        return "float" if self is DType.F32 else "bool" if self is DType.BOOL else f"{self.value}_t"
+        """The C type of one element; a truth is a byte of 0 or 1."""
+        return "float" if self is DType.F32 else "uint8_t" if self is DType.BOOL else f"{self.value}_t"
 
     @property
     def limits(self) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from midge.numerics.sums import SumParameters
 
 
 def bind_pair(layer: Layer, integers: Callable[[], Mapping[str, object]]) -> Binding:
-    """The loops over both operands, and the clamp (float) or what `integers` derives (int8).
+    """The loops over both operands, and the clamp, if there is one (float), or what `integers` derives (int8).
 
     A constant operand is the array `in0` or `in1`, in the operand's place.
     """

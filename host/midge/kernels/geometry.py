@@ -133,11 +133,11 @@ def merged(dims: Sequence[Dim]) -> tuple[Dim, ...]:
 def broadcast_dims(layer: Layer) -> tuple[Dim, ...]:
     """The loops over an output with two operands that broadcast; strides are those of input 0 and input 1."""
     shape = layer.outputs[0].shape
-    first, second = (_broadcast_strides(t.shape, len(shape)) for t in layer.inputs[:2])
+    first, second = (broadcast_strides(t.shape, len(shape)) for t in layer.inputs[:2])
     return merged([Dim(n, (a, b)) for n, a, b in zip(shape, first, second, strict=True)])
 
 
-def _broadcast_strides(shape: Shape, rank: int) -> tuple[int, ...]:
+def broadcast_strides(shape: Shape, rank: int) -> tuple[int, ...]:
     """Row-major strides after 1s were put in front; 0 where the size is 1."""
     padded = (1,) * (rank - len(shape)) + shape
     return tuple(0 if n == 1 else prod(padded[i + 1 :]) for i, n in enumerate(padded))

@@ -41,11 +41,11 @@ def walk(positions: Array, elements: int) -> Walk:
     fills = len(inside) < positions.size
     if not len(inside):
         return Walk(0, (Loop(positions.size, 0, np.full(positions.size, -elements)),), True)
-    origin = np.unravel_index(int(inside[0]), positions.shape)
+    origin = tuple(int(i) for i in np.unravel_index(int(inside[0]), positions.shape))
     start, axes = int(positions[origin]), []
     total = np.zeros(positions.shape, np.int64) + start
     for axis, n in enumerate(positions.shape):
-        line = positions[(*origin[:axis], slice(None), *origin[axis + 1 :])]
+        line: Array = np.moveaxis(positions, axis, -1)[origin[:axis] + origin[axis + 1 :]]
         added = np.where(line == FILL, -elements, line - start)
         axes.append(added)
         total += added.reshape(n, *(1,) * (positions.ndim - axis - 1))

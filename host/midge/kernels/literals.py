@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Array, DType, Op, Tensor
+from midge.ir.graph import NO_CLAMP, Array, DType, Op, Tensor
 from midge.kernels.variant import Constant, Layer
 from midge.numerics.requantize import Requantization
 
@@ -129,5 +129,5 @@ def _scaled_fits(r: Requantization, reach: Array) -> bool:
 
 def float_clamp(op: Op) -> Mapping[str, object]:
     """The fused activation of a float layer: bounds, None where there is none."""
-    low, high = op.clamp  # type: ignore[attr-defined]
+    low, high = getattr(op, "clamp", NO_CLAMP)
     return {"low": float(low) if np.isfinite(low) else None, "high": float(high) if np.isfinite(high) else None}

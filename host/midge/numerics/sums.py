@@ -45,21 +45,30 @@ def sum_parameters(x: Tensor, y: Tensor, output: Tensor, clamp: Clamp, *, sign: 
     factor = common / ((1 << LEFT_SHIFT) * output.q.scale)
     if factor >= 1.0:
         raise ValueError(f"the output's scale {output.q.scale:.3g} is too fine for inputs of scale {common / 2:.3g}")
-    (m1, s1), (m2, s2), (m, s) = (quantize_multiplier(f) for f in (x.q.scale / common, y.q.scale / common, factor))
-    low, high = integer_clamp(clamp, output.q, output.dtype)
-    return SumParameters(
-        LEFT_SHIFT, sign, x.q.zero_point, m1, s1, y.q.zero_point, m2, s2, output.q.zero_point, m, s, low, high
+    return common_scale_parameters(x, y, output, clamp, sign, LEFT_SHIFT, quantize_multiplier(factor))
+
+
+def common_scale_parameters(
+    x: Tensor, y: Tensor, output: Tensor, clamp: Clamp, sign: int, left_shift: int, factor: tuple[int, int]
+) -> SumParameters:
+    """Both operands at a scale twice the larger one's, with `left_shift` more bits; `factor` leads to the output."""
+    common = 2.0 * max(x.q.scale, y.q.scale)
+    (m1, s1), (m2, s2) = (quantize_multiplier(t.q.scale / common) for t in (x, y))
+    ends = integer_clamp(clamp, output.q, output.dtype)
+    operands = (x.q.zero_point, m1, s1, y.q.zero_point, m2, s2)
+    return SumParameters(left_shift, sign, *operands, output.q.zero_point, *factor, *ends)
+
+
+def at_common_scale(p: SumParameters, x: Array, y: Array) -> tuple[Array, Array]:
+    """Both int8 operands, rescaled."""
+    return (
+        multiply_by_quantized_multiplier((x.astype(np.int64) - p.zero_point1) << p.left_shift, p.multiplier1, p.shift1),
+        multiply_by_quantized_multiplier((y.astype(np.int64) - p.zero_point2) << p.left_shift, p.multiplier2, p.shift2),
     )
 
 
 def quantized_sum(p: SumParameters, x: Array, y: Array) -> Array:
     """The int8 result for int8 operands of shapes that broadcast."""
-    first, second = (
-        multiply_by_quantized_multiplier((v.astype(np.int64) - zero_point) << p.left_shift, multiplier, shift)
-        for v, zero_point, multiplier, shift in (
-            (x, p.zero_point1, p.multiplier1, p.shift1),
-            (y, p.zero_point2, p.multiplier2, p.shift2),
-        )
-    )
+    first, second = at_common_scale(p, x, y)
     scaled = multiply_by_quantized_multiplier(first + p.sign * second, p.multiplier, p.shift)
     return np.clip(scaled + p.zero_point, p.low, p.high).astype(np.int8)

@@ -1,4 +1,4 @@
-"""DEQUANTIZE: int8 to float, (x - zero_point) * scale."""
+"""DEQUANTIZE: int8 to float, (x - zero_point) * scale; of weights also per channel, and from float16 as it is."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from midge.ops.types import check_per_tensor, type_reason
 
 @dataclass(frozen=True, kw_only=True)
 class Dequantize(Op):
-    """inputs: x, int8."""
+    """inputs: x, int8; constants may be quantized per channel, or float32 that was read from float16."""
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
         """x's shape."""
@@ -23,6 +23,8 @@ class Dequantize(Op):
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
         """Int8 to float."""
         x, y = inputs[0], outputs[0]
+        if x.is_constant and y.dtype is DType.F32 and (x.dtype is DType.F32 or (x.dtype is DType.S8 and x.quant)):
+            return ""
         if x.dtype is not DType.S8 or y.dtype is not DType.F32:
             return type_reason((x, y))
         return check_per_tensor((x,))
@@ -33,8 +35,14 @@ class Dequantize(Op):
 
     def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
         """The product in double, rounded to float32 once (it equals the float32 product)."""
+        if inputs[0].dtype is DType.F32:
+            return [values[0]]
         quant = inputs[0].q
-        return [((values[0].astype(np.float64) - quant.zero_point) * quant.scale).astype(np.float32)]
+        along = [1] * values[0].ndim
+        if quant.axis is not None:
+            along[quant.axis] = len(quant.scales)
+        zero_points, scales = (np.reshape(v, along if len(v) > 1 else ()) for v in (quant.zero_points, quant.scales))
+        return [np.asarray((values[0].astype(np.float64) - zero_points) * scales, np.float32)]
 
 
 def from_tflite(op: SourceOp) -> Dequantize:

@@ -14,6 +14,7 @@ from midge.ir.graph import NO_CLAMP, Array, Clamp, DType, Op, Shape, Tensor
 from midge.numerics.requantize import Requantization, requantization, requantization_per_tensor
 from midge.ops.accumulators import weighted_constants, with_bias
 from midge.ops.add import Add
+from midge.ops.batch_matmul import BatchMatmul
 from midge.ops.formats import SourceOp, UnsupportedOp, tflite_clamp
 from midge.ops.intervals import clamp_range, common_classes, regrouped, requantized_range, sum_range
 from midge.ops.mul import Mul
@@ -135,8 +136,10 @@ TFLITE = {"FULLY_CONNECTED": from_tflite}
 
 
 def from_onnx_matmul(node: OnnxNode) -> list[Tensor]:
-    """Reads an ONNX MatMul with a constant matrix on its right."""
-    x, weights = node.tensor(0), _constant_matrix(node)
+    """Reads an ONNX MatMul: a layer of units where a constant matrix is on its right."""
+    x, weights = node.tensor(0), node.tensor(1)
+    if not weights.is_constant or len(weights.shape) != 2:
+        return [node.add(BatchMatmul, [x, weights], "", transpose_x=False, transpose_y=False)]
     rows = node.transpose(weights, (1, 0), "weights")
     return [node.add(FullyConnected, [x, rows], "", clamp=NO_CLAMP, keep_num_dims=True)]
 

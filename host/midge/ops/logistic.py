@@ -4,67 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
-from midge.ir.channels import Range
-from midge.ir.graph import Array, DType, Op, OutputQuant, Quant, Shape, Tensor
-from midge.numerics.tables import Reals, Table, look_up, unary_table
-from midge.ops.formats import SourceOp
-from midge.ops.intervals import unary_range
-from midge.ops.onnx_nodes import unary
-from midge.ops.types import check_fixed_output, check_same_type
+from midge.ir.graph import OutputQuant, Quant, Tensor
+from midge.numerics.tables import Reals
+from midge.ops.families.unary import Unary, unary_reader
+from midge.ops.types import check_fixed_output
 
 OUTPUT_QUANT = Quant.per_tensor(1 / 256, -128)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Logistic(Op):
+class Logistic(Unary):
     """inputs: x."""
 
-    is_elementwise: ClassVar[bool] = True
-
-    def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
-        """x's shape."""
-        return (inputs[0].shape,)
+    def real(self, x: Reals) -> Reals:
+        """1 / (1 + e^-x)."""
+        with np.errstate(over="ignore"):
+            return 1.0 / (1.0 + np.exp(-x))
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
         """Float, or int8 with the output's fixed scale."""
-        return check_same_type(inputs, outputs) or check_fixed_output(outputs[0], OUTPUT_QUANT)
+        return super().check(inputs, outputs) or check_fixed_output(outputs[0], OUTPUT_QUANT)
 
     def output_quant(self, inputs: Sequence[Tensor]) -> OutputQuant:
         """Fixed: scale 1 / 256, zero point -128."""
         return OUTPUT_QUANT
 
-    def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
-        """Integers: a table of all 256 values."""
-        (x,) = values
-        if outputs[0].dtype is DType.F32:
-            return [_logistic(x.astype(np.float64)).astype(np.float32)]
-        return [look_up(logistic_table(inputs, outputs), x)]
 
-    def intervals(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
-    ) -> tuple[Range, ...]:
-        """The extremes of the table between the input's ends."""
-        return (unary_range(self, inputs, outputs, ranges[0]),)
-
-
-def logistic_table(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Table:
-    """The int8 output for each int8 input x, at index x + 128."""
-    return unary_table(_logistic, inputs[0].q, outputs[0].q)
-
-
-def _logistic(x: Reals) -> Reals:
-    with np.errstate(over="ignore"):
-        return 1.0 / (1.0 + np.exp(-x))
-
-
-def from_tflite(op: SourceOp) -> Logistic:
-    """Reads a TFLite LOGISTIC."""
-    return Logistic(name=op.name, inputs=op.input_names(1, 1), outputs=op.output_names)
-
-
-TFLITE = {"LOGISTIC": from_tflite}
-ONNX = {"Sigmoid": unary(Logistic)}
+TFLITE = {"LOGISTIC": unary_reader(Logistic)}

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from math import prod
+from dataclasses import dataclass
 
 import numpy as np
 
 from midge.ir.channels import Range, Ties
-from midge.ir.graph import Array, DType, Op, Permutation, Shape, Tensor, tie_elementwise, whole_range
+from midge.ir.graph import Array, DType, Tensor, tie_elementwise, whole_range
 from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_multiplier
-from midge.ops.formats import SourceOp, UnsupportedOp
+from midge.ops.families.reduction import Reduction, reduction_reader
 from midge.ops.intervals import rescaled_range
-from midge.ops.onnx_nodes import OnnxNode
 from midge.ops.types import check_same_type, reason_why_not
 
 # Values that an int32 holds the sum of, each up to 255 from the zero point.
@@ -21,20 +19,8 @@ _MAX_COUNT = (1 << 31) // 256
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mean(Op):
-    """inputs: x. `axes`: sorted, none negative, none twice. `keep_dims`: reduced axes stay, with size 1."""
-
-    axes: tuple[int, ...]
-    keep_dims: bool
-
-    def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
-        """x's shape without `axes`, or with 1 there."""
-        shape = inputs[0].shape
-        if self.axes != tuple(sorted(set(self.axes))) or any(not 0 <= a < len(shape) for a in self.axes):
-            raise ValueError(f"axes {self.axes} of an input {shape}")
-        if self.keep_dims:
-            return (tuple(1 if i in self.axes else n for i, n in enumerate(shape)),)
-        return (tuple(n for i, n in enumerate(shape) if i not in self.axes),)
+class Mean(Reduction):
+    """inputs: x. See Reduction for the axes."""
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
         """Float or int8."""
@@ -48,7 +34,7 @@ class Mean(Op):
         is_float = outputs[0].dtype is DType.F32
         sums = values[0].sum(axis=self.axes, keepdims=self.keep_dims, dtype=np.float64 if is_float else np.int64)
         if is_float:
-            return [np.asarray(sums / _count(self, inputs[0]), np.float32)]
+            return [np.asarray(sums / self.count(inputs[0]), np.float32)]
         p = mean_parameters(self, inputs, outputs)
         scaled = multiply_by_quantized_multiplier(sums - p.count * p.input_zero_point, p.multiplier, p.shift)
         return [np.asarray(np.clip(scaled + p.output_zero_point, -128, 127), np.int8)]
@@ -60,7 +46,7 @@ class Mean(Op):
         if outputs[0].dtype is DType.F32:
             return super().intervals(inputs, outputs, ranges)
         (low, high), p = ranges[0], mean_parameters(self, inputs, outputs)
-        if not self._keeps_channels(inputs[0]):
+        if not self.keeps_channels(inputs[0]):
             channels = len(whole_range(outputs[0])[0])
             low, high = np.full(channels, low.min()), np.full(channels, high.max())
         sums = (low - p.input_zero_point) * p.count, (high - p.input_zero_point) * p.count
@@ -68,17 +54,7 @@ class Mean(Op):
 
     def ties(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Ties:
         """Channel by channel, unless the average goes over channels."""
-        return tie_elementwise(inputs, outputs) if self._keeps_channels(inputs[0]) else super().ties(inputs, outputs)
-
-    def permuted(self, permutation: Permutation) -> tuple[Op, Permutation]:
-        """Over the renamed axes; those that are left keep their order among themselves."""
-        axes = tuple(sorted(permutation[a] for a in self.axes))
-        left = [a for a in permutation if a not in axes]
-        order = permutation if self.keep_dims else tuple(sorted(left).index(a) for a in left)
-        return replace(self, axes=axes), order
-
-    def _keeps_channels(self, x: Tensor) -> bool:
-        return bool(x.shape) and len(x.shape) - 1 not in self.axes
+        return tie_elementwise(inputs, outputs) if self.keeps_channels(inputs[0]) else super().ties(inputs, outputs)
 
 
 @dataclass(frozen=True)
@@ -102,7 +78,7 @@ def mean_parameters(op: Mean, inputs: Sequence[Tensor], outputs: Sequence[Tensor
     Source: QuantizedMeanOrSum in tensorflow/lite/kernels/internal/reference/reduce.h.
     """
     x, y = inputs[0].q, outputs[0].q
-    count = _count(op, inputs[0])
+    count = op.count(inputs[0])
     if count > _MAX_COUNT:
         raise ValueError(f"the average of {count} values needs more than 32 bits")
     multiplier, shift = quantize_multiplier(x.scale / y.scale)
@@ -110,44 +86,4 @@ def mean_parameters(op: Mean, inputs: Sequence[Tensor], outputs: Sequence[Tensor
     return MeanParameters(count, x.zero_point, y.zero_point, (multiplier << bits) // count, shift - bits)
 
 
-def _count(op: Mean, x: Tensor) -> int:
-    return prod(x.shape[axis] for axis in op.axes)
-
-
-def from_tflite(op: SourceOp) -> Mean:
-    """Reads a TFLite MEAN; the axes must be constant."""
-    x = op.tensor(0)
-    rank = len(x.shape)
-    axes = [int(a) for a in op.constant(1).reshape(-1)]
-    if any(not -rank <= a < rank for a in axes):
-        raise UnsupportedOp(f"axes {axes} of an input with {rank} dimensions", "the file is damaged: export it again")
-    return Mean(
-        name=op.name,
-        inputs=(x.name,),
-        outputs=op.output_names,
-        axes=tuple(sorted({a % rank for a in axes})),
-        keep_dims=bool(op.attributes.get("KeepDims", False)),
-    )
-
-
-TFLITE = {"MEAN": from_tflite}
-
-
-def from_onnx_global(node: OnnxNode) -> list[Tensor]:
-    """Reads an ONNX GlobalAveragePool: the mean over all but the first two axes."""
-    x = node.tensor(0)
-    return [node.add(Mean, [x], "", axes=tuple(range(2, len(x.shape))), keep_dims=True)]
-
-
-def from_onnx(node: OnnxNode) -> list[Tensor]:
-    """Reads an ONNX ReduceMean; no axes are all axes, unless the file says that none means none."""
-    x = node.tensor(0)
-    axes = node.axes(1, len(x.shape))
-    if not axes:
-        if node.attributes.get("noop_with_empty_axes", 0):
-            return [x]
-        axes = tuple(range(len(x.shape)))
-    return [node.add(Mean, [x], "", axes=axes, keep_dims=bool(node.attributes.get("keepdims", 1)))]
-
-
-ONNX = {"GlobalAveragePool": from_onnx_global, "ReduceMean": from_onnx}
+TFLITE = {"MEAN": reduction_reader(Mean)}

@@ -4,47 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
 from midge.ir.channels import Range
-from midge.ir.graph import NO_CLAMP, Array, Clamp, DType, Op, Shape, Tensor
+from midge.ir.graph import Array, DType, Tensor
 from midge.numerics.fixed_point import integer_clamp, multiply_by_quantized_multiplier, quantize_multiplier
-from midge.ops.formats import SourceOp, tflite_clamp
+from midge.ops.families.binary import Clamped, clamped_reader
 from midge.ops.intervals import rescaled_range
-from midge.ops.onnx_nodes import binary
-from midge.ops.types import broadcast_shape, check_same_type, reason_why_not
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mul(Op):
+class Mul(Clamped):
     """inputs: x and y, at most one of them constant."""
 
-    clamp: Clamp
+    def real(self, x: Array, y: Array) -> Array:
+        """x * y."""
+        return x * y
 
-    is_elementwise: ClassVar[bool] = True
+    def parameters(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> MulParameters:
+        """The factor is computed in float32. Raises ValueError when it is beyond 2^30.
 
-    def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
-        """The broadcast shape."""
-        return (broadcast_shape(inputs),)
+        Source: Prepare in tensorflow/lite/kernels/mul.cc.
+        """
+        x, y, output = inputs[0].q, inputs[1].q, outputs[0].q
+        factor = np.float32(x.scale) * np.float32(y.scale) / np.float32(output.scale)
+        multiplier, shift = quantize_multiplier(float(factor))
+        low, high = integer_clamp(self.clamp, output, outputs[0].dtype)
+        return MulParameters(x.zero_point, y.zero_point, output.zero_point, multiplier, shift, low, high)
 
-    def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float or int8."""
-        reason = check_same_type(inputs, outputs)
-        if reason or outputs[0].dtype is DType.F32:
-            return reason
-        return reason_why_not(lambda: mul_parameters(self, inputs, outputs))
-
-    def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
-        """Integers: the product of the offset values, requantized."""
-        x, y = values
-        if outputs[0].dtype is DType.F32:
-            return [np.clip(x * y, *self.clamp).astype(np.float32)]
-        p = mul_parameters(self, inputs, outputs)
+    def integers(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], x: Array, y: Array) -> Array:
+        """The product of the offset values, requantized."""
+        p = self.parameters(inputs, outputs)
         product = (x.astype(np.int64) - p.zero_point1) * (y.astype(np.int64) - p.zero_point2)
         scaled = multiply_by_quantized_multiplier(product, p.multiplier, p.shift)
-        return [np.clip(scaled + p.zero_point, p.low, p.high).astype(np.int8)]
+        return np.clip(scaled + p.zero_point, p.low, p.high)
 
     def intervals(
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
@@ -52,7 +46,7 @@ class Mul(Op):
         """The product is smallest and largest at two of the four corners."""
         if outputs[0].dtype is DType.F32:
             return super().intervals(inputs, outputs, ranges)
-        p = mul_parameters(self, inputs, outputs)
+        p = self.parameters(inputs, outputs)
         corners = [(x - p.zero_point1) * (y - p.zero_point2) for x in ranges[0] for y in ranges[1]]
         products = np.minimum.reduce(corners), np.maximum.reduce(corners)
         return (rescaled_range(products, p.multiplier, p.shift, p.zero_point, p.low, p.high),)
@@ -71,22 +65,4 @@ class MulParameters:
     high: int
 
 
-def mul_parameters(op: Mul, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> MulParameters:
-    """The integers of an int8 MUL; the factor is computed in float32. Raises ValueError when it is beyond 2^30.
-
-    Source: Prepare in tensorflow/lite/kernels/mul.cc.
-    """
-    x, y, output = inputs[0].q, inputs[1].q, outputs[0].q
-    factor = np.float32(x.scale) * np.float32(y.scale) / np.float32(output.scale)
-    multiplier, shift = quantize_multiplier(float(factor))
-    low, high = integer_clamp(op.clamp, output, outputs[0].dtype)
-    return MulParameters(x.zero_point, y.zero_point, output.zero_point, multiplier, shift, low, high)
-
-
-def from_tflite(op: SourceOp) -> Mul:
-    """Reads a TFLite MUL."""
-    return Mul(name=op.name, inputs=op.input_names(2, 2), outputs=op.output_names, clamp=tflite_clamp(op))
-
-
-TFLITE = {"MUL": from_tflite}
-ONNX = {"Mul": binary(Mul, clamp=NO_CLAMP)}
+TFLITE = {"MUL": clamped_reader(Mul)}

@@ -1,4 +1,4 @@
-"""PAD: zeros (the zero point in int8) around the input."""
+"""PAD and PADV2: zeros (the zero point in int8), or another constant, around the input."""
 
 from __future__ import annotations
 
@@ -9,16 +9,25 @@ import numpy as np
 
 from midge.ir.channels import Range, Ties
 from midge.ir.graph import Array, DType, Op, OutputQuant, Permutation, Shape, Tensor, tie_elementwise
+from midge.numerics.fixed_point import quantize_array
 from midge.ops.formats import SourceOp, UnsupportedOp
+from midge.ops.mirror_pad import MirrorPad
 from midge.ops.onnx_nodes import OnnxNode
 from midge.ops.types import check_same_quant
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pad(Op):
-    """inputs: x. `paddings`: (before, after) of each dimension."""
+    """inputs: x. `paddings`: (before, after) of each dimension. `value`: what they are filled with, a real number."""
 
     paddings: tuple[tuple[int, int], ...]
+    value: float = 0.0
+
+    def fill(self, output: Tensor) -> float:
+        """`value` as the output says it; saturated in int8."""
+        if output.dtype is not DType.S8:
+            return self.value
+        return int(quantize_array(np.array(self.value), output.q, output.dtype))
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
         """Each dimension grown by its paddings."""
@@ -36,17 +45,16 @@ class Pad(Op):
         return "same"
 
     def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
-        """Filled with what stands for 0."""
-        fill = 0 if outputs[0].dtype is DType.F32 else outputs[0].q.zero_point
-        return [np.pad(values[0], self.paddings, constant_values=fill)]
+        """Filled with what stands for the value."""
+        return [np.pad(values[0], self.paddings, constant_values=self.fill(outputs[0]))]
 
     def intervals(
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
     ) -> tuple[Range, ...]:
-        """The input's, with the zero point where padding is."""
+        """The input's, with the fill where padding is."""
         if outputs[0].dtype is DType.F32 or not self.paddings:
             return super().intervals(inputs, outputs, ranges)
-        zero, (*outer, channels) = outputs[0].q.zero_point, self.paddings
+        zero, (*outer, channels) = int(self.fill(outputs[0])), self.paddings
         low, high = (np.pad(end, channels, constant_values=zero) for end in ranges[0])
         if not any(before or after for before, after in outer):
             return ((low, high),)
@@ -64,26 +72,30 @@ class Pad(Op):
 
 
 def from_tflite(op: SourceOp) -> Pad:
-    """Reads a TFLite PAD; the paddings must be constant."""
+    """Reads a TFLite PAD or PADV2; paddings and value must be constant."""
     x, paddings = op.tensor(0), op.constant(1)
     if paddings.shape != (len(x.shape), 2) or (paddings < 0).any():
         raise UnsupportedOp(
             f"paddings {paddings.tolist()} for an input {x.shape}", "the file is damaged: export it again"
         )
     pairs = tuple((int(before), int(after)) for before, after in paddings)
-    return Pad(name=op.name, inputs=(x.name,), outputs=op.output_names, paddings=pairs)
+    value = 0.0
+    if op.code == "PADV2":
+        raw, filled = op.tensor(2), float(op.constant(2).reshape(-1)[0])
+        value = (filled - raw.q.zero_point) * raw.q.scale if raw.dtype is DType.S8 else filled
+    return Pad(name=op.name, inputs=(x.name,), outputs=op.output_names, paddings=pairs, value=value)
 
 
-TFLITE = {"PAD": from_tflite}
+TFLITE = dict.fromkeys(("PAD", "PADV2"), from_tflite)
 
 
 def from_onnx(node: OnnxNode) -> list[Tensor]:
-    """Reads an ONNX Pad with zeros; pads, value and axes must be constant."""
+    """Reads an ONNX Pad with a constant value or mirrored without the edge; pads, value and axes must be constant."""
     x = node.tensor(0)
     mode = node.attributes.get("mode", "constant")
     value = float(node.attributes.get("value", 0.0)) if node.optional(2) is None else float(node.constant(2).item())
-    if mode != "constant" or value != 0.0:
-        raise UnsupportedOp(f"padding with {mode if mode != 'constant' else value}", "pad with zeros")
+    if mode not in ("constant", "reflect") or abs(value) == float("inf"):
+        raise UnsupportedOp(f"padding with {mode if mode != 'constant' else value}", "pad with a number, or reflect")
     raw = node.attributes.get("pads")
     pads = [int(n) for n in (node.constant(1).reshape(-1) if raw is None else raw)]
     rank = len(x.shape)
@@ -93,7 +105,10 @@ def from_onnx(node: OnnxNode) -> list[Tensor]:
     if len(pads) != 2 * len(axes) or len(set(axes)) != len(axes) or min(pads, default=0) < 0:
         raise UnsupportedOp(f"pads {pads} of axes {axes}", "export with pads that are not negative")
     pairs = dict(zip(axes, zip(pads[: len(axes)], pads[len(axes) :], strict=True), strict=True))
-    return [node.add(Pad, [x], "", paddings=tuple(pairs.get(i, (0, 0)) for i in range(rank)))]
+    paddings = tuple(pairs.get(i, (0, 0)) for i in range(rank))
+    if mode == "reflect":
+        return [node.add(MirrorPad, [x], "", integers=True, paddings=paddings, mode="reflect")]
+    return [node.add(Pad, [x], "", paddings=paddings, value=value)]
 
 
 ONNX = {"Pad": from_onnx}

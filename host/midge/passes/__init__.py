@@ -21,12 +21,14 @@ from midge.passes.merge_tables import merge_tables
 from midge.passes.merge_views import merge_views
 from midge.passes.one_channel_convolutions import one_channel_convolutions
 from midge.passes.sink_transposes import sink_transposes
+from midge.passes.slice_parts import slice_parts
 from midge.passes.tables_for_unary import tables_for_unary
 
 Pass = Callable[[Graph], Graph]
 
 CANONICALIZE: tuple[Pass, ...] = (
     fold_constants,
+    slice_parts,
     drop_dead,
     sink_transposes,
     merge_views,
@@ -60,6 +62,7 @@ __all__ = [
     "pass_name",
     "run_passes",
     "sink_transposes",
+    "slice_parts",
     "tables_for_unary",
 ]
 

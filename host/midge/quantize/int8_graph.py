@@ -108,6 +108,8 @@ def _requantized(made: _Int8, graph: Graph, tensor: Tensor, quant: Quant) -> str
 
 
 def _activation(tensor: Tensor, quant: Quant) -> Tensor:
+    if tensor.dtype is not DType.F32:  # truths and indices stay what they are
+        return tensor
     return Tensor(tensor.name, tensor.shape, DType.S8, quant)
 
 
@@ -133,15 +135,15 @@ def _with_float_io(graph: Graph, result: Graph) -> Graph:
     """QUANTIZE after each input and DEQUANTIZE before each output, which keep their names."""
     tensors = dict(result.tensors)
     inner: dict[str, str] = {}
-    for name in dict.fromkeys((*graph.inputs, *graph.outputs)):
+    for name in (n for n in dict.fromkeys((*graph.inputs, *graph.outputs)) if tensors[n].dtype is DType.S8):
         inner[name] = fresh_name(f"{name}/int8", tensors)
         tensors[inner[name]] = replace(tensors[name], name=inner[name])
         tensors[name] = graph.tensors[name]
-    before = [Quantize(name=f"{n}/quantize", inputs=(n,), outputs=(inner[n],)) for n in graph.inputs]
+    before = [Quantize(name=f"{n}/quantize", inputs=(n,), outputs=(inner[n],)) for n in graph.inputs if n in inner]
     after = [
         Dequantize(name=f"{n}/dequantize", inputs=(inner[n],), outputs=(n,))
         for n in dict.fromkeys(graph.outputs)
-        if n not in graph.inputs
+        if n in inner and n not in graph.inputs
     ]
     ops = [*before, *(rewire(op, inner) for op in result.ops), *after]
     return replace(result, tensors=tensors).with_ops(ops)

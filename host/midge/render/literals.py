@@ -11,7 +11,7 @@ from midge.ir.graph import Array
 
 def c_int(value: int) -> str:
     """An int literal; the most negative one has no literal of its own."""
-    return "(-2147483647 - 1)" if value == -(1 << 31) else str(value)
+    return "(-2147483647 - 1)" if value == -(1 << 31) else str(int(value))
 
 
 def c_float(value: float) -> str:

@@ -74,6 +74,30 @@ EXPORT void tanh_float(int n, const float *x, float *out) {
     }
 }
 
+EXPORT void sqrt_float(int n, const float *x, float *out) {
+    for (int i = 0; i < n; ++i) {
+        out[i] = midge_sqrt(x[i]);
+    }
+}
+
+EXPORT void rsqrt_float(int n, const float *x, float *out) {
+    for (int i = 0; i < n; ++i) {
+        out[i] = midge_rsqrt(x[i]);
+    }
+}
+
+EXPORT void log_float(int n, const float *x, float *out) {
+    for (int i = 0; i < n; ++i) {
+        out[i] = midge_log(x[i]);
+    }
+}
+
+EXPORT void elu_float(int n, const float *x, float *out) {
+    for (int i = 0; i < n; ++i) {
+        out[i] = midge_elu(x[i]);
+    }
+}
+
 EXPORT void quantize_float(int n, const float *x, const float *scale, const int32_t *zero_point, int32_t *out) {
     for (int i = 0; i < n; ++i) {
         out[i] = midge_quantize(x[i], scale[i], zero_point[i]);

@@ -6,15 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from onnx import TensorProto
 from onnx.reference import ReferenceEvaluator
 
+from midge.data import load_golden
 from midge.errors import ModelFileError, UnsupportedModelError
 from midge.importers import import_model
 from midge.importers.onnx import import_onnx
 from midge.interpreter import interpret
 from midge.ir.graph import Array, Graph
+from midge.measure.agreement import agreement
 from midge.passes import CANONICALIZE, run_passes
 from midge.quantize import fuse_quantization
 from unit.importers.onnx_file import node, onnx_file, onnx_model
@@ -176,6 +179,43 @@ def test_qlinear_operators_mean_dequantize_compute_quantize(per_channel: bool) -
     np.testing.assert_allclose(interpret(graph, [x])[0], expected, atol=0.21)
     fused = fuse_quantization(graph)
     assert {op.kind for op in fused.ops if fused.outputs_of(op)[0].dtype.value == "float32"} == {"dequantize"}
+
+
+@pytest.mark.parametrize("start", [False, True])
+@pytest.mark.parametrize(
+    ("code", "gates", "options"),
+    [
+        ("LSTM", 4, {}),
+        ("GRU", 3, {}),
+        ("GRU", 3, {"linear_before_reset": 1}),
+        ("RNN", 1, {}),
+    ],
+)
+def test_recurrent_operators_are_unrolled(code: str, gates: int, options: dict[str, int], start: bool) -> None:
+    steps, batch, size, hidden = 4, 2, 3, 5
+    constants = {
+        "w": drawn(1, gates * hidden, size),
+        "r": drawn(1, gates * hidden, hidden),
+        "b": drawn(1, 2 * gates * hidden),
+    }
+    inputs: dict[str, list[int | str]] = {"x": [steps, batch, size]}
+    if start:
+        inputs["h"] = [1, batch, hidden]
+    names = ["x", "w", "r", "b", "", "h"] if start else ["x", "w", "r", "b"]
+    nodes = [node(code, names, ["y", "y_h"], hidden_size=hidden, **options)]
+    model = onnx_model(nodes, inputs, ["y", "y_h"], constants)
+    assert_equals_reference(model, *(drawn(*map(int, shape)) for shape in inputs.values()))
+
+
+def test_a_recorded_lstm_gives_its_outputs(assets: Path) -> None:
+    """The file leaves the number of steps open; its recorded calls have seven."""
+    model = onnx.load(assets / "models/onnx/lstm_k1.onnx")
+    model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 7
+    graph = canonical(model.SerializeToString())
+    calls = load_golden(assets / "models/onnx/lstm_k1.npz", graph)
+    assert calls
+    for inputs, outputs in calls:
+        assert agreement(interpret(graph, inputs), outputs).mismatches == 0
 
 
 def test_weights_outside_the_file_are_read_from_its_folder(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from tflite.TensorType import TensorType
 
 from midge.errors import MidgeError, ModelFileError, UnsupportedModelError
 from midge.importers.tflite import import_tflite, tensor_names
+from midge.interpreter import interpret
 from midge.ir.graph import DType, Graph, Quant
 from unit.importers.model_file import ModelSpec, OpSpec, TensorSpec, model_file
 
@@ -118,6 +119,15 @@ def test_one_error_lists_every_layer_that_cannot_be_done_with_reason_and_remedy(
     assert message.count("->") == 4
 
 
+def test_the_int8_weights_of_a_float_layer_are_read_as_floats() -> None:
+    spec = with_tensor(with_tensor(DENSE, 0, type=0, scales=()), 1, type=0, scales=())
+    graph = read(with_tensor(spec, 3, type=0, scales=(), data=np.array([1, -2, 3], "<f4").tobytes()))
+    x = np.array([[1, 2, 3, 4]], np.float32)
+    weights = WEIGHTS.astype(np.float64).reshape(3, 4) * np.array([[0.1], [0.2], [0.3]])
+    assert [op.kind for op in graph.ops] == ["dequantize", "fully_connected"]
+    np.testing.assert_allclose(interpret(graph, [x])[0], x @ weights.T + [1, -2, 3], rtol=1e-5)
+
+
 def test_kinds_of_quantization_that_midge_lacks_are_explained_once_each() -> None:
     sixteen = replace(
         SIMPLE, tensors=tuple(replace(t, type=TensorType.INT16, scales=(1.0,), zero_points=(0,)) for t in (X, Y))
@@ -125,9 +135,8 @@ def test_kinds_of_quantization_that_midge_lacks_are_explained_once_each() -> Non
     eight = replace(
         SIMPLE, tensors=tuple(replace(t, type=TensorType.UINT8, scales=(1.0,), zero_points=(9,)) for t in (X, Y))
     )
-    hybrid = with_tensor(with_tensor(DENSE, 0, type=0, scales=()), 1, type=0, scales=())
     half = with_tensor(with_op(SIMPLE, code=BuiltinOperator.DEQUANTIZE), 0, type=TensorType.FLOAT16)
-    for spec, words in ((sixteen, "16x8"), (eight, "uint8"), (hybrid, "dynamic-range"), (half, "float16")):
+    for spec, words in ((sixteen, "16x8"), (eight, "uint8"), (half, "float16")):
         with pytest.raises(UnsupportedModelError, match=words):
             read(spec)
 

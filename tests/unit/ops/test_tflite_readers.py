@@ -73,7 +73,7 @@ def test_an_absent_bias_is_left_out() -> None:
         ("CONCATENATION", [_float("x", 1)], {"Axis": 0, "FusedActivationFunction": 1}, "fused activation"),
         ("CONCATENATION", [_float("x", 1)], {"Axis": 1}, "axis 1"),
         ("MEAN", [_float("x", 1, 2), _float("axes", 1)], {}, "computed at run time"),
-        ("MEAN", [_float("x", 1, 2), _constant("axes", [2])], {}, "axes [2]"),
+        ("MEAN", [_float("x", 1, 2), _constant("axes", [2])], {}, "axis 2"),
         ("PAD", [_float("x", 1, 2), _constant("paddings", [[0, 0]])], {}, "paddings"),
         ("PAD", [_float("x", 1), _constant("paddings", [[0, -1]])], {}, "paddings"),
         ("PAD", [_float("x", 1), _float("paddings", 1, 2)], {}, "computed at run time"),

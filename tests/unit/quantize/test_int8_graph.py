@@ -14,6 +14,7 @@ from midge.interpreter import interpret
 from midge.ir.graph import NO_CLAMP, Array, DType, Graph, Op, Quant, Tensor
 from midge.numerics.fixed_point import quantize_array
 from midge.ops.add import Add
+from midge.ops.arg_max import ArgMax
 from midge.ops.concatenation import Concatenation
 from midge.ops.fully_connected import FullyConnected
 from midge.ops.logistic import OUTPUT_QUANT as LOGISTIC_QUANT
@@ -23,6 +24,7 @@ from midge.ops.pad import Pad
 from midge.ops.relu import Relu
 from midge.ops.reshape import Reshape
 from midge.ops.softmax import Softmax
+from midge.ops.split import Split
 from midge.ops.tanh import Tanh
 from midge.quantize import calibrate, layer_sqnr, quantize_graph
 from midge.quantize.quality import real_values
@@ -249,3 +251,18 @@ def test_a_graph_whose_types_are_mixed_is_left_alone() -> None:
         [Relu(name="relu", inputs=("x",), outputs=("y",), clamp=(0.0, inf))],
     )
     assert quantize_graph(g, {}) is g
+
+
+@pytest.mark.parametrize("float_io", [False, True])
+def test_parts_share_a_quantization_and_indices_stay_integers(float_io: bool) -> None:
+    tensors = [Tensor("x", (1, 8), DType.F32), Tensor("a", (1, 4), DType.F32), Tensor("b", (1, 4), DType.F32)]
+    tensors.append(Tensor("i", (1,), DType.S32))
+    ops = (
+        Split(name="split", inputs=("x",), outputs=("a", "b"), axis=1, sizes=(4, 4)),
+        ArgMax(name="best", inputs=("a",), outputs=("i",), axis=1),
+    )
+    graph = Graph("net", ("x",), ("b", "i"), {t.name: t for t in tensors}, ops)
+    made = quantize_graph(graph, {n: Range(-2.0, 3.0) for n in "xabi"}, float_io)
+    assert [t.dtype for t in made.output_tensors] == [DType.F32 if float_io else DType.S8, DType.S32]
+    split = next(op for op in made.ops if op.kind == "split")
+    assert len({made.tensors[n].quant for n in (*split.inputs, *split.outputs)}) == 1

@@ -21,7 +21,7 @@ import numpy as np
 from midge.kernels.literals import in_place, is_int8
 from midge.kernels.variant import Binding, Constant, Layer, Variant
 from midge.numerics.sums import quantized_sum
-from midge.ops.add import Add, add_parameters
+from midge.ops.add import Add
 
 _VALUES = np.arange(-128, 128)
 _LIMIT = 1 << 31
@@ -43,7 +43,7 @@ class Plane:
 def plane(layer: Layer) -> Plane | None:
     """The linear function that equals the layer's on all pairs of values; None when none is found."""
     (x, y), out = layer.inputs, layer.outputs[0]
-    p = add_parameters(cast(Add, layer.op), layer.inputs, layer.outputs)
+    p = cast(Add, layer.op).parameters(layer.inputs, layer.outputs)
     wanted = quantized_sum(p, _VALUES[:, None].astype(np.int8), _VALUES[None, :].astype(np.int8)).astype(np.int64)
     for shift, factor0, factor1 in _factors(x.q.scale / out.q.scale, y.q.scale / out.q.scale):
         sums = _VALUES[:, None] * factor0 + _VALUES[None, :] * factor1

@@ -7,13 +7,13 @@ from typing import cast
 from midge.kernels.elementwise import bind_pair, sum_literals
 from midge.kernels.literals import in_place, is_either
 from midge.kernels.variant import Binding, Layer, Variant
-from midge.ops.add import Add, add_parameters
+from midge.ops.add import Add
 
 
 def bind(layer: Layer) -> Binding:
     """Both operands at the common scale of the definition; operands without rounding are multiplied once."""
     op = cast(Add, layer.op)
-    return bind_pair(layer, lambda: sum_literals(add_parameters(op, layer.inputs, layer.outputs)))
+    return bind_pair(layer, lambda: sum_literals(op.parameters(layer.inputs, layer.outputs)))
 
 
 VARIANT = Variant(__name__, fits=is_either, bind=bind, overlap=in_place)

@@ -14,24 +14,22 @@ from midge.ops.families.move import FILL, Move, fill_value
 
 
 def fits(layer: Layer) -> bool:
-    """Any type, moved as it is."""
-    return all(y.dtype is layer.inputs[0].dtype for y in layer.outputs)
+    """Any type, moved as it is; one output (see midge.passes.slice_parts)."""
+    return len(layer.outputs) == 1 and layer.outputs[0].dtype is layer.inputs[0].dtype
 
 
 def bind(layer: Layer) -> Binding:
-    """A nest of loops for each output."""
+    """A nest of loops over the output."""
     x = layer.inputs[0]
-    walks = [walk(found, x.elements) for found in cast(Move, layer.op).positions(layer.inputs)]
-    tables = [_tables(found, index) for index, found in enumerate(walks)]
-    outputs = [_nest(found, index) for index, found in enumerate(walks)]
+    (positions,) = cast(Move, layer.op).positions(layer.inputs)
+    found = walk(positions, x.elements)
     constants = [Constant("in0", x.dtype.c_type, constant_data(x))] if x.is_constant else []
-    params = {"outputs": outputs, "fill": fill_value(layer.outputs[0])}
-    return Binding(params, (*constants, *(table for found in tables for table in found)))
+    return Binding({**_nest(found), "fill": fill_value(layer.outputs[0])}, (*constants, *_tables(found)))
 
 
 def overlap(layer: Layer) -> int | None:
     """How far the output may have come when an element of the input is read for the last time."""
-    if len(layer.outputs) > 1 or layer.inputs[0].is_constant:
+    if layer.inputs[0].is_constant:
         return None
     (positions,) = cast(Move, layer.op).positions(layer.inputs)
     flat = positions.reshape(-1)
@@ -40,31 +38,26 @@ def overlap(layer: Layer) -> int | None:
     return int((np.arange(len(flat)) - unread).max()) * layer.inputs[0].dtype.bytes
 
 
-def _nest(found: Walk, output: int) -> dict[str, object]:
+def _nest(found: Walk) -> dict[str, object]:
     names = [f"i{k}" for k in range(len(found.loops))] if len(found.loops) > 1 else ["i"][: len(found.loops)]
     tabled = [k for k, loop in enumerate(found.loops) if loop.table is not None]
     return {
         "names": names,
         "sizes": [loop.size for loop in found.loops],
         "start": found.start,
-        "variables": [_role(output, k) + f"[{name}]" if k in tabled else name for k, name in enumerate(names)],
+        "variables": [f"places{k}[{name}]" if k in tabled else name for k, name in enumerate(names)],
         "factors": [1 if k in tabled else loop.stride for k, loop in enumerate(found.loops)],
         "fills": found.fills,
     }
 
 
-def _tables(found: Walk, output: int) -> list[Constant]:
-    tables = [(k, loop.table) for k, loop in enumerate(found.loops) if loop.table is not None]
-    return [_table(_role(output, k), values) for k, values in tables]
+def _tables(found: Walk) -> list[Constant]:
+    return [_table(f"places{k}", loop.table) for k, loop in enumerate(found.loops) if loop.table is not None]
 
 
 def _table(role: str, values: Array) -> Constant:
     narrow = np.array_equal(values.astype(np.int16), values)
     return Constant(role, "int16_t" if narrow else "int32_t", values.astype(np.int16 if narrow else np.int32))
-
-
-def _role(output: int, loop: int) -> str:
-    return f"places{output}_{loop}"
 
 
 VARIANT = Variant(__name__, fits=fits, bind=bind, overlap=overlap)

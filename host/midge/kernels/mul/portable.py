@@ -8,7 +8,7 @@ from typing import cast
 from midge.kernels.elementwise import bind_pair
 from midge.kernels.literals import in_place, is_either, per_tensor, requantization_literals
 from midge.kernels.variant import Binding, Layer, Variant
-from midge.ops.mul import Mul, mul_parameters
+from midge.ops.mul import Mul
 
 
 def bind(layer: Layer) -> Binding:
@@ -17,7 +17,7 @@ def bind(layer: Layer) -> Binding:
 
 
 def _integers(layer: Layer) -> Mapping[str, object]:
-    p = mul_parameters(cast(Mul, layer.op), layer.inputs, layer.outputs)
+    p = cast(Mul, layer.op).parameters(layer.inputs, layer.outputs)
     literals, _ = requantization_literals(per_tensor(p.multiplier, p.shift, p.zero_point, p.low, p.high), 255 * 255)
     return {"zero0": p.zero_point1, "zero1": p.zero_point2, **literals}
 

@@ -1,4 +1,4 @@
-"""PAD with zeros (the zero point in int8), for every core and shape."""
+"""PAD and PADV2, for every core and shape."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def bind(layer: Layer) -> Binding:
         {"before": before * block, "size": n, "after": after * block}
         for (before, n, after), block in zip(dims, inside, strict=True)
     ]
-    fill = "0.0f" if is_float(layer) else str(layer.outputs[0].q.zero_point)
-    return Binding({"loops": loops, "fill": fill, "element": layer.outputs[0].dtype.c_type})
+    y = layer.outputs[0]
+    return Binding({"loops": loops, "fill": op.fill(y), "is_float": is_float(layer), "element": y.dtype.c_type})
 
 
 def overlap(layer: Layer) -> int:

@@ -1,0 +1,1 @@
+"""Kernels of ARG_MAX and ARG_MIN."""

@@ -1,0 +1,1 @@
+"""Kernels of functions of two values that have none of their own."""

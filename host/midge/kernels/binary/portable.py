@@ -1,0 +1,37 @@
+"""MAXIMUM, MINIMUM, DIV, SQUARED_DIFFERENCE and PRELU of any pair of shapes, for every core, float32 and int8."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any, cast
+
+from midge.kernels.elementwise import bind_pair, sum_literals
+from midge.kernels.literals import in_place, is_either
+from midge.kernels.variant import Binding, Layer, Variant
+from midge.ops.families.binary import Binary
+
+
+def bind(layer: Layer) -> Binding:
+    """The loops over both operands, the operator's kind, and in int8 its integers."""
+    op = cast(Binary, layer.op)
+    bound = bind_pair(layer, lambda: _integers(layer))
+    return Binding({**bound.params, "kind": op.kind}, bound.constants)
+
+
+def _integers(layer: Layer) -> Mapping[str, object]:
+    find = _INTEGERS.get(layer.op.kind)
+    return {} if find is None else find(cast(Binary, layer.op).parameters(layer.inputs, layer.outputs), layer)
+
+
+def _plain(parameters: Any, layer: Layer) -> Mapping[str, object]:
+    return {**asdict(parameters), "output_zero_point": layer.outputs[0].q.zero_point}
+
+
+_INTEGERS: Mapping[str, Callable[[Any, Layer], Mapping[str, object]]] = {
+    "div": _plain,
+    "prelu": _plain,
+    "squared_difference": lambda parameters, _: sum_literals(parameters),
+}
+
+VARIANT = Variant(__name__, fits=is_either, bind=bind, overlap=in_place)

@@ -1,0 +1,1 @@
+"""Kernels of CAST and LOGICAL_NOT."""

@@ -1,0 +1,1 @@
+"""Kernels of values that are known before any inference."""

@@ -1,0 +1,1 @@
+"""Kernels of L2_NORMALIZATION."""

@@ -1,0 +1,1 @@
+"""Kernels of LOG_SOFTMAX."""

@@ -1,0 +1,1 @@
+"""Kernels of SUM, REDUCE_MAX, REDUCE_MIN and REDUCE_PROD."""

@@ -1,0 +1,1 @@
+"""Kernels of all functions of one value."""

@@ -1,0 +1,21 @@
+"""ARG_MAX: where along an axis the largest value is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from midge.ir.graph import Array
+from midge.ops.families.arg import Arg, arg_reader
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArgMax(Arg):
+    """inputs: x. See Arg for the axis."""
+
+    def extreme(self, x: Array) -> Array:
+        """The first index of the largest."""
+        found: Array = x.argmax(axis=self.axis)
+        return found
+
+
+TFLITE = {"ARG_MAX": arg_reader(ArgMax)}

@@ -1,0 +1,21 @@
+"""ARG_MIN: where along an axis the smallest value is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from midge.ir.graph import Array
+from midge.ops.families.arg import Arg, arg_reader
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArgMin(Arg):
+    """inputs: x. See Arg for the axis."""
+
+    def extreme(self, x: Array) -> Array:
+        """The first index of the smallest."""
+        found: Array = x.argmin(axis=self.axis)
+        return found
+
+
+TFLITE = {"ARG_MIN": arg_reader(ArgMin)}

@@ -1,0 +1,58 @@
+"""docs/operators.md from the operators' own docstrings: `python -m midge.ops.document docs/operators.md`."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from pathlib import Path
+
+from midge.kernels.select import variants
+from midge.ops.registry import modules, onnx_readers, operators
+
+_HEAD = """# Operators
+
+Written by `python -m midge.ops.document docs/operators.md` from the docstrings of `host/midge/ops/`; a test holds it
+current. Where TensorFlow Lite defines an integer form, int8 equals its reference kernel bit for bit.
+
+{count} codes of TensorFlow Lite, by {kinds} operators of midge.
+
+| TensorFlow Lite | What it does | Inputs and limits | Kernels |
+| --- | --- | --- | --- |
+"""
+
+_ONNX = """
+{} codes of ONNX are read as these operators, one or several: {}.
+"""
+
+
+def document() -> str:
+    """The page: one line for each operator that a file can have."""
+    lines = []
+    count = 0
+    for module in modules():
+        kind = module.__name__.rpartition(".")[2]
+        codes = sorted(getattr(module, "TFLITE", {}))
+        operator = operators().get(kind)
+        if not codes or operator is None:
+            continue
+        count += len(codes)
+        kernels = "none: a view" if operator.is_view else ", ".join(v.name for v in variants(operator.family or kind))
+        cells = (
+            ", ".join(codes),
+            _text(module).partition(": ")[2],
+            f"{_text(operator)} {_text(operator.check)}",
+            kernels,
+        )
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n")
+    codes = sorted(onnx_readers())
+    return _HEAD.format(count=count, kinds=len(lines)) + "".join(lines) + _ONNX.format(len(codes), ", ".join(codes))
+
+
+def _text(item: object) -> str:
+    """A docstring in one line, without what it says of sources."""
+    text = " ".join((inspect.getdoc(item) or "").split())
+    return text.partition(" Source:")[0]
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(document())

@@ -1,0 +1,25 @@
+"""EQUAL: whether x is y, shapes broadcast as in numpy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from midge.ir.graph import Array
+from midge.ops.families.comparison import Comparison, comparison_reader
+
+
+@dataclass(frozen=True, kw_only=True)
+class Equal(Comparison):
+    """inputs: x and y, at most one of them constant; the output is bool."""
+
+    symbol: ClassVar[str] = "=="
+
+    def holds(self, x: Array, y: Array) -> Array:
+        """Whether x is y."""
+        return np.equal(x, y)
+
+
+TFLITE = {"EQUAL": comparison_reader(Equal)}

@@ -1,0 +1,73 @@
+"""Functions of two values, element by element, shapes broadcast as in numpy: each states its arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from midge.ir.graph import Array, Clamp, DType, Op, Shape, Tensor
+from midge.ops.formats import SourceOp, tflite_clamp
+from midge.ops.types import broadcast_shape, check_same_type, reason_why_not
+
+
+@dataclass(frozen=True, kw_only=True)
+class Binary(Op):
+    """inputs: x and y, at most one of them constant."""
+
+    is_elementwise: ClassVar[bool] = True
+
+    def real(self, x: Array, y: Array) -> Array:
+        """The function of floats."""
+        raise NotImplementedError
+
+    def parameters(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> object:
+        """The integers of the int8 form. Raises ValueError for scales that cannot be."""
+        raise NotImplementedError
+
+    def integers(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], x: Array, y: Array) -> Array:
+        """The function of int8 values, as wide as it comes; saturated where that is more than int8."""
+        raise NotImplementedError
+
+    def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
+        """The broadcast shape."""
+        return (broadcast_shape(inputs),)
+
+    def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
+        """Float, or int8 with scales that the arithmetic can do."""
+        reason = check_same_type(inputs, outputs)
+        if reason or outputs[0].dtype is DType.F32:
+            return reason
+        return reason_why_not(lambda: self.parameters(inputs, outputs))
+
+    def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
+        """The function of floats, or of integers."""
+        x, y = values
+        if outputs[0].dtype is DType.F32:
+            with np.errstate(all="ignore"):
+                return [np.asarray(self.real(x, y), np.float32)]
+        return [np.clip(self.integers(inputs, outputs, x, y), -128, 127).astype(np.int8)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clamped(Binary):
+    """A function of two values with a fused activation."""
+
+    clamp: Clamp
+
+    def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
+        """The function, clamped; the integers know of the clamp."""
+        results = super().evaluate(inputs, outputs, values)
+        return results if outputs[0].dtype is not DType.F32 else [np.clip(r, *self.clamp) for r in results]
+
+
+def binary_reader(kind: type[Binary]) -> Callable[[SourceOp], Binary]:
+    """Reads an operator that has two inputs and no options."""
+    return lambda op: kind(name=op.name, inputs=op.input_names(2, 2), outputs=op.output_names)
+
+
+def clamped_reader(kind: type[Clamped]) -> Callable[[SourceOp], Clamped]:
+    """Reads an operator that has two inputs and a fused activation."""
+    return lambda op: kind(name=op.name, inputs=op.input_names(2, 2), outputs=op.output_names, clamp=tflite_clamp(op))

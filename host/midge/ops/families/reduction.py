@@ -1,0 +1,58 @@
+"""Operators that make one value of many, over some axes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+
+from midge.ir.graph import Op, Permutation, Shape, Tensor
+from midge.ops.formats import SourceOp, axis_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reduction(Op):
+    """inputs: x. `axes`: sorted, none negative, none twice. `keep_dims`: reduced axes stay, with size 1."""
+
+    axes: tuple[int, ...]
+    keep_dims: bool
+
+    def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
+        """x's shape without `axes`, or with 1 there."""
+        shape = inputs[0].shape
+        if self.axes != tuple(sorted(set(self.axes))) or any(not 0 <= a < len(shape) for a in self.axes):
+            raise ValueError(f"axes {self.axes} of an input {shape}")
+        if self.keep_dims:
+            return (tuple(1 if i in self.axes else n for i, n in enumerate(shape)),)
+        return (tuple(n for i, n in enumerate(shape) if i not in self.axes),)
+
+    def permuted(self, permutation: Permutation) -> tuple[Op, Permutation]:
+        """Over the renamed axes; those that are left keep their order among themselves."""
+        axes = tuple(sorted(permutation[a] for a in self.axes))
+        left = [a for a in permutation if a not in axes]
+        order = permutation if self.keep_dims else tuple(sorted(left).index(a) for a in left)
+        return replace(self, axes=axes), order
+
+    def count(self, x: Tensor) -> int:
+        """How many values of `x` make one."""
+        return prod(x.shape[axis] for axis in self.axes)
+
+    def keeps_channels(self, x: Tensor) -> bool:
+        """Whether no value is made of several channels."""
+        return bool(x.shape) and len(x.shape) - 1 not in self.axes
+
+
+def reduction_reader(kind: type[Reduction]) -> Callable[[SourceOp], Reduction]:
+    """Reads an operator with constant axes as its second input."""
+
+    def read(op: SourceOp) -> Reduction:
+        x = op.tensor(0)
+        return kind(
+            name=op.name,
+            inputs=(x.name,),
+            outputs=op.output_names,
+            axes=tuple(sorted({axis_of(x, a) for a in op.constant(1).reshape(-1)})),
+            keep_dims=bool(op.attributes.get("KeepDims", False)),
+        )
+
+    return read

@@ -1,0 +1,23 @@
+"""LESS: whether x is smaller than y, shapes broadcast as in numpy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from midge.ir.graph import Array
+from midge.ops.families.comparison import Comparison, comparison_reader
+
+
+@dataclass(frozen=True, kw_only=True)
+class Less(Comparison):
+    """inputs: x and y, at most one of them constant; the output is bool."""
+
+    symbol: ClassVar[str] = "<"
+
+    def holds(self, x: Array, y: Array) -> Array:
+        """Whether x is smaller than y."""
+        return x < y
+
+
+TFLITE = {"LESS": comparison_reader(Less)}

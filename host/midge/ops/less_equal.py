@@ -1,0 +1,23 @@
+"""LESS_EQUAL: whether x is not larger than y, shapes broadcast as in numpy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from midge.ir.graph import Array
+from midge.ops.families.comparison import Comparison, comparison_reader
+
+
+@dataclass(frozen=True, kw_only=True)
+class LessEqual(Comparison):
+    """inputs: x and y, at most one of them constant; the output is bool."""
+
+    symbol: ClassVar[str] = "<="
+
+    def holds(self, x: Array, y: Array) -> Array:
+        """Whether x is not larger than y."""
+        return x <= y
+
+
+TFLITE = {"LESS_EQUAL": comparison_reader(LessEqual)}

@@ -1,0 +1,44 @@
+"""MAXIMUM: the larger of two values, shapes broadcast as in numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from midge.ir.channels import Range
+from midge.ir.graph import Array, Tensor
+from midge.ops.families.binary import Binary, binary_reader
+from midge.ops.types import check_same_quant
+
+
+@dataclass(frozen=True, kw_only=True)
+class Maximum(Binary):
+    """inputs: x and y, at most one of them constant."""
+
+    inputs_share_quant: ClassVar[bool] = True
+    family: ClassVar[str] = "binary"
+
+    def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
+        """Float, or int8 with equal scales: TFLite's kernel compares the raw values."""
+        return check_same_quant(inputs, outputs)
+
+    def real(self, x: Array, y: Array) -> Array:
+        """The larger."""
+        return np.maximum(x, y)
+
+    def integers(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], x: Array, y: Array) -> Array:
+        """The larger of the raw values."""
+        return np.maximum(x, y)
+
+    def intervals(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
+    ) -> tuple[Range, ...]:
+        """Both ends grow with both operands."""
+        (x_low, x_high), (y_low, y_high) = ranges
+        return ((np.maximum(x_low, y_low), np.maximum(x_high, y_high)),)
+
+
+TFLITE = {"MAXIMUM": binary_reader(Maximum)}

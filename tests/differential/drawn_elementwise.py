@@ -1,0 +1,66 @@
+"""Draws functions of one and of two values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+from drawn_cases import Case, Rng, activation, case, drawn_quant, drawn_shape, drawn_values, like
+
+from midge.ir.graph import DType, Quant
+
+# Where a real function is not defined below zero.
+_FROM_ZERO = {"LOG", "RSQRT", "SQRT"}
+# Functions that TFLite has no int8 form of; midge's own are compared with the real function elsewhere.
+WITHOUT_INT8 = {"DIV", "LOG", "NEG", "SQRT", "SQUARE"}
+
+
+def _unary(code: str, dtype: DType, rng: Rng) -> Case:
+    """All 256 values with any scales, or floats around 0."""
+    x = activation("x", (1, 256), dtype, rng)
+    if dtype is DType.F32:
+        drawn = case(code, rng, (x,), like(x), _options(code, rng))
+        (values,) = drawn.values
+        return replace(drawn, values=(np.abs(values) + np.float32(1e-3),)) if code in _FROM_ZERO else drawn
+    if code in _FROM_ZERO:
+        x = replace(x, quant=Quant.per_tensor(x.q.scale, -128))
+    if code == "EXP":
+        # TFLite does not saturate what leaves int32.
+        x = replace(x, quant=Quant.per_tensor(min(x.q.scale, 0.04), x.q.zero_point))
+    spread = float(np.exp(rng.uniform(-1, 3) if code != "HARD_SWISH" else rng.uniform(-3, 3)))
+    y = replace(like(x), quant=drawn_quant(rng, max(x.q.scale * spread, x.q.scale / 127)))
+    return replace(
+        case(code, rng, (x,), y, _options(code, rng)), values=(np.arange(-128, 128, dtype=np.int8).reshape(1, 256),)
+    )
+
+
+def _options(code: str, rng: Rng) -> dict[str, object]:
+    return {"Approximate": bool(rng.integers(0, 2))} if code == "GELU" else {}
+
+
+def _binary(code: str, dtype: DType, rng: Rng) -> Case:
+    """Equal shapes, or one broadcast to the other in some dimensions; one operand may be constant."""
+    shape = drawn_shape(rng)
+    other = tuple(1 if rng.random() < 0.3 else n for n in shape)[int(rng.integers(0, len(shape) + 1)) :]
+    x, z = activation("x", shape, dtype, rng), activation("z", (rng.random() < 0.5 and shape) or other, dtype, rng)
+    if code in ("MAXIMUM", "MINIMUM"):
+        z = replace(z, quant=x.quant)
+    if rng.random() < 0.3 or code == "PRELU":
+        z = replace(z, data=drawn_values(z, rng))
+    if rng.random() < 0.5 and code != "PRELU":
+        x, z = replace(z, name="x"), replace(x, name="z")
+    y = like(x)
+    if dtype is DType.S8 and code not in ("MAXIMUM", "MINIMUM"):
+        size = max(x.q.scale, z.q.scale)
+        natural = {"SQUARED_DIFFERENCE": size * size * 64, "DIV": x.q.scale / z.q.scale / 30, "PRELU": x.q.scale}[code]
+        y = replace(y, quant=drawn_quant(rng, natural * float(np.exp(rng.uniform(-1, 1)))))
+    return case(code, rng, (x, z), y, {"FusedActivationFunction": int(rng.integers(0, 4))} if code == "DIV" else {})
+
+
+UNARY: Mapping[str, Callable[[str, DType, Rng], Case]] = dict.fromkeys(
+    ("ABS", "ELU", "EXP", "GELU", "HARD_SWISH", "LOG", "NEG", "RSQRT", "SQRT", "SQUARE"), _unary
+)
+BINARY: Mapping[str, Callable[[str, DType, Rng], Case]] = dict.fromkeys(
+    ("DIV", "MAXIMUM", "MINIMUM", "PRELU", "SQUARED_DIFFERENCE"), _binary
+)
