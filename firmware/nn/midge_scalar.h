@@ -162,55 +162,52 @@ typedef struct {
 /* r0 weights, r1 activations, r8 and r6 total and upper of channel 0, r9 and r7 of channel 1, lr end of the weights.
  * A pair of products in r3 joins total and upper: the carry of the shift rounds. 24 cycles for 8 products. */
 #define MIDGE_SCALAR_JOIN(total, upper) "add " total ", r3\n asrs r3, r3, #16\n adcs " upper ", r3\n"
-#define MIDGE_SCALAR_TWO                                                                                  \
-    "ldmia r1!, {r4, r5}\n ldmia r0!, {r2}\n"                                                             \
-    "sxtb r3, r2\n muls r3, r4\n mov r12, r3\n asrs r2, r2, #8\n sxtb r3, r2\n muls r3, r5\n add r3, r12\n" \
-    MIDGE_SCALAR_JOIN("r8", "r6")                                                                         \
-    "asrs r2, r2, #8\n sxtb r3, r2\n muls r3, r4\n asrs r2, r2, #8\n muls r2, r5\n adds r3, r3, r2\n"      \
-    MIDGE_SCALAR_JOIN("r9", "r7")
+#define MIDGE_SCALAR_TWO                                                                                               \
+    "ldmia r1!, {r4, r5}\n ldmia r0!, {r2}\n"                                                                          \
+    "sxtb r3, r2\n muls r3, r4\n mov r12, r3\n asrs r2, r2, #8\n sxtb r3, r2\n muls r3, r5\n add r3, "                 \
+    "r12\n" MIDGE_SCALAR_JOIN("r8", "r6") "asrs r2, r2, #8\n sxtb r3, r2\n muls r3, r4\n asrs r2, r2, #8\n muls r2, "  \
+                                          "r5\n adds r3, r3, r2\n" MIDGE_SCALAR_JOIN("r9", "r7")
 /* The sum in r0 as int8: r1 split, r2 last, r3 high, r4 low, r7 addend. */
 #define MIDGE_SCALAR_LIMIT "cmp r0, r2\n bls 3f\n asrs r0, r0, #31\n mvns r0, r0\n ands r0, r2\n3:\n"
-#define MIDGE_SCALAR_SCALE                                                                            \
-    "movs r5, r0\n muls r5, r4\n lsrs r5, r1\n muls r0, r3\n adds r0, r0, r5\n adds r0, r0, r7\n"
-#define MIDGE_SCALAR_WRITE(pointer, offset) \
-    "lsrs r0, r0, #24\n mov r5, " pointer "\n strb r0, [r5, #" offset "]\n"
-#define MIDGE_SCALAR_PUT(pointer, offset) \
-    MIDGE_SCALAR_LIMIT MIDGE_SCALAR_SCALE MIDGE_SCALAR_WRITE(pointer, offset)
+#define MIDGE_SCALAR_SCALE "movs r5, r0\n muls r5, r4\n lsrs r5, r1\n muls r0, r3\n adds r0, r0, r5\n adds r0, r0, r7\n"
+#define MIDGE_SCALAR_WRITE(pointer, offset) "lsrs r0, r0, #24\n mov r5, " pointer "\n strb r0, [r5, #" offset "]\n"
+#define MIDGE_SCALAR_PUT(pointer, offset) MIDGE_SCALAR_LIMIT MIDGE_SCALAR_SCALE MIDGE_SCALAR_WRITE(pointer, offset)
 /* The same with a rule below zero: zero and below are where the stack says; r12 is what is taken away. */
-#define MIDGE_SCALAR_PUT_SIGNED(pointer, offset)                                                      \
-    MIDGE_SCALAR_LIMIT                                                                                \
-    "ldr r5, [sp, #4]\n ldr r1, [r5]\n cmp r0, r1\n sbcs r1, r1\n ldr r5, [r5, #4]\n ands r1, r5\n"   \
-    "mov r12, r1\n ldr r1, [sp, #8]\n" MIDGE_SCALAR_SCALE "mov r5, r12\n subs r0, r0, r5\n"          \
-    MIDGE_SCALAR_WRITE(pointer, offset)
-#define MIDGE_SCALAR_CHANNEL(put, after, total, offset)                                               \
-    "ldr r1, [sp, #4]\n ldmia r1!, {r2, r3, r4, r7}\n str r1, [sp, #4]\n ldr r1, [sp, #8]\n"          \
-    "mov r0, r6\n" put("r11", offset)                                                                 \
-    "mov r0, " total "\n lsls r6, r6, #16\n subs r0, r0, r6\n" put("r10", offset) after
+#define MIDGE_SCALAR_PUT_SIGNED(pointer, offset)                                                                       \
+    MIDGE_SCALAR_LIMIT                                                                                                 \
+    "ldr r5, [sp, #4]\n ldr r1, [r5]\n cmp r0, r1\n sbcs r1, r1\n ldr r5, [r5, #4]\n ands r1, r5\n"                    \
+    "mov r12, r1\n ldr r1, [sp, #8]\n" MIDGE_SCALAR_SCALE                                                              \
+    "mov r5, r12\n subs r0, r0, r5\n" MIDGE_SCALAR_WRITE(pointer, offset)
+#define MIDGE_SCALAR_CHANNEL(put, after, total, offset)                                                                \
+    "ldr r1, [sp, #4]\n ldmia r1!, {r2, r3, r4, r7}\n str r1, [sp, #4]\n ldr r1, [sp, #8]\n"                           \
+    "mov r0, r6\n" put("r11", offset) "mov r0, " total "\n lsls r6, r6, #16\n subs r0, r0, r6\n" put("r10", offset)    \
+        after
 
 /* midge_scalar_channels in assembly, for pairs of channels. */
-#define MIDGE_SCALAR_PAIRS(name, put, after)                                                          \
-    static inline void name(const int32_t *weights, const midge_scalar_frame *frame) {                \
-        register const int32_t *r0 __asm__("r0") = weights;                                           \
-        register const midge_scalar_frame *r1 __asm__("r1") = frame;                                  \
-        __asm__ volatile(".syntax unified\n"                                                          \
-                         "ldr r2, [r1, #20]\n mov r10, r2\n ldr r2, [r1, #24]\n mov r11, r2\n"        \
-                         "ldmia r1!, {r2-r6}\n push {r7}\n push {r2-r7}\n"                                     \
-                         "1:\n"                                                                       \
-                         "ldr r3, [sp, #12]\n adds r3, r3, r0\n mov lr, r3\n"                         \
-                         "ldr r1, [sp]\n ldr r3, [sp, #4]\n ldmia r3!, {r6, r7}\n str r3, [sp, #4]\n" \
-                         "lsls r2, r6, #16\n adds r2, r2, r6\n mov r8, r2\n"                          \
-                         "lsls r2, r7, #16\n adds r2, r2, r7\n mov r9, r2\n"                          \
-                         "2:\n" MIDGE_SCALAR_TWO MIDGE_SCALAR_TWO MIDGE_SCALAR_TWO MIDGE_SCALAR_TWO   \
-                         "cmp r0, lr\n bne 2b\n"                                                      \
-                         "mov lr, r7\n str r0, [sp, #20]\n" MIDGE_SCALAR_CHANNEL(put, after, "r8", "0")                   \
-                         "mov r6, lr\n" MIDGE_SCALAR_CHANNEL(put, after, "r9", "1")                   \
-                         "movs r0, #2\n add r10, r0\n add r11, r0\n"                                  \
-                         "ldr r0, [sp, #20]\n ldr r1, [sp, #16]\n cmp r0, r1\n beq 4f\n b 1b\n"      \
-                         "4: add sp, #24\n pop {r7}\n"                                                \
-                         : "+r"(r0), "+r"(r1)                                                         \
-                         :                                                                            \
-                         : "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", \
-                           "memory");                                                                 \
+#define MIDGE_SCALAR_PAIRS(name, put, after)                                                                           \
+    static inline void name(const int32_t *weights, const midge_scalar_frame *frame) {                                 \
+        register const int32_t *r0 __asm__("r0") = weights;                                                            \
+        register const midge_scalar_frame *r1 __asm__("r1") = frame;                                                   \
+        __asm__ volatile(".syntax unified\n"                                                                           \
+                         "ldr r2, [r1, #20]\n mov r10, r2\n ldr r2, [r1, #24]\n mov r11, r2\n"                         \
+                         "ldmia r1!, {r2-r6}\n push {r7}\n push {r2-r7}\n"                                             \
+                         "1:\n"                                                                                        \
+                         "ldr r3, [sp, #12]\n adds r3, r3, r0\n mov lr, r3\n"                                          \
+                         "ldr r1, [sp]\n ldr r3, [sp, #4]\n ldmia r3!, {r6, r7}\n str r3, [sp, #4]\n"                  \
+                         "lsls r2, r6, #16\n adds r2, r2, r6\n mov r8, r2\n"                                           \
+                         "lsls r2, r7, #16\n adds r2, r2, r7\n mov r9, r2\n"                                           \
+                         "2:\n" MIDGE_SCALAR_TWO MIDGE_SCALAR_TWO MIDGE_SCALAR_TWO MIDGE_SCALAR_TWO                    \
+                         "cmp r0, lr\n bne 2b\n"                                                                       \
+                         "mov lr, r7\n str r0, [sp, #20]\n" MIDGE_SCALAR_CHANNEL(                                      \
+                             put, after, "r8",                                                                         \
+                             "0") "mov r6, lr\n" MIDGE_SCALAR_CHANNEL(put, after, "r9",                                \
+                                                                      "1") "movs r0, #2\n add r10, r0\n add r11, r0\n" \
+                                                                           "ldr r0, [sp, #20]\n ldr r1, [sp, #16]\n "  \
+                                                                           "cmp r0, r1\n beq 4f\n b 1b\n"              \
+                                                                           "4: add sp, #24\n pop {r7}\n"               \
+                         : "+r"(r0), "+r"(r1)                                                                          \
+                         :                                                                                             \
+                         : "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");       \
     }
 MIDGE_SCALAR_PAIRS(midge_scalar_pairs, MIDGE_SCALAR_PUT, "")
 MIDGE_SCALAR_PAIRS(midge_scalar_signed_pairs, MIDGE_SCALAR_PUT_SIGNED,
@@ -218,64 +215,62 @@ MIDGE_SCALAR_PAIRS(midge_scalar_signed_pairs, MIDGE_SCALAR_PUT_SIGNED,
 #elif defined(MIDGE_SCALAR_ARMV7M)
 /* r0 weights, r1 activations, r10 and r11 total and upper of channel 0, r12 and lr of channel 1. Four weights in r6-r9
  * meet activations in r2-r5. */
-#define MIDGE_SCALAR_JOIN(total, upper, p) \
+#define MIDGE_SCALAR_JOIN(total, upper, p)                                                                             \
     "add " total ", " total ", " p "\n add " p ", " p ", #32768\n add " upper ", " upper ", " p ", asr #16\n"
-#define MIDGE_SCALAR_FOUR(total, upper)                                              \
-    "mul r6, r6, r2\n mla r6, r7, r3, r6\n" MIDGE_SCALAR_JOIN(total, upper, "r6")    \
-    "mul r8, r8, r4\n mla r8, r9, r5, r8\n" MIDGE_SCALAR_JOIN(total, upper, "r8")
+#define MIDGE_SCALAR_FOUR(total, upper)                                                                                \
+    "mul r6, r6, r2\n mla r6, r7, r3, r6\n" MIDGE_SCALAR_JOIN(                                                         \
+        total, upper, "r6") "mul r8, r8, r4\n mla r8, r9, r5, r8\n" MIDGE_SCALAR_JOIN(total, upper, "r8")
 /* Loads come in runs: the first of a run costs a cycle more. 38 cycles for 16 products. */
-#define MIDGE_SCALAR_TURN(words, bytes)                                              \
-    "ldrsb r6, [r0, #" #bytes "]\n ldr r2, [r1, #" #words "]\n"                      \
-    "ldrsb r7, [r0, #" #bytes "+1]\n ldr r3, [r1, #" #words "+4]\n"                  \
-    "ldrsb r8, [r0, #" #bytes "+4]\n ldr r4, [r1, #" #words "+8]\n"                  \
-    "ldrsb r9, [r0, #" #bytes "+5]\n ldr r5, [r1, #" #words "+12]\n"                 \
-    MIDGE_SCALAR_FOUR("r10", "r11")                                                  \
-    "ldrsb r6, [r0, #" #bytes "+2]\n ldrsb r7, [r0, #" #bytes "+3]\n"                \
-    "ldrsb r8, [r0, #" #bytes "+6]\n ldrsb r9, [r0, #" #bytes "+7]\n"                \
-    MIDGE_SCALAR_FOUR("r12", "lr")
+#define MIDGE_SCALAR_TURN(words, bytes)                                                                                \
+    "ldrsb r6, [r0, #" #bytes "]\n ldr r2, [r1, #" #words "]\n"                                                        \
+    "ldrsb r7, [r0, #" #bytes "+1]\n ldr r3, [r1, #" #words "+4]\n"                                                    \
+    "ldrsb r8, [r0, #" #bytes "+4]\n ldr r4, [r1, #" #words "+8]\n"                                                    \
+    "ldrsb r9, [r0, #" #bytes "+5]\n ldr r5, [r1, #" #words                                                            \
+    "+12]\n" MIDGE_SCALAR_FOUR("r10", "r11") "ldrsb r6, [r0, #" #bytes "+2]\n ldrsb r7, [r0, #" #bytes "+3]\n"         \
+                                             "ldrsb r8, [r0, #" #bytes "+6]\n ldrsb r9, [r0, #" #bytes                 \
+                                             "+7]\n" MIDGE_SCALAR_FOUR("r12", "lr")
 /* The sum u as int8: r2 last, r3 high, r4 low, r5 addend, r9 split. */
 #define MIDGE_SCALAR_LIMIT(u) "cmp " u ", r2\n it gt\n movgt " u ", r2\n bic " u ", " u ", " u ", asr #31\n"
-#define MIDGE_SCALAR_SCALE(u) \
-    "mul r6, " u ", r4\n mla " u ", " u ", r3, r5\n lsr r6, r6, r9\n add " u ", " u ", r6\n"
+#define MIDGE_SCALAR_SCALE(u) "mul r6, " u ", r4\n mla " u ", " u ", r3, r5\n lsr r6, r6, r9\n add " u ", " u ", r6\n"
 #define MIDGE_SCALAR_WRITE(u, pointer) "lsr " u ", " u ", #24\n strb " u ", [" pointer "], #1\n"
 #define MIDGE_SCALAR_PUT(u, pointer) MIDGE_SCALAR_LIMIT(u) MIDGE_SCALAR_SCALE(u) MIDGE_SCALAR_WRITE(u, pointer)
 /* The same with a rule below zero: zero and below are at r1. */
-#define MIDGE_SCALAR_PUT_SIGNED(u, pointer)                                                           \
-    MIDGE_SCALAR_LIMIT(u) "ldr r6, [r1]\n cmp " u ", r6\n" MIDGE_SCALAR_SCALE(u)                      \
-    "itt cc\n ldrcc r6, [r1, #4]\n subcc " u ", " u ", r6\n" MIDGE_SCALAR_WRITE(u, pointer)
-#define MIDGE_SCALAR_CHANNEL(put, after, total, upper)                                                \
+#define MIDGE_SCALAR_PUT_SIGNED(u, pointer)                                                                            \
+    MIDGE_SCALAR_LIMIT(u)                                                                                              \
+    "ldr r6, [r1]\n cmp " u ", r6\n" MIDGE_SCALAR_SCALE(u) "itt cc\n ldrcc r6, [r1, #4]\n subcc " u ", " u             \
+                                                           ", r6\n" MIDGE_SCALAR_WRITE(u, pointer)
+#define MIDGE_SCALAR_CHANNEL(put, after, total, upper)                                                                 \
     "ldmia r1!, {r2-r5}\n sub " total ", " total ", " upper ", lsl #16\n" put(upper, "r8") put(total, "r7") after
 
 /* midge_scalar_channels in assembly, for pairs of channels. */
-#define MIDGE_SCALAR_PAIRS(name, put, after)                                                          \
-    static inline void name(const int32_t *weights, const midge_scalar_frame *frame) {                \
-        register const int32_t *r0 __asm__("r0") = weights;                                           \
-        register const midge_scalar_frame *r1 __asm__("r1") = frame;                                  \
-        __asm__ volatile("ldm r1, {r2-r6, r8, r9}\n push {r2-r10}\n"                                  \
-                         "1:\n"                                                                       \
-                         "ldrd r1, r6, [sp]\n ldr r2, [sp, #12]\n ldrd r11, lr, [r6], #8\n"           \
-                         "str r6, [sp, #4]\n add r2, r2, r0\n str r2, [sp, #32]\n"                    \
-                         "add r10, r11, r11, lsl #16\n add r12, lr, lr, lsl #16\n"                    \
-                         ".p2align 2\n"                                                               \
-                         "2:\n" MIDGE_SCALAR_TURN(0, 0) MIDGE_SCALAR_TURN(16, 8)                      \
-                         "ldr r2, [sp, #32]\n add r0, r0, #16\n add r1, r1, #32\n cmp r0, r2\n bne 2b\n" \
-                         "ldr r1, [sp, #4]\n ldr r9, [sp, #8]\n ldrd r7, r8, [sp, #24]\n"             \
-                         MIDGE_SCALAR_CHANNEL(put, after, "r10", "r11")                               \
-                         MIDGE_SCALAR_CHANNEL(put, after, "r12", "lr")                                \
-                         "strd r7, r8, [sp, #24]\n str r1, [sp, #4]\n"                                \
-                         "ldr r2, [sp, #16]\n cmp r0, r2\n bne 1b\n"                                  \
-                         "ldr r7, [sp, #20]\n add sp, sp, #36\n"                                      \
-                         : "+r"(r0), "+r"(r1)                                                         \
-                         :                                                                            \
-                         : "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", \
-                           "memory");                                                                 \
+#define MIDGE_SCALAR_PAIRS(name, put, after)                                                                           \
+    static inline void name(const int32_t *weights, const midge_scalar_frame *frame) {                                 \
+        register const int32_t *r0 __asm__("r0") = weights;                                                            \
+        register const midge_scalar_frame *r1 __asm__("r1") = frame;                                                   \
+        __asm__ volatile(                                                                                              \
+            "ldm r1, {r2-r6, r8, r9}\n push {r2-r10}\n"                                                                \
+            "1:\n"                                                                                                     \
+            "ldrd r1, r6, [sp]\n ldr r2, [sp, #12]\n ldrd r11, lr, [r6], #8\n"                                         \
+            "str r6, [sp, #4]\n add r2, r2, r0\n str r2, [sp, #32]\n"                                                  \
+            "add r10, r11, r11, lsl #16\n add r12, lr, lr, lsl #16\n"                                                  \
+            ".p2align 2\n"                                                                                             \
+            "2:\n" MIDGE_SCALAR_TURN(0, 0) MIDGE_SCALAR_TURN(                                                          \
+                16, 8) "ldr r2, [sp, #32]\n add r0, r0, #16\n add r1, r1, #32\n cmp r0, r2\n bne 2b\n"                 \
+                       "ldr r1, [sp, #4]\n ldr r9, [sp, #8]\n ldrd r7, r8, [sp, #24]\n" MIDGE_SCALAR_CHANNEL(          \
+                           put, after, "r10", "r11")                                                                   \
+                           MIDGE_SCALAR_CHANNEL(put, after, "r12", "lr") "strd r7, r8, [sp, #24]\n str r1, [sp, #4]\n" \
+                                                                         "ldr r2, [sp, #16]\n cmp r0, r2\n bne 1b\n"   \
+                                                                         "ldr r7, [sp, #20]\n add sp, sp, #36\n"       \
+            : "+r"(r0), "+r"(r1)                                                                                       \
+            :                                                                                                          \
+            : "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");                    \
     }
 MIDGE_SCALAR_PAIRS(midge_scalar_pairs, MIDGE_SCALAR_PUT, "")
 MIDGE_SCALAR_PAIRS(midge_scalar_signed_pairs, MIDGE_SCALAR_PUT_SIGNED, "add r1, r1, #8\n")
 #endif
 
-/* All channels of two pixels whose windows are packed at `x`. The words of `scales` go by pairs of channels: two biases,
- * then what is left of channel 0's and of channel 1's. */
+/* All channels of two pixels whose windows are packed at `x`. The words of `scales` go by pairs of channels: two
+ * biases, then what is left of channel 0's and of channel 1's. */
 MIDGE_SCALAR_SHARED void midge_scalar_channels(const uint32_t *x, const int32_t *weights, const int32_t *scales,
                                                const midge_scalar_layer *layer, int8_t *out, int8_t *next) {
     const int32_t step = layer->depth / 2, words = layer->words;

@@ -56,7 +56,8 @@ class TwoProducts:
         """(channels, 4 or 6) int32: last, high, low, addend and, where they are used, zero and below."""
         signed = () if self.zeros is None or self.below is None else (self.zeros, self.below)
         columns = np.stack([self.lasts, self.high, self.low, self.addends, *signed], axis=1)
-        return (columns & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
+        words: Array = (columns & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
+        return words
 
     def apply(self, sums: Array) -> Array:
         """The outputs for sums, channels last, in 32-bit arithmetic."""
