@@ -10,14 +10,9 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-import drawn_cases
-import drawn_elementwise
-import drawn_moves
-import drawn_sums
-import drawn_truths
 import numpy as np
-from drawn_operators import draw
 
+from differential import drawn_cases, drawn_elementwise, drawn_moves, drawn_sums, drawn_truths
 from differential.draw_tensors import Case, Rng
 from differential.draw_values import (
     draw_add,
@@ -40,6 +35,7 @@ from differential.draw_windows import (
     draw_fully_connected,
     draw_max_pool2d,
 )
+from differential.drawn_operators import draw
 from midge.ir.graph import Array, DType, Graph
 from midge.ir.verify import verify
 

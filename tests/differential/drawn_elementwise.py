@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
-from drawn_cases import Case, Rng, activation, case, drawn_quant, drawn_shape, drawn_values, like
 
+from differential.drawn_cases import Case, Rng, activation, case, drawn_quant, drawn_shape, drawn_values, like
 from midge.ir.graph import DType, Quant
 
 # Where a real function is not defined below zero.

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
-from drawn_cases import (
+
+from differential.drawn_cases import (
     Case,
     Rng,
     activation,
@@ -15,7 +16,6 @@ from drawn_cases import (
     drawn_shape,
     like,
 )
-
 from midge.ir.graph import DType, Tensor
 
 

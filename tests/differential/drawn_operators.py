@@ -9,12 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import prod
 
-import drawn_elementwise
-import drawn_moves
-import drawn_sums
-import drawn_truths
 import numpy as np
-from drawn_cases import (
+
+from differential import drawn_elementwise, drawn_moves, drawn_sums, drawn_truths
+from differential.drawn_cases import (
     Case,
     Rng,
     activation,
@@ -27,8 +25,7 @@ from drawn_cases import (
     drawn_values,
     like,
 )
-from drawn_weighted import drawn_bias, drawn_weights, weighted_output
-
+from differential.drawn_weighted import drawn_bias, drawn_weights, weighted_output
 from midge.ir.graph import DType, Quant, Shape, Tensor
 
 

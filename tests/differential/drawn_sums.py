@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
-from drawn_cases import Case, Rng, activation, case, constant, drawn_quant, drawn_shape, like
-from drawn_moves import draw_resize
-from drawn_weighted import drawn_bias, drawn_weights, weighted_output
 
+from differential.drawn_cases import Case, Rng, activation, case, constant, drawn_quant, drawn_shape, like
+from differential.drawn_moves import draw_resize
+from differential.drawn_weighted import drawn_bias, drawn_weights, weighted_output
 from midge.ir.graph import DType, Quant, Tensor
 
 # Operators that midge has in float32 alone.

@@ -8,8 +8,8 @@ from math import prod
 
 import numpy as np
 import tflite
-from drawn_cases import Case, Rng, activation, case, constant, drawn_shape, drawn_values
 
+from differential.drawn_cases import Case, Rng, activation, case, constant, drawn_shape, drawn_values
 from midge.ir.graph import DType, Tensor
 
 COMPARISONS = ("EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "NOT_EQUAL")

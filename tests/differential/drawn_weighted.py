@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from drawn_cases import Rng, drawn_quant, drawn_scale
 
+from differential.drawn_cases import Rng, drawn_quant, drawn_scale
 from midge.ir.graph import DType, Quant, Shape, Tensor
 
 

@@ -6,13 +6,13 @@ import zlib
 
 import numpy as np
 import pytest
-from drawn_cases import Case
-from drawn_elementwise import WITHOUT_INT8
-from drawn_operators import DRAWS, draw
-from drawn_sums import FLOAT_ONLY, OWN_INT8
 from tflite_models import tflite_file
 
 from differential.draw import mismatches
+from differential.drawn_cases import Case
+from differential.drawn_elementwise import WITHOUT_INT8
+from differential.drawn_operators import DRAWS, draw
+from differential.drawn_sums import FLOAT_ONLY, OWN_INT8
 from midge.ir.graph import Array, DType
 from midge.ops import readers
 
