@@ -18,6 +18,7 @@ from midge.settings import Goal
 # A variant that nobody measured comes after those that somebody did.
 _UNMEASURED = 1 << 62
 
+
 @dataclass(frozen=True)
 class _Allowance:
     """What a faster variant may take: constants, as a multiple of the plainest variant's, and scratch memory."""
