@@ -65,7 +65,8 @@ class TwoProducts:
         total = u * self.high + ((u * self.low & 0xFFFFFFFF) >> self.split) + self.addends
         if self.zeros is not None and self.below is not None:
             total = total - np.where(u < self.zeros, self.below, 0)
-        return ((total & 0xFFFFFFFF) >> SHIFT).astype(np.uint8).view(np.int8).astype(np.int64)
+        outputs: Array = ((total & 0xFFFFFFFF) >> SHIFT).astype(np.uint8).view(np.int8).astype(np.int64)
+        return outputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +168,10 @@ def _addends(steps: _Steps, factors: Array, zeros: Array, split: int) -> tuple[A
         found.append((-(-low >> split), high >> split))
     (low, high), (low_below, high_below) = (_bounded(*ends) for ends in found)
     upper, lower = (low + high) >> 1, (low_below + high_below) >> 1
-    # A rule that no step asks for is the other one.
+    # One addend for both where there is one; a rule that no step asks for is the other one.
+    both_low, both_high = np.maximum(low, low_below), np.minimum(high, high_below)
+    same = both_low <= both_high
+    upper, lower = (np.where(same, (both_low + both_high) >> 1, addend) for addend in (upper, lower))
     used = [(steps.must | steps.must_not) & rule(steps.u, zeros[:, None]) for rule in (np.greater_equal, np.less)]
     upper = np.where(used[0].any(axis=1), upper, lower)
     lower = np.where(used[1].any(axis=1), lower, upper)

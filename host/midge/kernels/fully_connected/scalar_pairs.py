@@ -13,10 +13,16 @@ from midge.kernels.pixel_pairs import NEEDS, bind_matrix, can_pack, padded_depth
 from midge.kernels.variant import Binding, Layer, Variant
 from midge.ops.fully_connected import FullyConnected, fully_connected_requantization
 
+# For fewer, packing the row is more work than it saves.
+_FEWEST_OUTPUTS = 6
+
 
 def fits(layer: Layer) -> bool:
-    """int8 with constant weights."""
-    return is_int8(layer) and has_constant_weights(layer) and can_pack(_rows(layer))
+    """int8 with constant weights, several outputs."""
+    if not (is_int8(layer) and has_constant_weights(layer)):
+        return False
+    rows = _rows(layer)
+    return len(rows) >= _FEWEST_OUTPUTS and can_pack(rows)
 
 
 def bind(layer: Layer) -> Binding:

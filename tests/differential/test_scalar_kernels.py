@@ -1,0 +1,41 @@
+"""Kernels for cores without SIMD on layers of realistic sizes: portable C under sanitizers equals the interpreter."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from differential.draw import draw_cases, mismatches
+from differential.draw_scalar import VARIANTS, scalar_cases
+from differential.programs import SANITIZERS, WARNINGS, compile_files, render_cases, run_cases
+from midge.kernels.select import layer_of
+from midge.kernels.variant import Variant
+
+COUNT = 32
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=[f"{v.op}-{v.name}" for v in VARIANTS])
+def test_portable_fallback_equals_the_interpreter(variant: Variant, tmp_path: Path) -> None:
+    if not shutil.which("gcc"):
+        pytest.skip("needs gcc: apt-get install gcc")
+    rendered = render_cases(scalar_cases(variant, COUNT), variant, tmp_path)
+    compile_files(["gcc", "-O1", *SANITIZERS, *WARNINGS, "main.c", "cases.c", "-o", str(tmp_path / "run")], tmp_path)
+    wrong = {}
+    for item, found in zip(rendered, run_cases(tmp_path / "run", rendered), strict=True):
+        for value, expected in zip(found, item.case.evaluate(), strict=True):
+            if count := mismatches(value, expected):
+                wrong[item.case.graph.name] = f"{count} of {value.size} values: {item.case.op}"
+    assert not wrong
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=[f"{v.op}-{v.name}" for v in VARIANTS])
+def test_all_ways_to_requantize_are_drawn(variant: Variant) -> None:
+    found = set()
+    for case in (*scalar_cases(variant, COUNT), *draw_cases(variant.op, COUNT)):
+        layer = layer_of(case.graph, 0)
+        if variant.fits(layer):
+            params = variant.bind(layer).params
+            found.add((params["split"] != -1, params["is_signed"]))
+    assert found == {(True, True), (True, False), (False, False)}
