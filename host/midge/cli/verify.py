@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -12,7 +12,7 @@ from midge.cli.options import JSON, MODEL
 from midge.cli.talk import out, show_progress, talk
 from midge.errors import CheckFailedError, SettingsError
 from midge.importers import import_model
-from midge.settings import Settings
+from midge.settings import Goal, Settings
 from midge.verification import BOARD, PLACES, verify_model
 
 
@@ -24,6 +24,13 @@ from midge.verification import BOARD, PLACES, verify_model
 )
 @click.option("--port", help="Run on the board itself: its port's path, socket://, rfc2217://, or auto (by USB id).")
 @click.option("--board", default="nucleo_l4r5zi", show_default=True, help="Which board, emulated or at --port.")
+@click.option(
+    "--optimize",
+    type=click.Choice(get_args(Goal)),
+    default=Settings.optimize,
+    show_default=True,
+    help="Which kernels and plan to verify.",
+)
 @click.option("--samples", type=click.IntRange(min=1), help="At most so many samples.")
 @click.option("--sanitize/--no-sanitize", default=True, show_default=True, help="Sanitizers of the native build.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the drawn inputs, without --golden.")
@@ -34,13 +41,14 @@ def command(
     place: str,
     port: str | None,
     board: str,
+    optimize: Goal,
     samples: int | None,
     sanitize: bool,
     seed: int,
     as_json: bool,
 ) -> None:
     """Compare a model's outputs with goldens, or with TensorFlow Lite's reference kernels on drawn inputs."""
-    settings = Settings(board=board, precision="as-is", seed=seed)
+    settings = Settings(board=board, precision="as-is", optimize=optimize, seed=seed)
     if (place == BOARD) and port is None:
         raise SettingsError("--on board needs a port", hint="--port PORT, or --port auto")
     place = BOARD if port is not None else place
