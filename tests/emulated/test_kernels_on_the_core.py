@@ -31,7 +31,7 @@ def _boards(variant: Variant) -> tuple[str, ...]:
 
 RUNS = [(kind, variant, board) for kind in kinds() for variant in variants(kind) for board in _boards(variant)]
 _RECEIVE = """
-static void receive(void *to, size_t bytes) {
+__attribute__((unused)) static void receive(void *to, size_t bytes) {
     uint8_t *next = to;
     for (size_t left = bytes; left > 0;) {
         const size_t got = midge_port_read(next, left);
