@@ -54,3 +54,15 @@ def test_the_compiler_says_its_frames(boot: Boot, tmp_path: Path) -> None:
     frames = read_frames(tmp_path)
     assert frames["middle"] >= 200
     assert frames["midge_t_run"] < 64
+
+
+# A literal that reads as `blx r7`, 0x47B8 twice: data, not a call through a register.
+LITERAL = """
+uint32_t result;
+void midge_t_run(uint8_t byte) { result = byte * 0x47B847B8u; }
+"""
+
+
+def test_literals_are_not_taken_for_code(boot: Boot, tmp_path: Path) -> None:
+    board = boot(LITERAL)
+    assert worst_stack_bytes(board.image, "midge_t_run", read_frames(tmp_path)) is not None

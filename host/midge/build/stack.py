@@ -8,7 +8,7 @@ they are on one path: never less than the truth.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from midge.build.image import Image, Symbol
@@ -18,6 +18,8 @@ _LIST = re.compile(r"\{(.*)\}")
 _SUB = re.compile(r"sp, (?:sp, )?#(0x[0-9a-f]+|\d+)$")
 _WRITE_BACK = re.compile(r"\[sp, #-(0x[0-9a-f]+|\d+)\]!$")
 _TARGET = re.compile(r"#0x([0-9a-f]+)$")
+_LITERAL = re.compile(r"\[pc, #(0x[0-9a-f]+|\d+)\]$")
+_LITERAL_BYTES = 4
 _CONDITIONS = "eq|ne|hs|lo|mi|pl|vs|vc|hi|ls|ge|lt|gt|le|al"
 _BRANCH = re.compile(rf"(?:bl?|blx)(?:{_CONDITIONS})?$|cbn?z$")
 
@@ -96,8 +98,8 @@ def _taken_bytes(name: str, operands: str) -> int | None:
     return int(written_back.group(1), 0) if written_back else 0
 
 
-def _instructions(image: Image, function: Symbol) -> Iterable[tuple[str, str]]:
-    """(mnemonic, operands) of a function; literal pools in it are skipped over as undecodable or harmless."""
+def _instructions(image: Image, function: Symbol) -> Iterator[tuple[str, str]]:
+    """(mnemonic, operands) of a function. Literals lie behind the loads that read them, and are stepped over."""
     try:
         import capstone
     except ImportError as error:
@@ -105,6 +107,19 @@ def _instructions(image: Image, function: Symbol) -> Iterable[tuple[str, str]]:
             "reading code needs the capstone package", hint='pip install "midge[emulator]"'
         ) from error
     decoder = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS)
-    decoder.skipdata = True
-    for _, _, name, operands in decoder.disasm_lite(image.code(function), function.address):
+    code, at = image.code(function), 0
+    literals: set[int] = set()
+    while at < len(code):
+        address = function.address + at
+        if address in literals:
+            at += _LITERAL_BYTES
+            continue
+        found = next(decoder.disasm_lite(code[at : at + 4], address, 1), None)
+        if found is None:
+            at += 2
+            continue
+        _, size, name, operands = found
+        if loaded := _LITERAL.search(operands):
+            literals.add((address & ~3) + 4 + int(loaded.group(1), 0))
         yield name, operands
+        at += size
