@@ -35,7 +35,8 @@ def _folder(rendered: Sequence[Rendered]) -> Path:
 
 def _compiler(name: str) -> str:
     if not shutil.which(name):
-        pytest.skip(f"needs {name}: apt-get install {name}")
+        package = "gcc-arm-none-eabi" if name.startswith("arm-") else name
+        pytest.skip(f"needs {name}: apt-get install {package}")
     return name
 
 
