@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from midge.build.image import FlashSizes, Image, RamSizes
 from midge.build.stock_sizes import stock_flash, stock_ram
 from midge.measure.evaluation import Evaluation
 from midge.report import record
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 def assemble_board(compiled: Compiled, device: BoardDevice, evaluation: Evaluation) -> record.Report:
     """The report; cycles and layers are those of the run of median time."""
     board, image, hz = compiled.board, device.image, device.hello.tick_hz
+    prefix = compiled.program.prefix
     clock = record.Clock(
         kind="seconds",
         basis=f"the board's own clock, {hz:,} ticks a second",
@@ -30,15 +32,15 @@ def assemble_board(compiled: Compiled, device: BoardDevice, evaluation: Evaluati
         precision=precision_of(compiled),
         board=board.name,
         core=board.core.name,
-        toolchain=record.Toolchain(compiler=image.compiler, version=image.version, flags=image.flags),
+        toolchain=_toolchain(image),
         clock=clock,
         instructions=record.Instructions(total=None),
         cycles=_cycles(compiled, evaluation, hz),
         latency_us=latency.median_us,
         latency_is=record.latency_is(clock),
         latency=latency,
-        flash=_flash(compiled, device),
-        ram=_ram(compiled, device),
+        flash=None if image is None else _flash(compiled, stock_flash(image, prefix)),
+        ram=None if image is None else _ram(compiled, stock_ram(image, prefix)),
         exact=exact_facts(evaluation),
         accuracy=accuracy_facts(evaluation.accuracies),
     )
@@ -65,8 +67,13 @@ def _cycles(compiled: Compiled, evaluation: Evaluation, hz: int) -> record.Cycle
     return record.Cycles(total=in_cycles(typical.total_ticks), per_layer=tuple(layers), per_function=())
 
 
-def _flash(compiled: Compiled, device: BoardDevice) -> record.Flash:
-    sizes = stock_flash(device.image, compiled.program.prefix)
+def _toolchain(image: Image | None) -> record.Toolchain:
+    if image is None:
+        return record.Toolchain(compiler="unknown", version="the board ran this model already", flags=())
+    return record.Toolchain(compiler=image.compiler, version=image.version, flags=image.flags)
+
+
+def _flash(compiled: Compiled, sizes: FlashSizes) -> record.Flash:
     return record.Flash(
         code_bytes=sizes.code_bytes,
         const_bytes=sizes.const_bytes,
@@ -76,8 +83,8 @@ def _flash(compiled: Compiled, device: BoardDevice) -> record.Flash:
     )
 
 
-def _ram(compiled: Compiled, device: BoardDevice) -> record.Ram:
-    sizes, program = stock_ram(device.image, compiled.program.prefix), compiled.program
+def _ram(compiled: Compiled, sizes: RamSizes) -> record.Ram:
+    program = compiled.program
     return record.Ram(
         arena_bytes=program.arena_bytes,
         arena_lower_bound_bytes=program.arena_lower_bound_bytes,

@@ -45,7 +45,7 @@ def report_text(report: Report, width: int = 80, ascii_only: bool = False) -> st
 def _page(report: Report, width: int, ascii_only: bool) -> RenderableType:
     blocks: list[RenderableType] = [_heading(report, ascii_only), layer_table(report, width, ascii_only)]
     sections = (_time(report), _flash(report.flash), _ram(report.ram), _checks(report.exact, report.accuracy))
-    blocks += [_facts(tuple(facts), width, ascii_only) for facts in sections]
+    blocks += [_facts(facts, width, ascii_only) for section in sections if (facts := tuple(section))]
     spaced = [part for block in blocks for part in (block, Text(""))]
     return Group(*spaced[:-1])
 
@@ -86,14 +86,18 @@ def _why(clock: Clock) -> str:
     return f"{rate}: counted with {clock.wait_states} wait states, the chip's flash has {clock.chip_wait_states}"
 
 
-def _flash(flash: Flash) -> Iterator[Fact]:
+def _flash(flash: Flash | None) -> Iterator[Fact]:
+    if flash is None:
+        return
     yield Fact("flash", _bytes(flash.total_bytes), _of(flash.total_bytes, flash.available_bytes))
     yield Fact("code", _bytes(flash.code_bytes), "the model's kernels and runtime", is_part=True)
     yield Fact("const", _bytes(flash.const_bytes), "weights, biases, multipliers, tables", is_part=True)
     yield Fact("harness", _bytes(flash.harness_bytes), "start-up, protocol, libc", is_part=True)
 
 
-def _ram(ram: Ram) -> Iterator[Fact]:
+def _ram(ram: Ram | None) -> Iterator[Fact]:
+    if ram is None:
+        return
     gap = ram.arena_bytes - ram.arena_lower_bound_bytes
     distance = "at its lower bound" if gap == 0 else f"{count(gap)} above the lower bound"
     worst = "" if ram.stack_worst_bytes is None else f"; one inference takes {count(ram.stack_worst_bytes)} at most"

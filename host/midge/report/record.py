@@ -172,14 +172,16 @@ class Report(_Record, frozen=True, kw_only=True):
     latency_us: Annotated[float | None, Meta(description="one inference, in microseconds; null: not known")]
     latency_is: Annotated[LatencyIs | None, Meta(description="what latency_us is; null exactly when that is")]
     latency: Annotated[Latency | None, Meta(description="how it varies; null: a model, which does not")] = None
-    flash: Flash
-    ram: Ram
+    flash: Annotated[Flash | None, Meta(description="null: the board ran this model already, nothing was built")]
+    ram: Annotated[Ram | None, Meta(description="null exactly when flash is")]
     exact: Exact
     accuracy: Accuracy | None = None
 
     def __post_init__(self) -> None:
         if (self.latency_us is None) != (self.latency_is is None):
             raise ValueError("latency_us and latency_is are null together or not at all")
+        if (self.flash is None) != (self.ram is None):
+            raise ValueError("flash and ram are null together or not at all")
 
 
 class _Header(msgspec.Struct):

@@ -1,4 +1,4 @@
-"""A real board: the firmware built by PlatformIO, flashed over its port when it does not run there already."""
+"""A real board: asked first what it runs; the firmware is built by PlatformIO and flashed when it is not this model."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from midge.boards import Board
 from midge.build.image import Image
-from midge.build.platformio import Say, build_project, upload_port, upload_project
+from midge.build.platformio import Say, build_project, read_elf, upload_port, upload_project
 from midge.cache import cache_dir
-from midge.errors import LinkError
+from midge.errors import LinkError, MidgeError
 from midge.ir.graph import Array
 from midge.render.project import render_project
 from midge.run.conversation import Conversation, Hello, Patience
@@ -30,11 +30,11 @@ _FIRST_ATTEMPTS = 3
 
 @dataclass(frozen=True, eq=False)
 class BoardDevice:
-    """A firmware on a real board. `was_flashed`: it was not there before."""
+    """A firmware on a real board. `was_flashed`: it was not there before; `image`: None where nobody built it here."""
 
     link: LinkedDevice
     hello: Hello
-    image: Image
+    image: Image | None
     was_flashed: bool
 
     def infer(self, inputs: Sequence[Array]) -> Sample:
@@ -44,29 +44,47 @@ class BoardDevice:
 
 @contextmanager
 def board_device(compiled: Compiled, port: str, say: Say, project: Path | None = None) -> Iterator[BoardDevice]:
-    """Build the firmware, flash it over `port` unless the board runs this very model, and speak with it.
+    """Speak with the board at `port`; unless it runs this very model, build the firmware and flash it first.
 
     The project stays in `project`, else in the cache, where a second build has little to do.
 
     Raises:
-        BoardError: a board that exists only emulated.
+        BoardError: a board that exists only emulated, and runs something else.
         LinkError: no such port, busy, not allowed, or no answer.
         ToolchainError, DoesNotFitError, MissingExtraError: the firmware cannot be built.
     """
     board = compiled.board
     folder = project or project_folder(compiled)
-    write_project(compiled, folder)
-    say(f"building the firmware of {board.name}")
-    image = build_project(folder, board, say)
-    flashed = False
-    if not _runs_already(compiled, port, say):
-        say(f"flashing {resolve_port(port, board)}")
-        upload_project(folder, board, upload_port(resolve_port(port, board), board), say)
-        flashed = True
+    if board.platformio is not None:
+        write_project(compiled, folder)
+    if _runs_already(compiled, port, say):
+        image, flashed = _built_before(folder, board), False
+    else:
+        image, flashed = _build_and_flash(compiled, folder, port, say), True
     with open_port(port, board, _BACK_SECONDS if flashed and board.line.reappears else 0.0) as opened:
         conversation = _conversation(opened, compiled, _patience(board))
         hello = conversation.hello()
         yield BoardDevice(LinkedDevice(conversation, compiled.program.outputs), hello, image, flashed)
+
+
+def _build_and_flash(compiled: Compiled, folder: Path, port: str, say: Say) -> Image:
+    board = compiled.board
+    _ = board.build  # what nobody can flash, nobody needs to build
+    say(f"building the firmware of {board.name}")
+    image = build_project(folder, board, say)
+    say(f"flashing {resolve_port(port, board)}")
+    upload_project(folder, board, upload_port(resolve_port(port, board), board), say)
+    return image
+
+
+def _built_before(folder: Path, board: Board) -> Image | None:
+    """The image of a board that was flashed from here, or from nowhere that is known."""
+    if board.platformio is None:
+        return None
+    try:
+        return read_elf(folder, board)
+    except MidgeError:
+        return None
 
 
 def project_folder(compiled: Compiled) -> Path:

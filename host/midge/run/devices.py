@@ -21,6 +21,7 @@ from midge.render.sources import render_app
 from midge.run.conversation import Conversation
 from midge.run.device import LinkedDevice, Sample
 from midge.run.emulator import EmulatedBoard
+from midge.run.exchange import Port
 from midge.run.native import start_native
 from midge.run.qemu import QemuBoard
 from midge.run.serial_handlers import attach
@@ -88,15 +89,28 @@ def emulated_device(compiled: Compiled, work_dir: Path) -> Iterator[EmulatedDevi
     image = build_firmware(compiled, work_dir)
     run_symbol = f"{program.prefix}_run"
     stack = _worst_stack(board, image, run_symbol, work_dir)
+    with emulated_line(image, board, work_dir) as (port, emulated):
+        link = LinkedDevice(_conversation(port, program), program.outputs)
+        if isinstance(emulated, QemuBoard):
+            yield QemuDevice(link, emulated, image, stack)
+        else:
+            emulated.watch(run_symbol)
+            yield EmulatedDevice(link, emulated, image, run_symbol, stack)
+
+
+@contextmanager
+def emulated_line(image: Image, board: Board, work_dir: Path) -> Iterator[tuple[Port, EmulatedBoard | QemuBoard]]:
+    """Start a firmware on the emulated twin of its board; gives the port of its serial line, and the board.
+
+    Raises BoardError, MissingExtraError.
+    """
     if isinstance(board.core.emulator, Qemu):
         with closing(QemuBoard(image, board, work_dir)) as qemu:
-            yield QemuDevice(LinkedDevice(_conversation(qemu.port, program), program.outputs), qemu, image, stack)
+            yield qemu.port, qemu
         return
     emulated = EmulatedBoard(image, board)
-    emulated.watch(run_symbol)
     with attach(emulated) as url, serial.serial_for_url(url) as port:
-        link = LinkedDevice(_conversation(port, program), program.outputs)
-        yield EmulatedDevice(link, emulated, image, run_symbol, stack)
+        yield port, emulated
 
 
 @contextmanager
@@ -133,5 +147,5 @@ def _worst_stack(board: Board, image: Image, run_symbol: str, work_dir: Path) ->
     return worst_stack_bytes(image, run_symbol, read_frames(work_dir))
 
 
-def _conversation(port: object, program: Program) -> Conversation:
-    return Conversation(port, expect_hash=bytes.fromhex(program.hash))  # type: ignore[arg-type]
+def _conversation(port: Port, program: Program) -> Conversation:
+    return Conversation(port, expect_hash=bytes.fromhex(program.hash))

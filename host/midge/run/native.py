@@ -48,6 +48,10 @@ class ProcessPort:
         self._ended = False
         os.set_blocking(self._to, False)
 
+    def fileno(self) -> int:
+        """The descriptor that becomes readable when the program has said something."""
+        return self._from
+
     @property
     def in_waiting(self) -> int:
         """Bytes that can be read without waiting."""
