@@ -29,18 +29,18 @@ HASH = bytes(range(1, 17))
 APP = """
 #include "link/app.h"
 static uint8_t arena[400];
-static uint64_t layer_ticks[40];
+static midge_ticks layer_ticks[40];
 uint32_t device_runs = 0;
 static const midge_buffer input[2] = {{arena, 300}, {arena + 310, 5}};
 static const midge_buffer output[2] = {{arena + 20, 300}, {arena + 330, 8}};
-static uint64_t run(void) {
+static midge_ticks run(void) {
     uint8_t sum[300], total = 0;
     for (int i = 0; i < 300; i++) sum[i] = (uint8_t)(arena[i] + 1);
     for (int i = 0; i < 5; i++) total = (uint8_t)(total + arena[310 + i]);
     __builtin_memset(arena, 0xEE, sizeof arena);
     __builtin_memcpy(arena + 20, sum, 300);
     __builtin_memset(arena + 330, total, 8);
-    for (int i = 0; i < 40; i++) layer_ticks[i] = (uint64_t)i * 100000000000u;
+    for (int i = 0; i < 40; i++) layer_ticks[i] = (midge_ticks)i * 100000000000u;
     device_runs++;
     return 7000000000u;
 }
@@ -67,7 +67,7 @@ void midge_port_write(const uint8_t *buf, size_t n) {
     memcpy(sent + sent_size, buf, n);
     sent_size += n;
 }
-uint64_t midge_port_ticks(void) { return clock_ticks += 7; }
+midge_ticks midge_port_ticks(void) { return clock_ticks += 7; }
 bool midge_port_is_emulated(void) { return false; }
 uint32_t midge_port_ticks_hz(void) { return 1000; }
 void device_start(void) {

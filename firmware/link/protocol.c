@@ -25,8 +25,8 @@ static uint8_t *put32(uint8_t *to, uint32_t value) {
     return put16(put16(to, (uint16_t)value), (uint16_t)(value >> 16));
 }
 
-SHARED uint8_t *put64(uint8_t *to, uint64_t value) {
-    return put32(put32(to, (uint32_t)value), (uint32_t)(value >> 32));
+static uint8_t *put_ticks(uint8_t *to, midge_ticks ticks) {
+    return put32(put32(to, (uint32_t)ticks), (uint32_t)((uint64_t)ticks >> 32));
 }
 
 /* The payload of an error. */
@@ -150,7 +150,7 @@ static midge_link_code serve_run(midge_link *link, uint16_t *length, bool repeat
     if (code != MIDGE_LINK_OK) {
         return code;
     }
-    put64(put32(PAYLOAD(link), link->runs), link->total_ticks);
+    put_ticks(put32(PAYLOAD(link), link->runs), link->total_ticks);
     *length = 12;
     return code;
 }
@@ -201,7 +201,7 @@ static midge_link_code serve_ticks(midge_link *link, uint16_t *length) {
         return fail(link, MIDGE_LINK_BAD_RANGE, link->app->layers);
     }
     for (uint16_t i = first; i < link->app->layers && to + 8 <= PAYLOAD(link) + MIDGE_LINK_MAX_PAYLOAD; i++) {
-        to = put64(to, link->app->layer_ticks[i]);
+        to = put_ticks(to, link->app->layer_ticks[i]);
     }
     *length = (uint16_t)(to - PAYLOAD(link));
     return MIDGE_LINK_OK;

@@ -51,15 +51,15 @@ typedef enum {
 /* All state of the link. */
 typedef struct {
     const midge_app *app;
-    uint32_t runs;        /* since the start of the firmware */
-    uint64_t total_ticks; /* of the last run */
-    uint32_t fill_offset; /* the byte of input fill_index that is due */
-    uint32_t last_crc;    /* of the last request: with its sequence number it tells a repetition */
-    uint16_t fill_index;  /* `inputs` when all inputs are complete */
-    uint16_t sequence;    /* of the last request */
-    bool open;            /* a hello was said */
-    bool last_served;     /* the last request was answered with something other than an error */
-    bool result;          /* the outputs in the arena are those of the last run */
+    uint32_t runs;           /* since the start of the firmware */
+    midge_ticks total_ticks; /* of the last run */
+    uint32_t fill_offset;    /* the byte of input fill_index that is due */
+    uint32_t last_crc;       /* of the last request: with its sequence number it tells a repetition */
+    uint16_t fill_index;     /* `inputs` when all inputs are complete */
+    uint16_t sequence;       /* of the last request */
+    bool open;               /* a hello was said */
+    bool last_served;        /* the last request was answered with something other than an error */
+    bool result;             /* the outputs in the arena are those of the last run */
     midge_cobs_decoder decoder;
     uint8_t frame[MIDGE_LINK_FRAME]; /* the request, and in its place the answer */
 } midge_link;

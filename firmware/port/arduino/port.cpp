@@ -20,7 +20,7 @@
 
 #if defined(__AVR__)
 
-static volatile uint32_t overflows;
+static volatile uint16_t overflows;
 
 ISR(TIMER1_OVF_vect) { overflows++; }
 
@@ -31,17 +31,17 @@ static void start_clock(void) {
     TIMSK1 = _BV(TOIE1);
 }
 
-uint64_t midge_port_ticks(void) {
+midge_ticks midge_port_ticks(void) {
     const uint8_t state = SREG;
     cli();
     uint16_t low = TCNT1;
-    uint32_t high = overflows;
+    uint16_t high = overflows;
     if ((TIFR1 & _BV(TOV1)) != 0) { /* an overflow that the interrupt has not counted yet */
         low = TCNT1;
         high++;
     }
     SREG = state;
-    return (uint64_t)high << 16 | low;
+    return (uint32_t)high << 16 | low;
 }
 
 uint32_t midge_port_ticks_hz(void) { return MIDGE_PORT_CLOCK_HZ; }
@@ -64,7 +64,7 @@ uint32_t midge_port_ticks_hz(void) { return MIDGE_PORT_CLOCK_HZ; }
 
 static void start_clock(void) {}
 
-uint64_t midge_port_ticks(void) {
+midge_ticks midge_port_ticks(void) {
     const uint32_t period = SysTick->LOAD + 1u; /* cycles of one millisecond */
     uint32_t before, left;
     do {
@@ -97,7 +97,7 @@ uint32_t midge_port_ticks_hz(void) { return 1000000u; }
 #endif
 
 #if defined(MIDGE_WIDEN)
-uint64_t midge_port_ticks(void) {
+midge_ticks midge_port_ticks(void) {
     static uint64_t last;
     return midge_widen(&last, count());
 }

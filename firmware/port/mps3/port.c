@@ -45,7 +45,7 @@ void midge_port_write(const uint8_t *buf, size_t n) {
 }
 
 /* Wraps after 214 s of 20 MHz. */
-uint64_t midge_port_ticks(void) {
+midge_ticks midge_port_ticks(void) {
     static uint64_t last;
     return midge_widen(&last, COUNTER);
 }

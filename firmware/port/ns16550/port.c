@@ -47,14 +47,14 @@ void midge_port_write(const uint8_t *buf, size_t n) {
 
 #if defined(__XTENSA__)
 /* CCOUNT wraps after 107 s of 40 MHz. */
-uint64_t midge_port_ticks(void) {
+midge_ticks midge_port_ticks(void) {
     static uint64_t last;
     uint32_t now;
     __asm__ volatile("rsr %0, ccount" : "=a"(now));
     return midge_widen(&last, now);
 }
 #else
-uint64_t midge_port_ticks(void) {
+midge_ticks midge_port_ticks(void) {
     uint32_t high, low, again;
     do {
         __asm__ volatile(".option push\n.option arch, +zicsr\n"

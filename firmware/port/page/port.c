@@ -35,7 +35,7 @@ void midge_port_write(const uint8_t *buf, size_t n) {
     }
 }
 
-uint64_t midge_port_ticks(void) {
+midge_ticks midge_port_ticks(void) {
     uint32_t low = TICKS;
     return (uint64_t)TICKS_HIGH << 32 | low;
 }

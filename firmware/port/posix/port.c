@@ -31,7 +31,7 @@ void midge_port_write(const uint8_t *buf, size_t n) {
     }
 }
 
-uint64_t midge_port_ticks(void) {
+midge_ticks midge_port_ticks(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * TICKS_HZ + (uint64_t)now.tv_nsec / TICK_NS;
