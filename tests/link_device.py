@@ -20,25 +20,29 @@ from midge.resources import firmware_dir
 INPUT_BYTES = (300, 5)
 OUTPUT_BYTES = (300, 8)
 LAYERS = 40
+TICKS = 7 * 10**9
+LAYER_TICKS = 10**11
+"""Of one run, and of each layer times its number: more than 32 bits."""
 MAX_PAYLOAD = 128
 HASH = bytes(range(1, 17))
 
 APP = """
 #include "link/app.h"
 static uint8_t arena[400];
-static uint32_t layer_ticks[40];
+static midge_ticks layer_ticks[40];
 uint32_t device_runs = 0;
 static const midge_buffer input[2] = {{arena, 300}, {arena + 310, 5}};
 static const midge_buffer output[2] = {{arena + 20, 300}, {arena + 330, 8}};
-static void run(void) {
+static midge_ticks run(void) {
     uint8_t sum[300], total = 0;
     for (int i = 0; i < 300; i++) sum[i] = (uint8_t)(arena[i] + 1);
     for (int i = 0; i < 5; i++) total = (uint8_t)(total + arena[310 + i]);
     __builtin_memset(arena, 0xEE, sizeof arena);
     __builtin_memcpy(arena + 20, sum, 300);
     __builtin_memset(arena + 330, total, 8);
-    for (int i = 0; i < 40; i++) layer_ticks[i] = (uint32_t)i * 100000u;
+    for (int i = 0; i < 40; i++) layer_ticks[i] = (midge_ticks)i * 100000000000u;
     device_runs++;
+    return 7000000000u;
 }
 const midge_app midge_app_model = {
     .name = "adder", .hash = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}, .arena_bytes = sizeof arena,
@@ -54,7 +58,7 @@ _HARNESS = """
 #include <string.h>
 static uint8_t sent[1 << 16];
 static size_t sent_size;
-static uint32_t clock_ticks;
+static uint64_t clock_ticks;
 static midge_link link;
 void midge_port_init(void) {}
 size_t midge_port_read(uint8_t *buf, size_t max) { (void)buf; (void)max; return 0; }
@@ -63,7 +67,8 @@ void midge_port_write(const uint8_t *buf, size_t n) {
     memcpy(sent + sent_size, buf, n);
     sent_size += n;
 }
-uint32_t midge_port_ticks(void) { return clock_ticks += 7; }
+midge_ticks midge_port_ticks(void) { return clock_ticks += 7; }
+bool midge_port_is_emulated(void) { return false; }
 uint32_t midge_port_ticks_hz(void) { return 1000; }
 void device_start(void) {
     memset(&link, 0, sizeof link);

@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "port/port.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -20,8 +22,8 @@ typedef struct {
     uint32_t arena_bytes;
     uint16_t inputs, outputs, layers;   /* inputs and outputs are at least 1, together at most 65535 */
     const midge_buffer *input, *output; /* [inputs], [outputs] */
-    void (*run)(void);                  /* one inference: clobbers the inputs */
-    uint32_t *layer_ticks;              /* [layers], filled by run: ticks of each layer, modulo 2^32 */
+    midge_ticks (*run)(void);           /* one inference: clobbers the inputs; returns its ticks */
+    const midge_ticks *layer_ticks;     /* [layers], filled by run: ticks of each layer */
 } midge_app;
 
 extern const midge_app midge_app_model;

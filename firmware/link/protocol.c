@@ -25,6 +25,10 @@ static uint8_t *put32(uint8_t *to, uint32_t value) {
     return put16(put16(to, (uint16_t)value), (uint16_t)(value >> 16));
 }
 
+static uint8_t *put_ticks(uint8_t *to, midge_ticks ticks) {
+    return put32(put32(to, (uint32_t)ticks), (uint32_t)((uint64_t)ticks >> 32));
+}
+
 /* The payload of an error. */
 SHARED midge_link_code fail(midge_link *link, midge_link_code code, uint32_t detail) {
     PAYLOAD(link)[0] = (uint8_t)code;
@@ -51,6 +55,7 @@ static midge_link_code serve_hello(midge_link *link, uint16_t *length) {
     to = put16(to, app->inputs);
     to = put16(to, app->outputs);
     to = put16(to, app->layers);
+    *to++ = midge_port_is_emulated() ? 1 : 0;
     for (uint8_t i = 0; i < NAME_BYTES && app->name[i] != 0; i++) {
         *to++ = (uint8_t)app->name[i];
     }
@@ -134,9 +139,7 @@ static midge_link_code run_model(midge_link *link, uint16_t length) {
     }
     link->fill_index = 0;
     link->fill_offset = 0;
-    uint32_t start = midge_port_ticks();
-    app->run();
-    link->total_ticks = midge_port_ticks() - start;
+    link->total_ticks = app->run();
     link->runs++;
     link->result = true;
     return MIDGE_LINK_OK;
@@ -147,8 +150,8 @@ static midge_link_code serve_run(midge_link *link, uint16_t *length, bool repeat
     if (code != MIDGE_LINK_OK) {
         return code;
     }
-    put32(put32(PAYLOAD(link), link->runs), link->total_ticks);
-    *length = 8;
+    put_ticks(put32(PAYLOAD(link), link->runs), link->total_ticks);
+    *length = 12;
     return code;
 }
 
@@ -197,8 +200,8 @@ static midge_link_code serve_ticks(midge_link *link, uint16_t *length) {
     if (first >= link->app->layers) {
         return fail(link, MIDGE_LINK_BAD_RANGE, link->app->layers);
     }
-    for (uint16_t i = first; i < link->app->layers && to + 4 <= PAYLOAD(link) + MIDGE_LINK_MAX_PAYLOAD; i++) {
-        to = put32(to, link->app->layer_ticks[i]);
+    for (uint16_t i = first; i < link->app->layers && to + 8 <= PAYLOAD(link) + MIDGE_LINK_MAX_PAYLOAD; i++) {
+        to = put_ticks(to, link->app->layer_ticks[i]);
     }
     *length = (uint16_t)(to - PAYLOAD(link));
     return MIDGE_LINK_OK;

@@ -8,7 +8,7 @@
 #include "link/app.h"
 #include "link/cobs.h"
 
-#define MIDGE_LINK_VERSION 1
+#define MIDGE_LINK_VERSION 2
 
 /* Payload bytes of the largest frame, announced in the hello. A board with little memory lowers it. */
 #ifndef MIDGE_LINK_MAX_PAYLOAD
@@ -19,7 +19,7 @@
 #define MIDGE_LINK_HEADER 4
 #define MIDGE_LINK_FRAME (MIDGE_LINK_HEADER + MIDGE_LINK_MAX_PAYLOAD + 4)
 
-_Static_assert(MIDGE_LINK_MAX_PAYLOAD >= 100, "the hello with a name of 63 bytes takes 99 bytes of payload");
+_Static_assert(MIDGE_LINK_MAX_PAYLOAD >= 100, "the hello with a name of 63 bytes takes 100 bytes of payload");
 _Static_assert(MIDGE_LINK_FRAME <= 65535, "lengths are 16 bits");
 
 /* Types of requests; the answer to a request is its type with MIDGE_LINK_ANSWER set, or MIDGE_LINK_ERROR. */
@@ -51,15 +51,15 @@ typedef enum {
 /* All state of the link. */
 typedef struct {
     const midge_app *app;
-    uint32_t runs;        /* since the start of the firmware */
-    uint32_t total_ticks; /* of the last run */
-    uint32_t fill_offset; /* the byte of input fill_index that is due */
-    uint32_t last_crc;    /* of the last request: with its sequence number it tells a repetition */
-    uint16_t fill_index;  /* `inputs` when all inputs are complete */
-    uint16_t sequence;    /* of the last request */
-    bool open;            /* a hello was said */
-    bool last_served;     /* the last request was answered with something other than an error */
-    bool result;          /* the outputs in the arena are those of the last run */
+    uint32_t runs;           /* since the start of the firmware */
+    midge_ticks total_ticks; /* of the last run */
+    uint32_t fill_offset;    /* the byte of input fill_index that is due */
+    uint32_t last_crc;       /* of the last request: with its sequence number it tells a repetition */
+    uint16_t fill_index;     /* `inputs` when all inputs are complete */
+    uint16_t sequence;       /* of the last request */
+    bool open;               /* a hello was said */
+    bool last_served;        /* the last request was answered with something other than an error */
+    bool result;             /* the outputs in the arena are those of the last run */
     midge_cobs_decoder decoder;
     uint8_t frame[MIDGE_LINK_FRAME]; /* the request, and in its place the answer */
 } midge_link;

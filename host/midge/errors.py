@@ -1,5 +1,12 @@
 """Every error that a user can meet, named by who can fix it. Each says what, where, what is allowed, what to try."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from midge.report.record import Report
+
 
 class MidgeError(Exception):
     """Root of all errors that midge reports in words instead of a traceback.
@@ -49,6 +56,15 @@ class ToolchainError(MidgeError):
 
 class LinkError(MidgeError):
     """The serial conversation failed: no answer, damaged beyond retries, or another model's firmware."""
+
+
+class InterruptedRunError(LinkError):
+    """A board stopped answering in the middle of an evaluation. `report` is of the samples that ran before."""
+
+    def __init__(self, problem: MidgeError, report: Report) -> None:
+        super().__init__(f"{problem.message}; the report is of the {report.exact.samples} samples before that")
+        self.hint = problem.hint
+        self.report = report
 
 
 class DeviceFaultError(MidgeError):

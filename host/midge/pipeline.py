@@ -14,6 +14,7 @@ from pathlib import Path
 from midge.boards import Board, load_board
 from midge.build.platformio import Say
 from midge.data import Dataset
+from midge.errors import InterruptedRunError
 from midge.importers import Imported
 from midge.ir.graph import Graph
 from midge.kernels.select import Selection, select
@@ -95,15 +96,23 @@ def compile_graph(
 
 
 def run_model(
-    compiled: Compiled, data: Dataset | None, work_dir: Path, samples: int | None = None, progress: Progress = silent
+    compiled: Compiled,
+    data: Dataset | None,
+    work_dir: Path,
+    samples: int | None = None,
+    progress: Progress = silent,
+    runs: int | None = None,
 ) -> Report:
     """Build the firmware in `work_dir`, run it on the emulated core, compare every output and measure.
 
     `data` is what is evaluated (its split 0, or the first `samples` of it); without data drawn inputs are run and there
-    is no accuracy. Raises MidgeError: ToolchainError, DoesNotFitError, DeviceFaultError, LinkError.
+    is no accuracy. `runs`: at least so many are timed, samples again in turn.
+    Raises MidgeError: ToolchainError, DoesNotFitError, DeviceFaultError, LinkError.
     """
     with emulated_device(compiled, work_dir) as device:
-        evaluation = evaluate(compiled, device, data, samples, progress)
+        evaluation = evaluate(compiled, device, data, samples, progress, runs)
+        if evaluation.broken is not None:
+            raise evaluation.broken
         return assemble(compiled, device, evaluation)
 
 
@@ -114,11 +123,16 @@ def run_on_board(
     say: Say,
     samples: int | None = None,
     progress: Progress = silent,
+    runs: int | None = None,
 ) -> Report:
     """As run_model, on the board at `port` (a path, a URL of pyserial, or `auto`): built and flashed by PlatformIO.
 
     `say` takes lines about what is going on. A board that runs this model already is not flashed again.
+    Raises InterruptedRunError, with the report so far, when the board stops answering behind the first sample.
     """
     with board_device(compiled, port, say) as device:
-        evaluation = evaluate(compiled, device, data, samples, progress)
-        return assemble_board(compiled, device, evaluation)
+        evaluation = evaluate(compiled, device, data, samples, progress, runs)
+        report = assemble_board(compiled, device, evaluation)
+    if evaluation.broken is not None:
+        raise InterruptedRunError(evaluation.broken, report)
+    return report

@@ -26,7 +26,7 @@ def test_midge_runs_a_board_behind_a_device_path_as_a_real_one(
 ) -> None:
     model, data = DIGITS / "digits.tflite", DIGITS / "digits.npz"
     with emulate(model, "nano33ble", "--data", data, "--pty") as (port, _):
-        command = ["run", model, "--board", "nano33ble", "--data", data, "--port", port, "--samples", 20, "--json"]
+        command = ["run", model, "--board", "nano33ble", "--data", data, "--port", port, "--samples", 20, "--runs", 30, "--json"]
         monkeypatch.setattr("sys.argv", ["midge", *map(str, command)])
         with pytest.raises(SystemExit) as ended:
             main()
@@ -34,6 +34,9 @@ def test_midge_runs_a_board_behind_a_device_path_as_a_real_one(
     assert ended.value.code == 0
     assert (report["exact"]["samples"], report["exact"]["mismatches"]) == (20, 0)
     assert report["accuracy"]["device"] == report["accuracy"]["integer"]
+    assert report["clock"]["kind"] == "modelled cycles", "what an emulator counts is not called seconds"
+    assert report["latency"]["runs"] == 30
+    assert all(layer["latency"]["runs"] == 30 for layer in report["cycles"]["per_layer"])
     assert report["flash"] is None, "nobody has built this firmware with PlatformIO"
 
 

@@ -1,14 +1,18 @@
 /* The port of boards with an Arduino core: the line is MIDGE_PORT_SERIAL, the clock the finest that the core has.
  *
- *   AVR                       Timer 1, one tick per cycle
+ *   AVR                       Timer 1, one tick per cycle; its overflows are counted by an interrupt
  *   Cortex-M3, M4, M7, M33    the DWT's cycle counter
- *   ESP32, ESP8266            the core's cycle counter
+ *   Cortex-M0+ of SAM D       SysTick, one tick per cycle, with the milliseconds that its interrupt counts
+ *   ESP32, ESP8266            the core's cycle counter (CCOUNT, mpcounter)
  *   others                    micros()
+ *
+ * The DWT, CCOUNT and micros() have 32 bits: no layer may take longer than they take to wrap, 7 s at 600 MHz.
  */
 #include <Arduino.h>
 
 #include "port/arduino.h"
 #include "port/port.h"
+#include "port/wide.h"
 
 #if !defined(MIDGE_PORT_SERIAL) || !defined(MIDGE_PORT_SPEED) || !defined(MIDGE_PORT_CLOCK_HZ)
 #error "platformio.ini gives the serial object, its speed and the clock, all from the board's file"
@@ -27,7 +31,7 @@ static void start_clock(void) {
     TIMSK1 = _BV(TOIE1);
 }
 
-uint32_t midge_port_ticks(void) {
+midge_ticks midge_port_ticks(void) {
     const uint8_t state = SREG;
     cli();
     uint16_t low = TCNT1;
@@ -51,7 +55,24 @@ static void start_clock(void) {
     MIDGE_REGISTER(0xE0001000u) |= 1u;       /* DWT_CTRL.CYCCNTENA */
 }
 
-uint32_t midge_port_ticks(void) { return MIDGE_REGISTER(0xE0001004u); /* DWT_CYCCNT */ }
+static uint32_t count(void) { return MIDGE_REGISTER(0xE0001004u); /* DWT_CYCCNT */ }
+#define MIDGE_WIDEN
+
+uint32_t midge_port_ticks_hz(void) { return MIDGE_PORT_CLOCK_HZ; }
+
+#elif defined(ARDUINO_ARCH_SAMD)
+
+static void start_clock(void) {}
+
+midge_ticks midge_port_ticks(void) {
+    const uint32_t period = SysTick->LOAD + 1u; /* cycles of one millisecond */
+    uint32_t before, left;
+    do {
+        before = millis();
+        left = SysTick->VAL;
+    } while (before != millis());
+    return (uint64_t)before * period + (period - 1u - left);
+}
 
 uint32_t midge_port_ticks_hz(void) { return MIDGE_PORT_CLOCK_HZ; }
 
@@ -59,7 +80,8 @@ uint32_t midge_port_ticks_hz(void) { return MIDGE_PORT_CLOCK_HZ; }
 
 static void start_clock(void) {}
 
-uint32_t midge_port_ticks(void) { return ESP.getCycleCount(); }
+static uint32_t count(void) { return ESP.getCycleCount(); }
+#define MIDGE_WIDEN
 
 uint32_t midge_port_ticks_hz(void) { return (uint32_t)ESP.getCpuFreqMHz() * 1000000u; }
 
@@ -67,11 +89,21 @@ uint32_t midge_port_ticks_hz(void) { return (uint32_t)ESP.getCpuFreqMHz() * 1000
 
 static void start_clock(void) {}
 
-uint32_t midge_port_ticks(void) { return (uint32_t)micros(); }
+static uint32_t count(void) { return (uint32_t)micros(); }
+#define MIDGE_WIDEN
 
 uint32_t midge_port_ticks_hz(void) { return 1000000u; }
 
 #endif
+
+#if defined(MIDGE_WIDEN)
+midge_ticks midge_port_ticks(void) {
+    static uint64_t last;
+    return midge_widen(&last, count());
+}
+#endif
+
+bool midge_port_is_emulated(void) { return false; }
 
 void midge_port_init(void) {
     MIDGE_PORT_SERIAL.begin(MIDGE_PORT_SPEED);

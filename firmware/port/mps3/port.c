@@ -2,6 +2,7 @@
  * MIDGE_PORT_DEVICE is the address of those; the UART lies one page behind (AN547, table of the peripherals).
  */
 #include "port/port.h"
+#include "port/wide.h"
 
 #if !defined(MIDGE_PORT_DEVICE)
 #error "the build gives the address of the system registers, from the board's file"
@@ -43,6 +44,12 @@ void midge_port_write(const uint8_t *buf, size_t n) {
     }
 }
 
-uint32_t midge_port_ticks(void) { return COUNTER; }
+/* Wraps after 214 s of 20 MHz. */
+midge_ticks midge_port_ticks(void) {
+    static uint64_t last;
+    return midge_widen(&last, COUNTER);
+}
 
 uint32_t midge_port_ticks_hz(void) { return COUNTER_HZ; }
+
+bool midge_port_is_emulated(void) { return true; }

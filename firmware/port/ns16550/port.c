@@ -1,6 +1,7 @@
 /* The port of QEMU's machines with a 16550 UART: `lx60` (Xtensa) and `virt` (RISC-V). Time is the core's own counter.
  */
 #include "port/port.h"
+#include "port/wide.h"
 
 #if !defined(MIDGE_PORT_DEVICE)
 #error "the build gives the address of the device page, from the board's file"
@@ -44,14 +45,26 @@ void midge_port_write(const uint8_t *buf, size_t n) {
     }
 }
 
-uint32_t midge_port_ticks(void) {
-    uint32_t now;
 #if defined(__XTENSA__)
+/* CCOUNT wraps after 107 s of 40 MHz. */
+midge_ticks midge_port_ticks(void) {
+    static uint64_t last;
+    uint32_t now;
     __asm__ volatile("rsr %0, ccount" : "=a"(now));
-#else
-    __asm__ volatile(".option push\n.option arch, +zicsr\ncsrr %0, mcycle\n.option pop" : "=r"(now));
-#endif
-    return now;
+    return midge_widen(&last, now);
 }
+#else
+midge_ticks midge_port_ticks(void) {
+    uint32_t high, low, again;
+    do {
+        __asm__ volatile(".option push\n.option arch, +zicsr\n"
+                         "csrr %0, mcycleh\ncsrr %1, mcycle\ncsrr %2, mcycleh\n.option pop"
+                         : "=r"(high), "=r"(low), "=r"(again));
+    } while (high != again);
+    return (uint64_t)high << 32 | low;
+}
+#endif
 
 uint32_t midge_port_ticks_hz(void) { return TICKS_HZ; }
+
+bool midge_port_is_emulated(void) { return true; }

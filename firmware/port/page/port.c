@@ -17,6 +17,7 @@
 #define RX_READY REGISTER(0x00u)
 #define DATA REGISTER(0x04u)
 #define TICKS REGISTER(0x10u)
+#define TICKS_HIGH REGISTER(0x14u)
 
 void midge_port_init(void) {}
 
@@ -34,6 +35,11 @@ void midge_port_write(const uint8_t *buf, size_t n) {
     }
 }
 
-uint32_t midge_port_ticks(void) { return TICKS; }
+midge_ticks midge_port_ticks(void) {
+    uint32_t low = TICKS;
+    return (uint64_t)TICKS_HIGH << 32 | low;
+}
 
 uint32_t midge_port_ticks_hz(void) { return MIDGE_PORT_CLOCK_HZ; }
+
+bool midge_port_is_emulated(void) { return true; }

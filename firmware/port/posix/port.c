@@ -31,10 +31,12 @@ void midge_port_write(const uint8_t *buf, size_t n) {
     }
 }
 
-uint32_t midge_port_ticks(void) {
+midge_ticks midge_port_ticks(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint32_t)((uint64_t)now.tv_sec * TICKS_HZ + (uint64_t)now.tv_nsec / TICK_NS);
+    return (uint64_t)now.tv_sec * TICKS_HZ + (uint64_t)now.tv_nsec / TICK_NS;
 }
 
 uint32_t midge_port_ticks_hz(void) { return TICKS_HZ; }
+
+bool midge_port_is_emulated(void) { return false; }

@@ -34,7 +34,7 @@ void midge_port_write(const uint8_t *buf, size_t n) {
     }
 }
 
-uint32_t midge_port_ticks(void) {
+midge_ticks midge_port_ticks(void) {
     union {
         uint8_t bytes[4];
         uint32_t whole;
@@ -47,3 +47,5 @@ uint32_t midge_port_ticks(void) {
 }
 
 uint32_t midge_port_ticks_hz(void) { return MIDGE_PORT_CLOCK_HZ; }
+
+bool midge_port_is_emulated(void) { return true; }

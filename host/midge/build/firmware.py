@@ -45,7 +45,7 @@ def write_sources(sources: Mapping[str, str], board: Board, out_dir: Path, stack
     folder = out_dir.resolve() / "src"
     shutil.rmtree(folder, ignore_errors=True)
     ports = dict.fromkeys((f"port/{board.twin.port}", f"port/{board.core.line}"))
-    for name in ("link", "port/port.h", *ports, "main.c"):
+    for name in ("link", "port/port.h", "port/wide.h", *ports, "main.c"):
         _copy(firmware_dir() / name, folder / name)
     model = set()
     for name, text in sources.items():

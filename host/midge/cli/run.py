@@ -13,7 +13,7 @@ from midge.cli.compiling import compile_from
 from midge.cli.options import JSON, MODEL, compile_options
 from midge.cli.talk import out, show_progress, talk
 from midge.data import Dataset
-from midge.errors import CheckFailedError, SettingsError
+from midge.errors import CheckFailedError, InterruptedRunError, SettingsError
 from midge.pipeline import Compiled, run_model, run_on_board
 from midge.report.console import print_report
 from midge.report.record import Report, to_json
@@ -29,6 +29,7 @@ _BY_PRODUCTS = shutil.ignore_patterns(".pio", "*.o", "*.su", "zig-cache")
 @click.option("--port", help="Run on the board itself: its port's path, socket://, rfc2217://, or auto (by USB id).")
 @click.option("--data", "data_path", type=click.Path(path_type=Path), help=".npz with samples, labels and splits.")
 @click.option("--samples", type=click.IntRange(min=1), help="Evaluate at most so many samples.")
+@click.option("--runs", type=click.IntRange(min=1), help="Time at least so many runs: samples again, in turn.")
 @click.option("--keep", type=click.Path(path_type=Path), help="Leave the sources and firmware.elf in this folder.")
 @JSON
 def command(
@@ -37,6 +38,7 @@ def command(
     port: str | None,
     data_path: Path | None,
     samples: int | None,
+    runs: int | None,
     keep: Path | None,
     as_json: bool,
     **options: Any,
@@ -51,16 +53,10 @@ def command(
     if data is None:
         talk("no --data: drawn inputs, so there is no accuracy")
     if port is not None:
-        report = run_on_board(compiled, data, port, talk, samples, show_progress)
-        if keep is not None:
-            shutil.copytree(project_folder(compiled), keep, dirs_exist_ok=True, ignore=_BY_PRODUCTS)
-            talk(f"kept in {keep}: the PlatformIO project")
+        report = _on_board(compiled, data, port, samples, runs, keep, as_json)
     else:
-        report = _emulate(compiled, data, samples, keep)
-    if as_json:
-        print(to_json(report))
-    else:
-        print_report(report, out())
+        report = _emulate(compiled, data, samples, runs, keep)
+    _show(report, as_json)
     if report.exact.mismatches:
         raise CheckFailedError(
             f"{report.exact.mismatches} of {report.exact.values} output values differ from the {report.exact.against}",
@@ -68,9 +64,38 @@ def command(
         )
 
 
-def _emulate(compiled: Compiled, data: Dataset | None, samples: int | None, keep: Path | None) -> Report:
+def _show(report: Report, as_json: bool) -> None:
+    if as_json:
+        print(to_json(report))
+    else:
+        print_report(report, out())
+
+
+def _on_board(
+    compiled: Compiled,
+    data: Dataset | None,
+    port: str,
+    samples: int | None,
+    runs: int | None,
+    keep: Path | None,
+    as_json: bool,
+) -> Report:
+    try:
+        report = run_on_board(compiled, data, port, talk, samples, show_progress, runs)
+    except InterruptedRunError as problem:
+        _show(problem.report, as_json)  # what ran before is kept
+        raise
+    if keep is not None:
+        shutil.copytree(project_folder(compiled), keep, dirs_exist_ok=True, ignore=_BY_PRODUCTS)
+        talk(f"kept in {keep}: the PlatformIO project")
+    return report
+
+
+def _emulate(
+    compiled: Compiled, data: Dataset | None, samples: int | None, runs: int | None, keep: Path | None
+) -> Report:
     with tempfile.TemporaryDirectory(prefix="midge-") as scratch:
-        report = run_model(compiled, data, Path(scratch), samples, show_progress)
+        report = run_model(compiled, data, Path(scratch), samples, show_progress, runs)
         if keep is not None:
             shutil.copytree(scratch, keep, dirs_exist_ok=True, ignore=_BY_PRODUCTS)
             talk(f"kept in {keep}: firmware.elf ({compiled.program.prefix}_run is one inference) and its sources")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from midge.data import Dataset, Indices, draw_inputs
-from midge.errors import DataError, MidgeError
+from midge.errors import CheckFailedError, DataError, DeviceFaultError, LinkError, MidgeError
 from midge.ir.graph import Array, Graph
 from midge.measure.accuracy import accuracy
 from midge.measure.agreement import NOTHING_COMPARED, Agreement, agreement
@@ -38,7 +38,9 @@ class Accuracies:
 class Evaluation:
     """What running the samples showed. `typical` is the sample of median cost, whose cycles the report gives.
 
-    `run_ticks` are the device's own ticks of every run, sorted; zeros where it has none.
+    `run_ticks` are the device's own ticks (the emulator's cycles) of every run, `layer_ticks` those of each layer in
+    every run; zeros where it has none. `was_timed`: a number of runs was asked for. `broken`: what ended the
+    evaluation before its last sample.
     """
 
     agreement: Agreement
@@ -47,12 +49,26 @@ class Evaluation:
     typical: Sample
     notes: tuple[str, ...]
     run_ticks: tuple[int, ...] = ()
+    layer_ticks: tuple[tuple[int, ...], ...] = ()
+    was_timed: bool = False
+    broken: MidgeError | None = None
 
 
 def evaluate(
-    compiled: Compiled, device: Device, data: Dataset | None, limit: int | None, progress: Progress
+    compiled: Compiled,
+    device: Device,
+    data: Dataset | None,
+    limit: int | None,
+    progress: Progress,
+    runs: int | None = None,
 ) -> Evaluation:
-    """Run the evaluation samples (at most `limit`), or a few drawn ones where there is no data."""
+    """Run the evaluation samples (at most `limit`), or a few drawn ones where there is no data.
+
+    With `runs`, samples are run again in turn until there were so many runs: for their times. A device that stops
+    answering behind the first sample leaves an evaluation of those before.
+
+    Raises CheckFailedError when a sample that is run again gives another output.
+    """
     chosen = None if data is None else _chosen(data, limit)
     if data is None or chosen is None:
         inputs = draw_inputs(compiled.graph, limit or DRAWN_SAMPLES, compiled.settings.seed)
@@ -60,17 +76,44 @@ def evaluate(
         inputs = _rows(compiled.graph, data, chosen)
     total = NOTHING_COMPARED
     results: list[Sample] = []
+    broken: MidgeError | None = None
     with _reference(compiled) as (reference, against, notes):
-        for sample in progress(inputs, f"running on {compiled.board.name}"):
-            result = device.infer(sample)
-            total = total.plus(agreement(result.outputs, reference.infer(sample).outputs))
-            results.append(result)
+        try:
+            for sample in progress(inputs, f"running on {compiled.board.name}"):
+                result = device.infer(sample)
+                total = total.plus(agreement(result.outputs, reference.infer(sample).outputs))
+                results.append(result)
+            timed = [*results, *_again(device, inputs, results, runs or 0, progress)]
+        except (LinkError, DeviceFaultError) as problem:
+            if not results:
+                raise
+            broken, timed = problem, results
     accuracies = None
     if data is not None and chosen is not None and data.labels is not None:
-        accuracies = _accuracies(compiled, data, chosen, [r.outputs[0] for r in results], progress)
+        outputs = [r.outputs[0] for r in results]
+        accuracies = _accuracies(compiled, data, chosen[: len(results)], outputs, progress)
     typical = sorted(results, key=lambda r: r.cycles or r.total_ticks)[len(results) // 2]
-    run_ticks = tuple(sorted(r.total_ticks for r in results))
-    return Evaluation(total, against, accuracies, typical, notes, run_ticks)
+    run_ticks = tuple(r.cycles or r.total_ticks for r in timed)
+    layer_ticks = tuple(zip(*(r.layer_ticks for r in timed), strict=True))
+    return Evaluation(total, against, accuracies, typical, notes, run_ticks, layer_ticks, runs is not None, broken)
+
+
+def _again(
+    device: Device, inputs: Sequence[Sequence[Array]], results: Sequence[Sample], runs: int, progress: Progress
+) -> list[Sample]:
+    """More runs of the same samples until there are `runs` in all; their outputs must be the same again."""
+    more = range(len(results), runs)
+    timed = []
+    for number in progress(more, "timing"):
+        place = number % len(results)
+        sample = device.infer(inputs[place])
+        if any(a.tobytes() != b.tobytes() for a, b in zip(sample.outputs, results[place].outputs, strict=True)):
+            raise CheckFailedError(
+                f"sample {place} gave another output when it was run again",
+                hint="a run must depend on its inputs alone: report this",
+            )
+        timed.append(replace(sample, outputs=[], functions={}))
+    return timed
 
 
 def _chosen(data: Dataset, limit: int | None) -> Indices:

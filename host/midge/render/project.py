@@ -19,7 +19,7 @@ from midge.settings import Goal
 
 # Constants that 16-bit pointers surely reach, behind interrupt vectors and whatever else lies in low flash.
 _NEAR_BYTES = 49152
-_LINK = ("app.h", "cobs.c", "cobs.h", "crc.c", "crc.h", "protocol.c", "protocol.h")
+_LINK = ("app.h", "cobs.c", "cobs.h", "crc.c", "crc.h", "protocol.c", "protocol.h", "stopwatch.c", "stopwatch.h")
 
 
 def render_project(program: Program, sources: Sources, board: Board, goal: Goal) -> Sources:
@@ -31,6 +31,7 @@ def render_project(program: Program, sources: Sources, board: Board, goal: Goal)
         "src/app.c": render_app(program),
         "src/host_link.c": (arduino / "host_link.c").read_text(),
         "src/port/port.h": (firmware / "port" / "port.h").read_text(),
+        "src/port/wide.h": (firmware / "port" / "wide.h").read_text(),
         "src/port/arduino.h": (arduino / "arduino.h").read_text(),
         "src/port/port.cpp": (arduino / "port.cpp").read_text(),
     }

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from midge.boards import Board
 from midge.measure.evaluation import Accuracies, Evaluation
+from midge.measure.latency import spread
 from midge.report import record
+from midge.report.latency import in_microseconds
 from midge.run.devices import EmulatedDevice, QemuDevice
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ def assemble(compiled: Compiled, device: EmulatedDevice | QemuDevice, evaluation
         cycles=_cycles(compiled, evaluation),
         latency_us=None if in_instructions(board) else round(1e6 * typical.cycles / board.clock_hz, 3),
         latency_is=record.latency_is(clock),
+        latency=_latency(evaluation.run_ticks, compiled, evaluation),
         flash=record.Flash(
             code_bytes=image.flash.code_bytes,
             const_bytes=image.flash.const_bytes,
@@ -89,8 +93,9 @@ def _cycles(compiled: Compiled, evaluation: Evaluation) -> record.Cycles:
             macs=call.macs,
             cycles=None if no_cycles else ticks,
             instructions=ticks if no_cycles else None,
+            latency=_latency(runs, compiled, evaluation),
         )
-        for call, ticks in zip(compiled.program.calls, typical.layer_ticks, strict=True)
+        for call, ticks, runs in zip(compiled.program.calls, typical.layer_ticks, evaluation.layer_ticks, strict=True)
     ]
     functions = [
         record.FunctionCycles(name=name, cycles=None if no_cycles else cost.cycles, instructions=cost.instructions)
@@ -98,6 +103,13 @@ def _cycles(compiled: Compiled, evaluation: Evaluation) -> record.Cycles:
     ]
     total = None if no_cycles else typical.cycles
     return record.Cycles(total=total, per_layer=tuple(layers), per_function=tuple(functions))
+
+
+def _latency(ticks: Sequence[int], compiled: Compiled, evaluation: Evaluation) -> record.Latency | None:
+    """How a time varies, where that was asked for; instructions make no time."""
+    if not evaluation.was_timed or in_instructions(compiled.board):
+        return None
+    return in_microseconds(spread(ticks), compiled.board.clock_hz)
 
 
 def _ram(compiled: Compiled, device: EmulatedDevice | QemuDevice) -> record.Ram:

@@ -2,69 +2,102 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from midge.boards import Board, Qemu
 from midge.build.image import FlashSizes, Image, RamSizes
 from midge.build.stock_sizes import stock_flash, stock_ram
 from midge.measure.evaluation import Evaluation
+from midge.measure.latency import spread
 from midge.report import record
 from midge.report.assemble import accuracy_facts, exact_facts, model_facts, precision_of
+from midge.report.latency import in_microseconds
 from midge.run.board import BoardDevice
+from midge.run.conversation import Hello
 
 if TYPE_CHECKING:
     from midge.pipeline import Compiled
 
 
+@dataclass(frozen=True)
+class _Counter:
+    """What the board's ticks are. `hz`: of what they become by `counts`; `as_time`: whether that passes in time."""
+
+    clock: record.Clock
+    tick_hz: int
+    hz: int
+    as_time: bool
+
+    def counts(self, ticks: int) -> int:
+        """Ticks as cycles of the core's clock, or as instructions."""
+        return ticks if self.hz == self.tick_hz else round(ticks * self.hz / self.tick_hz)
+
+    def latency(self, ticks: Sequence[int]) -> record.Latency | None:
+        """How a time varies; None where ticks are no time."""
+        return in_microseconds(spread(ticks), self.tick_hz) if self.as_time else None
+
+
 def assemble_board(compiled: Compiled, device: BoardDevice, evaluation: Evaluation) -> record.Report:
     """The report; cycles and layers are those of the run of median time."""
-    board, image, hz = compiled.board, device.image, device.hello.tick_hz
-    prefix = compiled.program.prefix
-    clock = record.Clock(
-        kind="seconds",
-        basis=f"the board's own clock, {hz:,} ticks a second",
-        hz=board.clock_hz,
-        wait_states=board.wait_states,
-        chip_wait_states=board.wait_states,
-    )
-    latency = _latency(evaluation.run_ticks, hz)
+    board, image, prefix = compiled.board, device.image, compiled.program.prefix
+    counter = _counter(board, device.hello)
+    latency = counter.latency(evaluation.run_ticks)
+    cycles = _cycles(compiled, evaluation, counter)
+    total = counter.counts(evaluation.typical.total_ticks)
     return record.Report(
         model=model_facts(compiled),
         precision=precision_of(compiled),
         board=board.name,
         core=board.core.name,
         toolchain=_toolchain(image),
-        clock=clock,
-        instructions=record.Instructions(total=None),
-        cycles=_cycles(compiled, evaluation, hz),
-        latency_us=latency.median_us,
-        latency_is=record.latency_is(clock),
+        clock=counter.clock,
+        instructions=record.Instructions(total=None if counter.as_time else total),
+        cycles=cycles,
+        latency_us=latency.median_us if latency else None,
+        latency_is=record.latency_is(counter.clock),
         latency=latency,
         flash=None if image is None else _flash(compiled, stock_flash(image, prefix)),
         ram=None if image is None else _ram(compiled, stock_ram(image, prefix)),
         exact=exact_facts(evaluation),
         accuracy=accuracy_facts(evaluation.accuracies),
+        incomplete=None if evaluation.broken is None else evaluation.broken.message,
     )
 
 
-def _latency(ticks: tuple[int, ...], hz: int) -> record.Latency:
-    """`ticks` of every run, sorted; the 99th percentile is the smallest that 99 of 100 do not exceed."""
-    runs = len(ticks)
-    in_us = [round(1e6 * t / hz, 3) for t in (ticks[0], ticks[runs // 2], ticks[(99 * runs + 99) // 100 - 1])]
-    return record.Latency(runs=runs, min_us=in_us[0], median_us=in_us[1], p99_us=in_us[2])
+def _counter(board: Board, hello: Hello) -> _Counter:
+    """A real board counts its own time, an emulated one behind a port what its emulator counts."""
+    hz, waits = hello.tick_hz, board.wait_states
+    if not hello.is_emulated:
+        basis = f"the board's own clock, {hz:,} ticks a second"
+        clock = record.Clock(kind="seconds", basis=basis, hz=board.clock_hz, wait_states=waits, chip_wait_states=waits)
+        return _Counter(clock, hz, board.clock_hz, as_time=True)
+    timing, emulator = board.twin.timing, board.twin.emulator
+    clock = record.Clock(kind=timing.kind, basis=timing.basis, hz=board.clock_hz, wait_states=0, chip_wait_states=waits)
+    per_second = 10**9 >> emulator.icount_shift if isinstance(emulator, Qemu) else hz
+    return _Counter(clock, hz, per_second, as_time=timing.kind != "instructions")
 
 
-def _cycles(compiled: Compiled, evaluation: Evaluation, hz: int) -> record.Cycles:
-    """Ticks as cycles of the core's clock."""
-    typical, clock_hz = evaluation.typical, compiled.board.clock_hz
-
-    def in_cycles(ticks: int) -> int:
-        return ticks if hz == clock_hz else round(ticks * clock_hz / hz)
-
-    layers = [
-        record.LayerCycles(name=call.layer, op=call.op, kernel=call.variant, macs=call.macs, cycles=in_cycles(ticks))
-        for call, ticks in zip(compiled.program.calls, typical.layer_ticks, strict=True)
-    ]
-    return record.Cycles(total=in_cycles(typical.total_ticks), per_layer=tuple(layers), per_function=())
+def _cycles(compiled: Compiled, evaluation: Evaluation, counter: _Counter) -> record.Cycles:
+    layers = []
+    for call, ticks, runs in zip(
+        compiled.program.calls, evaluation.typical.layer_ticks, evaluation.layer_ticks, strict=True
+    ):
+        spent = counter.counts(ticks)
+        layers.append(
+            record.LayerCycles(
+                name=call.layer,
+                op=call.op,
+                kernel=call.variant,
+                macs=call.macs,
+                cycles=spent if counter.as_time else None,
+                instructions=None if counter.as_time else spent,
+                latency=counter.latency(runs),
+            )
+        )
+    total = counter.counts(evaluation.typical.total_ticks) if counter.as_time else None
+    return record.Cycles(total=total, per_layer=tuple(layers), per_function=())
 
 
 def _toolchain(image: Image | None) -> record.Toolchain:

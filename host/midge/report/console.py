@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from midge.report.figures import count, duration, percent, printable
+from midge.report.latency import latency_table
 from midge.report.layers import layer_table
 from midge.report.page import plain_text, print_page
 from midge.report.record import Accuracy, Clock, Exact, Flash, Ram, Report, Toolchain
@@ -44,6 +45,8 @@ def report_text(report: Report, width: int = 80, ascii_only: bool = False) -> st
 
 def _page(report: Report, width: int, ascii_only: bool) -> RenderableType:
     blocks: list[RenderableType] = [_heading(report, ascii_only), layer_table(report, width, ascii_only)]
+    if table := latency_table(report, width, ascii_only):
+        blocks.append(table)
     sections = (_time(report), _flash(report.flash), _ram(report.ram), _checks(report.exact, report.accuracy))
     blocks += [_facts(facts, width, ascii_only) for section in sections if (facts := tuple(section))]
     spaced = [part for block in blocks for part in (block, Text(""))]

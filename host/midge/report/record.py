@@ -64,6 +64,15 @@ class Instructions(_Record, frozen=True, kw_only=True):
     total: Count | None
 
 
+class Latency(_Record, frozen=True, kw_only=True):
+    """Microseconds over all runs, by the device's own clock, whose own reading is not part of them."""
+
+    runs: Annotated[int, Meta(ge=1)]
+    min_us: Annotated[float, Meta(ge=0)]
+    median_us: Annotated[float, Meta(ge=0)]
+    p99_us: Annotated[float, Meta(ge=0, description="99 of 100 runs took no longer")]
+
+
 class LayerCycles(_Record, frozen=True, kw_only=True):
     """One layer, in the order of execution."""
 
@@ -73,6 +82,7 @@ class LayerCycles(_Record, frozen=True, kw_only=True):
     macs: Count
     cycles: Count | None
     instructions: Count | None = None
+    latency: Annotated[Latency | None, Meta(description="how it varies; null: not timed")] = None
 
 
 class FunctionCycles(_Record, frozen=True, kw_only=True):
@@ -147,15 +157,6 @@ class Accuracy(_Record, frozen=True, kw_only=True):
     device: Percent | None
 
 
-class Latency(_Record, frozen=True, kw_only=True):
-    """Microseconds of one inference over all that ran, by the device's own clock."""
-
-    runs: Annotated[int, Meta(ge=1)]
-    min_us: Annotated[float, Meta(ge=0)]
-    median_us: Annotated[float, Meta(ge=0)]
-    p99_us: Annotated[float, Meta(ge=0, description="99 of 100 runs took no longer")]
-
-
 class Report(_Record, frozen=True, kw_only=True):
     """A run of one model on one board, emulated or real, as midge measured it."""
 
@@ -171,11 +172,12 @@ class Report(_Record, frozen=True, kw_only=True):
     cycles: Cycles
     latency_us: Annotated[float | None, Meta(description="one inference, in microseconds; null: not known")]
     latency_is: Annotated[LatencyIs | None, Meta(description="what latency_us is; null exactly when that is")]
-    latency: Annotated[Latency | None, Meta(description="how it varies; null: a model, which does not")] = None
+    latency: Annotated[Latency | None, Meta(description="how it varies; null: not timed")] = None
     flash: Annotated[Flash | None, Meta(description="null: the board ran this model already, nothing was built")]
     ram: Annotated[Ram | None, Meta(description="null exactly when flash is")]
     exact: Exact
     accuracy: Accuracy | None = None
+    incomplete: Annotated[str | None, Meta(description="why not all samples ran; null: all did")] = None
 
     def __post_init__(self) -> None:
         if (self.latency_us is None) != (self.latency_is is None):

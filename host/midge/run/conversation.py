@@ -40,7 +40,9 @@ class Patience:
 
 @dataclass(frozen=True)
 class Hello:
-    """What a firmware says of itself. `model_hash`: first 16 bytes of the model's SHA-256; sizes in bytes."""
+    """What a firmware says of itself. `model_hash`: first 16 bytes of the model's SHA-256; sizes in bytes.
+
+    `is_emulated`: its ticks are those of an emulator."""
 
     model_name: str
     model_hash: bytes
@@ -50,11 +52,12 @@ class Hello:
     output_bytes: tuple[int, ...]
     layers: int
     max_payload: int
+    is_emulated: bool
 
 
 @dataclass(frozen=True)
 class Inference:
-    """One run on the device: raw outputs, and ticks (of `Hello.tick_hz`) per layer and in total, modulo 2^32."""
+    """One run on the device: raw outputs, and ticks (of `Hello.tick_hz`) per layer and in total."""
 
     outputs: list[bytes]
     layer_ticks: list[int]
@@ -135,6 +138,7 @@ class Conversation:
             output_bytes=sizes[greeting.inputs :],
             layers=greeting.layers,
             max_payload=greeting.max_payload,
+            is_emulated=greeting.is_emulated,
         )
         return self._hello
 

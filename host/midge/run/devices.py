@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from midge.pipeline import Compiled
 
 _PROFILE = {"MIDGE_PROFILE": "1"}
+# The functions of firmware/link/stopwatch.c that run between two layers.
+_TIMING = frozenset({"midge_stopwatch_lap", "midge_since_mark", "midge_port_ticks"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,12 +50,17 @@ class EmulatedDevice:
     worst_stack_bytes: int | None
 
     def infer(self, inputs: Sequence[Array]) -> Sample:
-        """One inference through the serial port, with the cost of its one call of midge_<model>_run."""
+        """One inference through the serial port, with the cost of its one call of midge_<model>_run; what the
+        firmware spends there on timing its layers is not part of it."""
         before = len(self.board.calls(self.run_symbol))
         sample = self.link.infer(inputs)
         call = self.board.calls(self.run_symbol)[before]
+        hooks = {*_TIMING, self.run_symbol.removesuffix("_run") + "_after_layer"}
         cost = call.cost
-        return replace(sample, cycles=cost.cycles, instructions=cost.instructions, functions=call.functions)
+        for name in hooks & call.functions.keys():
+            cost -= call.functions[name]
+        functions = {name: own for name, own in call.functions.items() if name not in hooks}
+        return replace(sample, cycles=cost.cycles, instructions=cost.instructions, functions=functions)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-VERSION = 1
+VERSION = 2
 
 _HEADER = struct.Struct("<BBH")
 _CRC = struct.Struct("<I")

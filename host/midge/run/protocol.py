@@ -16,9 +16,9 @@ HASH_BYTES = 16
 MIN_PAYLOAD = 100
 """Every firmware takes payloads of this many bytes; its hello tells how many more."""
 
-_GREETING = struct.Struct(f"<{HASH_BYTES}sIIIHHHH")
+_GREETING = struct.Struct(f"<{HASH_BYTES}sIIIHHHHB")
 _INPUT = struct.Struct("<HI")
-_RUN = struct.Struct("<II")
+_RUN = struct.Struct("<IQ")
 _OUTPUT = struct.Struct("<IHI")
 _TICKS = struct.Struct("<IH")
 _FAILURE = struct.Struct("<BI")
@@ -143,6 +143,7 @@ class Greeting:
     inputs: int
     outputs: int
     layers: int
+    is_emulated: bool
     model_name: str
 
 
@@ -164,7 +165,7 @@ class InputTaken:
 
 @dataclass(frozen=True)
 class RunDone:
-    """The number of the run since the start of the firmware, and its ticks modulo 2^32."""
+    """The number of the run since the start of the firmware, and its ticks."""
 
     run: int
     total_ticks: int
@@ -182,7 +183,7 @@ class OutputChunk:
 
 @dataclass(frozen=True)
 class TicksChunk:
-    """Ticks of layers from number `first` on, each modulo 2^32, as many as fit the frame."""
+    """Ticks of layers from number `first` on, as many as fit the frame."""
 
     run: int
     first: int
@@ -208,7 +209,7 @@ def parse_answer(frame: Frame) -> Answer:
         return _parse_greeting(frame)
     if frame.type == MessageType.ANSWER | MessageType.SIZES:
         (first,), rest = _front(struct.Struct("<H"), frame)
-        return Sizes(first, _u32s(rest, frame))
+        return Sizes(first, _list("I", rest, frame))
     if frame.type == MessageType.ANSWER | MessageType.INPUT:
         return InputTaken(*_exactly(_INPUT, frame))
     if frame.type == MessageType.ANSWER | MessageType.RUN:
@@ -218,17 +219,21 @@ def parse_answer(frame: Frame) -> Answer:
         return OutputChunk(run, index, offset, rest)
     if frame.type == MessageType.ANSWER | MessageType.TICKS:
         (run, first), rest = _front(_TICKS, frame)
-        return TicksChunk(run, first, _u32s(rest, frame))
+        return TicksChunk(run, first, _list("Q", rest, frame))
     raise MalformedError(f"type 0x{frame.type:02x} is no answer")
 
 
 def _parse_greeting(frame: Frame) -> Greeting:
     if len(frame.payload) < _GREETING.size:
         raise MalformedError(f"a hello of {len(frame.payload)} bytes is too short")
-    model_hash, arena, tick_hz, runs, max_payload, inputs, outputs, layers = _GREETING.unpack_from(frame.payload)
+    (model_hash, arena, tick_hz, runs, max_payload, inputs, outputs, layers, emulated) = _GREETING.unpack_from(
+        frame.payload
+    )
     name = frame.payload[_GREETING.size :].decode("utf-8", errors="replace")
     printable = "".join(c if c.isprintable() else "?" for c in name)
-    greeting = Greeting(model_hash, arena, tick_hz, runs, max_payload, inputs, outputs, layers, printable)
+    greeting = Greeting(
+        model_hash, arena, tick_hz, runs, max_payload, inputs, outputs, layers, bool(emulated), printable
+    )
     if not (greeting.tick_hz and greeting.inputs and greeting.outputs and greeting.max_payload >= MIN_PAYLOAD):
         raise MalformedError(f"a hello that cannot be: {greeting}")
     return greeting
@@ -247,7 +252,8 @@ def _exactly(layout: struct.Struct, frame: Frame) -> tuple[int, ...]:
     return fields
 
 
-def _u32s(data: bytes, frame: Frame) -> tuple[int, ...]:
-    if not data or len(data) % 4:
+def _list(kind: str, data: bytes, frame: Frame) -> tuple[int, ...]:
+    size = struct.calcsize(f"<{kind}")
+    if not data or len(data) % size:
         raise MalformedError(f"an answer of type 0x{frame.type:02x} with a list of {len(data)} bytes")
-    return struct.unpack(f"<{len(data) // 4}I", data)
+    return struct.unpack(f"<{len(data) // size}{kind}", data)

@@ -9,9 +9,11 @@ import pytest
 from link_device import (
     HASH,
     INPUT_BYTES,
+    LAYER_TICKS,
     LAYERS,
     MAX_PAYLOAD,
     OUTPUT_BYTES,
+    TICKS,
     Device,
     DevicePort,
     FaultyPort,
@@ -67,7 +69,7 @@ class ScriptedPort:
 
 def test_hello_tells_what_the_firmware_was_built_with(device: Device) -> None:
     hello = Conversation(DevicePort(device)).hello()
-    assert hello == Hello("adder", HASH, 400, 1000, INPUT_BYTES, OUTPUT_BYTES, LAYERS, MAX_PAYLOAD)
+    assert hello == Hello("adder", HASH, 400, 1000, INPUT_BYTES, OUTPUT_BYTES, LAYERS, MAX_PAYLOAD, False)
 
 
 def test_an_inference_gives_outputs_and_ticks(device: Device) -> None:
@@ -77,8 +79,8 @@ def test_an_inference_gives_outputs_and_ticks(device: Device) -> None:
         inputs = draw_inputs(rng)
         inference = conversation.infer(inputs)
         assert inference.outputs == expected_outputs(inputs)
-        assert inference.layer_ticks == [100_000 * layer for layer in range(LAYERS)]
-        assert inference.total_ticks == 7
+        assert inference.layer_ticks == [LAYER_TICKS * layer for layer in range(LAYERS)]
+        assert inference.total_ticks == TICKS
 
 
 def test_each_sample_runs_once_on_a_good_line(device: Device) -> None:
@@ -102,7 +104,7 @@ def test_a_faulty_line_gives_the_exact_answer_or_a_link_error(device: Device, se
         except LinkError:
             continue
         assert inference.outputs == expected_outputs(inputs)
-        assert inference.layer_ticks == [100_000 * layer for layer in range(LAYERS)]
+        assert inference.layer_ticks == [LAYER_TICKS * layer for layer in range(LAYERS)]
         right += 1
     assert right == 20 or rate == 0.3
 
@@ -144,9 +146,9 @@ def test_a_firmware_of_another_model_is_refused(device: Device) -> None:
 
 def test_another_version_of_the_protocol_is_refused() -> None:
     def answer(frame: Frame) -> bytes:
-        return encode_frame(Frame(protocol.MessageType.ERROR, frame.sequence, b"\x01\x02\0\0\0", version=2))
+        return encode_frame(Frame(protocol.MessageType.ERROR, frame.sequence, b"\x01\x02\0\0\0", version=3))
 
-    with pytest.raises(LinkError, match="version 2 of the protocol, this midge speaks version 1"):
+    with pytest.raises(LinkError, match="version 3 of the protocol, this midge speaks version 2"):
         Conversation(ScriptedPort(answer), patience=HASTY).hello()
 
 

@@ -19,7 +19,7 @@ COBS = [
     (bytes(range(1, 256)), b"\xff" + bytes(range(1, 255)) + b"\x02\xff"),
     (bytes(range(1, 255)) + b"\0", b"\xff" + bytes(range(1, 255)) + b"\x01\x01"),
 ]
-GREETING = struct.pack("<16sIIIHHHH", b"h" * 16, 4096, 1000, 3, 240, 1, 2, 7)
+GREETING = struct.pack("<16sIIIHHHHB", b"h" * 16, 4096, 1000, 3, 240, 1, 2, 7, 1)
 
 
 @pytest.mark.parametrize(("data", "stuffed"), COBS)
@@ -35,7 +35,7 @@ def test_bytes_that_are_not_stuffed_are_refused(stuffed: bytes) -> None:
 
 
 def test_a_frame_is_header_payload_and_crc_between_zeros() -> None:
-    body = b"\x01\x03\x34\x12" + b"abc"
+    body = b"\x02\x03\x34\x12" + b"abc"
     line = encode_frame(Frame(type=3, sequence=0x1234, payload=b"abc"))
     assert line == b"\0" + cobs_encode(body + struct.pack("<I", zlib.crc32(body))) + b"\0"
     assert decode_frame(line[1:-1]) == Frame(3, 0x1234, b"abc")
@@ -92,13 +92,13 @@ def test_requests_are_laid_out_as_documented(request_: protocol.Request, kind: i
 @pytest.mark.parametrize(
     ("kind", "payload", "answer"),
     [
-        (0x81, GREETING + "naïve".encode(), protocol.Greeting(b"h" * 16, 4096, 1000, 3, 240, 1, 2, 7, "naïve")),
-        (0x81, GREETING + b"a\x1b[2J\xff", protocol.Greeting(b"h" * 16, 4096, 1000, 3, 240, 1, 2, 7, "a?[2J�")),
+        (0x81, GREETING + "naïve".encode(), protocol.Greeting(b"h" * 16, 4096, 1000, 3, 240, 1, 2, 7, True, "naïve")),
+        (0x81, GREETING + b"a\x1b[2J\xff", protocol.Greeting(b"h" * 16, 4096, 1000, 3, 240, 1, 2, 7, True, "a?[2J�")),
         (0x82, struct.pack("<HII", 1, 10, 20), protocol.Sizes(1, (10, 20))),
         (0x83, struct.pack("<HI", 1, 10), protocol.InputTaken(1, 10)),
-        (0x84, struct.pack("<II", 1, 10), protocol.RunDone(1, 10)),
+        (0x84, struct.pack("<IQ", 1, 1 << 40), protocol.RunDone(1, 1 << 40)),
         (0x85, struct.pack("<IHI", 1, 2, 3) + b"xy", protocol.OutputChunk(1, 2, 3, b"xy")),
-        (0x86, struct.pack("<IHI", 1, 2, 3), protocol.TicksChunk(1, 2, (3,))),
+        (0x86, struct.pack("<IHQ", 1, 2, 1 << 40), protocol.TicksChunk(1, 2, (1 << 40,))),
         (0xFF, b"\x07\x01\0\0\0", protocol.Failure(7, 1)),
     ],
 )
@@ -110,9 +110,9 @@ def test_answers_are_read_as_documented(kind: int, payload: bytes, answer: proto
     ("kind", "payload"),
     [
         (0x81, GREETING[:-1]),
-        (0x81, struct.pack("<16sIIIHHHH", b"h" * 16, 4096, 0, 3, 240, 1, 2, 7)),
-        (0x81, struct.pack("<16sIIIHHHH", b"h" * 16, 4096, 1000, 3, 10, 1, 2, 7)),
-        (0x81, struct.pack("<16sIIIHHHH", b"h" * 16, 4096, 1000, 3, 240, 0, 2, 7)),
+        (0x81, struct.pack("<16sIIIHHHHB", b"h" * 16, 4096, 0, 3, 240, 1, 2, 7, 0)),
+        (0x81, struct.pack("<16sIIIHHHHB", b"h" * 16, 4096, 1000, 3, 10, 1, 2, 7, 0)),
+        (0x81, struct.pack("<16sIIIHHHHB", b"h" * 16, 4096, 1000, 3, 240, 0, 2, 7, 0)),
         (0x82, b"\0\0"),
         (0x82, b"\0\0\1\2\3"),
         (0x83, b"\0"),

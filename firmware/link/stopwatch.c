@@ -1,0 +1,31 @@
+#include "link/stopwatch.h"
+
+uint16_t midge_layer_under_way = MIDGE_NO_LAYER;
+
+__attribute__((noinline)) static midge_ticks midge_since_mark(const midge_stopwatch *watch) {
+    midge_ticks ticks = midge_port_ticks() - watch->mark;
+    return ticks > watch->overhead ? ticks - watch->overhead : 0;
+}
+
+void midge_stopwatch_lap(midge_stopwatch *watch, uint16_t layer) {
+    midge_ticks ticks = midge_since_mark(watch);
+    watch->layer_ticks[layer] = ticks;
+    watch->total += ticks;
+    midge_layer_under_way = (uint16_t)(layer + 1);
+    watch->mark = midge_port_ticks();
+}
+
+void midge_stopwatch_start(midge_stopwatch *watch) {
+    watch->overhead = 0;
+    midge_stopwatch_lap(watch, 0); /* sets the mark, and fills caches */
+    midge_stopwatch_lap(watch, 0); /* times the one before */
+    watch->overhead = watch->layer_ticks[0];
+    midge_layer_under_way = 0;
+    watch->total = 0;
+    watch->mark = midge_port_ticks();
+}
+
+midge_ticks midge_stopwatch_stop(midge_stopwatch *watch) {
+    midge_layer_under_way = MIDGE_NO_LAYER;
+    return watch->total + midge_since_mark(watch);
+}

@@ -1,0 +1,30 @@
+/* Times one run and its layers by the port's counter, without what the timing itself takes. */
+#ifndef MIDGE_LINK_STOPWATCH_H
+#define MIDGE_LINK_STOPWATCH_H
+
+#include <stdint.h>
+
+#include "port/port.h"
+
+/* Give `layer_ticks`, which has room for every layer and for one at least; zero the rest. */
+typedef struct {
+    midge_ticks *layer_ticks; /* of each layer since the last start */
+    midge_ticks mark;         /* where the layer under way began */
+    midge_ticks total;        /* of the layers that have ended */
+    midge_ticks overhead;     /* that a lap adds to the layer it ends */
+} midge_stopwatch;
+
+#define MIDGE_NO_LAYER 0xFFFFu
+/* The layer under way, MIDGE_NO_LAYER outside a run: what a fault is blamed on. */
+extern uint16_t midge_layer_under_way;
+
+/* Find out what a lap takes, and begin a run. */
+void midge_stopwatch_start(midge_stopwatch *watch);
+
+/* Layer number `layer` has ended, the next one begins. */
+void midge_stopwatch_lap(midge_stopwatch *watch, uint16_t layer);
+
+/* The run has ended: its ticks. */
+midge_ticks midge_stopwatch_stop(midge_stopwatch *watch);
+
+#endif
