@@ -18,8 +18,8 @@ typedef struct {
 /* The layer under way, MIDGE_NO_LAYER outside a run: what a fault is blamed on. */
 extern uint16_t midge_layer_under_way;
 
-/* Find out what a lap takes, and begin a run. */
-void midge_stopwatch_start(midge_stopwatch *watch);
+/* Find out what `hook` takes, which calls midge_stopwatch_lap behind each layer, and begin a run. */
+void midge_stopwatch_start(midge_stopwatch *watch, void (*hook)(int layer));
 
 /* Layer number `layer` has ended, the next one begins. */
 void midge_stopwatch_lap(midge_stopwatch *watch, uint16_t layer);

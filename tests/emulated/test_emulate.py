@@ -26,7 +26,21 @@ def test_midge_runs_a_board_behind_a_device_path_as_a_real_one(
 ) -> None:
     model, data = DIGITS / "digits.tflite", DIGITS / "digits.npz"
     with emulate(model, "nano33ble", "--data", data, "--pty") as (port, _):
-        command = ["run", model, "--board", "nano33ble", "--data", data, "--port", port, "--samples", 20, "--runs", 30, "--json"]
+        command = [
+            "run",
+            model,
+            "--board",
+            "nano33ble",
+            "--data",
+            data,
+            "--port",
+            port,
+            "--samples",
+            20,
+            "--runs",
+            30,
+            "--json",
+        ]
         monkeypatch.setattr("sys.argv", ["midge", *map(str, command)])
         with pytest.raises(SystemExit) as ended:
             main()

@@ -1,4 +1,4 @@
-"""The stopwatch of the firmware against a clock that the test winds, and the clocks of the boards as far as they compile."""
+"""The firmware's stopwatch against a clock that the test winds, and the boards' clocks as far as they compile."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from link_device import host_compiler
 from midge.resources import firmware_dir
 
-# Every reading takes 3 ticks.
+# Every reading takes 3 ticks, every call of the hook 10.
 _HARNESS = """
 #include "link/stopwatch.h"
 #include "port/wide.h"
@@ -20,13 +20,17 @@ static uint64_t clock_ticks;
 midge_ticks midge_port_ticks(void) { return clock_ticks += 3; }
 static midge_ticks layer_ticks[3];
 static midge_stopwatch watch = {.layer_ticks = layer_ticks};
+static void after_layer(int layer) {
+    clock_ticks += 10;
+    midge_stopwatch_lap(&watch, (uint16_t)layer);
+}
 uint64_t timed(uint64_t begin, const uint64_t *work, int layers, uint64_t *found) {
     clock_ticks = begin;
-    midge_stopwatch_start(&watch);
+    midge_stopwatch_start(&watch, after_layer);
     for (int i = 0; i < layers; i++) {
         if (midge_layer_under_way != i) return 0;
         clock_ticks += work[i];
-        midge_stopwatch_lap(&watch, (uint16_t)i);
+        after_layer(i);
     }
     uint64_t total = midge_stopwatch_stop(&watch);
     for (int i = 0; i < layers; i++) found[i] = layer_ticks[i];
