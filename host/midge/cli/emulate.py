@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from midge.cli.compiling import compile_from
-from midge.cli.options import JSON, MODEL, compile_options
+from midge.cli.options import JSON, MODEL, PROTOCOL, compile_options
 from midge.cli.talk import talk
 from midge.errors import SettingsError
 from midge.run.bridge import open_pty, open_tcp, pump
@@ -23,6 +23,7 @@ from midge.run.devices import build_firmware, emulated_line
 @click.command()
 @MODEL
 @compile_options
+@PROTOCOL
 @click.option("--data", "data_path", type=click.Path(path_type=Path), help=".npz to calibrate on (its split 1).")
 @click.option("--pty", is_flag=True, help="Behind a device path.")
 @click.option("--tcp", type=click.IntRange(0, 65535), help="Behind a TCP port of this computer; 0: a free one.")
