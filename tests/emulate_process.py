@@ -27,5 +27,6 @@ def emulate(model: Path, board: str, *arguments: object) -> Iterator[tuple[str, 
         assert process.wait(20) == 0
         assert process.stderr.read().endswith("stopped\n")
     finally:
-        process.kill()
-        process.communicate()
+        if process.poll() is None:
+            process.terminate()  # politely: it has an emulator to end
+        process.communicate(timeout=20)

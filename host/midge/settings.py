@@ -13,6 +13,7 @@ from midge.errors import SettingsError
 Precision = Literal["int8", "float", "as-is"]
 Ranges = Literal["minmax", "percentile", "mse"]
 Goal = Literal["speed", "balanced", "size"]
+Spoken = Literal["midge", "mlperf-tiny"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +23,8 @@ class Settings:
     `board`: a board's name or the path of a board file. `precision`: what is deployed. `ranges`: how calibration finds
     the range of an activation; `percentile` (of 100, over 50) is for that method. `calibration_samples`: at most this
     many are used, spread over the data. `float_io`: float inputs and outputs around an int8 network. `optimize`: what
-    to favor. `kernels`: variant by operator, e.g. {"conv2d": "portable"}. `seed`: of whatever is drawn.
+    to favor. `protocol`: what the firmware speaks; through its own alone can midge measure. `kernels`: variant by
+    operator, e.g. {"conv2d": "portable"}. `seed`: of whatever is drawn.
     """
 
     board: str = "nucleo_l4r5zi"
@@ -32,6 +34,7 @@ class Settings:
     calibration_samples: int = 500
     float_io: bool = False
     optimize: Goal = "speed"
+    protocol: Spoken = "midge"
     kernels: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
 
@@ -40,6 +43,7 @@ class Settings:
         _check_choice("precision", self.precision, get_args(Precision))
         _check_choice("ranges", self.ranges, get_args(Ranges))
         _check_choice("optimize", self.optimize, get_args(Goal))
+        _check_choice("protocol", self.protocol, get_args(Spoken))
         _check_number("percentile", self.percentile, 50, 100, (int, float))
         _check_number("calibration_samples", self.calibration_samples, 1, 1 << 20, (int,))
         _check_number("seed", self.seed, 0, (1 << 63) - 1, (int,))
@@ -49,6 +53,15 @@ class Settings:
             raise SettingsError(f"kernels is {self.kernels!r}", hint='a table, e.g. {conv2d = "portable"}')
         for op, variant in self.kernels.items():
             _check_text(f"kernels.{op}", variant)
+
+
+def require_own_protocol(settings: Settings) -> None:
+    """Raises SettingsError when the firmware would not speak midge's own protocol, by which midge measures."""
+    if settings.protocol != "midge":
+        raise SettingsError(
+            f"midge cannot measure through a firmware that speaks {settings.protocol}",
+            hint="leave protocol as it is; midge emulate and midge compile --project make firmware for other programs",
+        )
 
 
 def load_settings(path: Path) -> Settings:

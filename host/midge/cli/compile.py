@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from midge.cli.compiling import compile_from
-from midge.cli.options import MODEL, compile_options
+from midge.cli.options import MODEL, PROTOCOL, compile_options
 from midge.cli.talk import out, talk
 from midge.errors import SettingsError
 from midge.memory.picture import draw_plan
@@ -21,6 +21,7 @@ from midge.render.project import render_project
 @click.command()
 @MODEL
 @compile_options
+@PROTOCOL
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the C files.")
 @click.option("--project", is_flag=True, help="A PlatformIO project for the board, with the model as a library in it.")
 @click.option("--data", "data_path", type=click.Path(path_type=Path), help=".npz to calibrate on (its split 1).")
@@ -30,8 +31,10 @@ def command(model: Path, output: Path, project: bool, data_path: Path | None, sh
     compiled, _ = compile_from(model, data_path, options)
     program = compiled.program
     sources = compiled.sources
+    if compiled.settings.protocol != "midge" and not project:
+        raise SettingsError("--protocol is about the firmware around the model", hint="add --project")
     if project:
-        sources = render_project(program, sources, compiled.board, compiled.settings.optimize)
+        sources = render_project(program, sources, compiled.board, compiled.settings)
     write_sources(sources, output)
     console = out()
     for name in sorted(sources):

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import signal
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
 from midge.cli.compiling import compile_from
-from midge.cli.options import JSON, MODEL, compile_options
-from midge.cli.talk import talk
+from midge.cli.options import JSON, MODEL, PROTOCOL, compile_options
+from midge.cli.talk import talk, until_stopped
 from midge.errors import SettingsError
 from midge.run.bridge import open_pty, open_tcp, pump
 from midge.run.devices import build_firmware, emulated_line
@@ -23,6 +20,7 @@ from midge.run.devices import build_firmware, emulated_line
 @click.command()
 @MODEL
 @compile_options
+@PROTOCOL
 @click.option("--data", "data_path", type=click.Path(path_type=Path), help=".npz to calibrate on (its split 1).")
 @click.option("--pty", is_flag=True, help="Behind a device path.")
 @click.option("--tcp", type=click.IntRange(0, 65535), help="Behind a TCP port of this computer; 0: a free one.")
@@ -39,7 +37,7 @@ def command(
         raise SettingsError("midge emulate needs to know behind what", hint="either --pty, or --tcp PORT (0: any)")
     compiled, _ = compile_from(model, data_path, options)
     board = compiled.board
-    with tempfile.TemporaryDirectory(prefix="midge-") as scratch, _until_stopped():
+    with tempfile.TemporaryDirectory(prefix="midge-") as scratch, until_stopped():
         image = build_firmware(compiled, Path(scratch))
         with (
             emulated_line(image, board, Path(scratch)) as (line, _),
@@ -49,19 +47,3 @@ def command(
             print(json.dumps(facts) if as_json else outer.name, flush=True)
             talk(f"{compiled.program.name} on an emulated {board.name}; Ctrl-C ends it")
             pump(line, outer, speed)
-
-
-@contextmanager
-def _until_stopped() -> Iterator[None]:
-    """Ctrl-C and a polite `kill` are the way to end this; the board goes down with it."""
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    except KeyboardInterrupt:
-        talk("stopped")
-    finally:
-        signal.signal(signal.SIGTERM, previous)

@@ -13,12 +13,19 @@ from midge.cli.talk import talk
 from midge.data import Dataset, load_data
 from midge.errors import SettingsError
 from midge.ir.graph import Graph
-from midge.settings import Goal, Precision, Ranges, Settings, load_settings
+from midge.settings import Goal, Precision, Ranges, Settings, Spoken, load_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 MODEL = click.argument("model", type=click.Path(path_type=Path))
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
+
+
+PROTOCOL = click.option(
+    "--protocol",
+    type=click.Choice(get_args(Spoken)),
+    help="What the firmware speaks: midge's own, or that of MLPerf Tiny's runner.  [default: midge]",
+)
 
 
 def compile_options(function: F) -> F:

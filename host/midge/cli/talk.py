@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
@@ -36,6 +38,22 @@ def complain(error: MidgeError) -> None:
     if error.hint:
         console.print("  try:", style="bold", end=" ")
         console.print(error.hint)
+
+
+@contextmanager
+def until_stopped() -> Iterator[None]:
+    """Around what runs until somebody ends it: Ctrl-C and a polite `kill` are the way to."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except KeyboardInterrupt:
+        talk("stopped")
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 def show_progress(items: Iterable[T], what: str, /) -> Iterable[T]:

@@ -13,30 +13,39 @@ from collections.abc import Iterator, Mapping
 from midge.boards import Board
 from midge.lower.program import Program
 from midge.render.environment import environment
-from midge.render.sources import Sources, render_app
+from midge.render.sources import PROTOCOL_MACRO, Sources, render_app
 from midge.resources import firmware_dir
-from midge.settings import Goal
+from midge.settings import Settings, Spoken
 
 # Constants that 16-bit pointers surely reach, behind interrupt vectors and whatever else lies in low flash.
 _NEAR_BYTES = 49152
-_LINK = ("app.h", "cobs.c", "cobs.h", "crc.c", "crc.h", "protocol.c", "protocol.h", "stopwatch.c", "stopwatch.h")
+_LINK: dict[Spoken, tuple[str, ...]] = {
+    "midge": (
+        *("app.h", "cobs.c", "cobs.h", "crc.c", "crc.h"),
+        *("protocol.c", "protocol.h", "stopwatch.c", "stopwatch.h"),
+    ),
+    "mlperf-tiny": ("app.h", "mlperf_tiny.c", "mlperf_tiny.h"),
+}
+_LOOP: dict[Spoken, str] = {"midge": "host_link.c", "mlperf-tiny": "host_link_mlperf_tiny.c"}
 
 
-def render_project(program: Program, sources: Sources, board: Board, goal: Goal) -> Sources:
+def render_project(program: Program, sources: Sources, board: Board, settings: Settings) -> Sources:
     """Every file of the project: path -> text. Raises BoardError for a board that exists only emulated."""
     firmware = firmware_dir()
     arduino = firmware / "port" / "arduino"
     project = {
-        "platformio.ini": _render("platformio.ini", program, board=board, flags=build_flags(program, board)),
-        "src/app.c": render_app(program),
-        "src/host_link.c": (arduino / "host_link.c").read_text(),
+        "platformio.ini": _render(
+            "platformio.ini", program, board=board, flags=build_flags(program, board, settings.protocol)
+        ),
+        "src/app.c": render_app(program, settings.protocol),
+        "src/host_link.c": (arduino / _LOOP[settings.protocol]).read_text(),
         "src/port/port.h": (firmware / "port" / "port.h").read_text(),
         "src/port/wide.h": (firmware / "port" / "wide.h").read_text(),
         "src/port/arduino.h": (arduino / "arduino.h").read_text(),
         "src/port/port.cpp": (arduino / "port.cpp").read_text(),
     }
-    project |= {f"src/link/{name}": (firmware / "link" / name).read_text() for name in _LINK}
-    level: str = getattr(board.core.levels, goal)
+    project |= {f"src/link/{name}": (firmware / "link" / name).read_text() for name in _LINK[settings.protocol]}
+    level: str = getattr(board.core.levels, settings.optimize)
     library = render_library(program, sources, level)
     return {**project, **{f"lib/{program.prefix}/{name}": text for name, text in library.items()}}
 
@@ -58,9 +67,9 @@ def render_library(program: Program, sources: Sources, level: str) -> Sources:
     }
 
 
-def build_flags(program: Program, board: Board) -> tuple[str, ...]:
+def build_flags(program: Program, board: Board, protocol: Spoken = "midge") -> tuple[str, ...]:
     """What firmware and model are compiled with besides the board's own flags."""
-    return tuple(_build_flags(program, board))
+    return tuple(_build_flags(program, board, protocol))
 
 
 def far_constants(program: Program, board: Board) -> Mapping[str, str]:
@@ -70,8 +79,8 @@ def far_constants(program: Program, board: Board) -> Mapping[str, str]:
     return {}
 
 
-def _build_flags(program: Program, board: Board) -> Iterator[str]:
-    yield "-DMIDGE_PROFILE"
+def _build_flags(program: Program, board: Board, protocol: Spoken) -> Iterator[str]:
+    yield f"-D{PROTOCOL_MACRO[protocol]}"
     yield f"-DMIDGE_PORT_SERIAL={board.build.serial}"
     yield f"-DMIDGE_PORT_SPEED={board.line.speed}"
     yield f"-DMIDGE_PORT_CLOCK_HZ={board.clock_hz}UL"

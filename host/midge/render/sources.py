@@ -10,9 +10,16 @@ from midge.lower.program import Argument, KernelCall, Program
 from midge.render.environment import environment
 from midge.render.layout import fold, indent_blocks
 from midge.resources import firmware_dir
+from midge.settings import Spoken
 
 # The C files of a model: file name -> text.
 Sources = Mapping[str, str]
+
+# What makes the firmware speak a protocol: midge's own also times layers.
+PROTOCOL_MACRO: dict[Spoken, str] = {"midge": "MIDGE_PROFILE", "mlperf-tiny": "MIDGE_PROTOCOL_MLPERF_TINY"}
+
+# Elements of input and output of the benchmark's networks.
+_BENCHMARK_IDS = {(490, 12): "kws01", (96 * 96 * 3, 2): "vww01", (32 * 32 * 3, 10): "ic01", (640, 640): "ad01"}
 
 MODEL_FILES = ("model.h", "model.c", "weights.h", "weights.c")
 
@@ -45,9 +52,16 @@ def render(program: Program) -> Sources:
     return {**sources, **_headers(includes)}
 
 
-def render_app(program: Program) -> str:
-    """app.c: the model as the measuring firmware (firmware/main.c) sees it."""
-    return environment().get_template("project/app.c.j2").render({"p": program})
+def render_app(program: Program, protocol: Spoken = "midge") -> str:
+    """app.c: the model as the firmware around it (firmware/main.c) sees it."""
+    name = "app" if protocol == "midge" else "app_mlperf_tiny"
+    return environment().get_template(f"project/{name}.c.j2").render({"p": program, "id": _benchmark_id(program)})
+
+
+def _benchmark_id(program: Program) -> str:
+    """What MLPerf Tiny calls the network, as far as inputs and outputs tell; else its name."""
+    sizes = (sum(port.elements for port in program.inputs), program.outputs[0].elements)
+    return _BENCHMARK_IDS.get(sizes, program.name)
 
 
 def _functions(program: Program) -> tuple[list[Function], list[Call]]:

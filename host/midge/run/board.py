@@ -19,6 +19,7 @@ from midge.run.conversation import Conversation, Hello, Patience
 from midge.run.device import LinkedDevice, Sample
 from midge.run.exchange import Port
 from midge.run.serial_port import open_port, resolve_port
+from midge.settings import require_own_protocol
 
 if TYPE_CHECKING:
     from midge.pipeline import Compiled
@@ -49,10 +50,12 @@ def board_device(compiled: Compiled, port: str, say: Say, project: Path | None =
     The project stays in `project`, else in the cache, where a second build has little to do.
 
     Raises:
+        SettingsError: the settings ask for a firmware that speaks another protocol.
         BoardError: a board that exists only emulated, and runs something else.
         LinkError: no such port, busy, not allowed, or no answer.
         ToolchainError, DoesNotFitError, MissingExtraError: the firmware cannot be built.
     """
+    require_own_protocol(compiled.settings)
     board = compiled.board
     folder = project or project_folder(compiled)
     if board.platformio is not None:
@@ -94,7 +97,7 @@ def project_folder(compiled: Compiled) -> Path:
 
 def write_project(compiled: Compiled, folder: Path) -> None:
     """Write the project; files that are as they should be stay untouched, so that nothing is built twice."""
-    files = render_project(compiled.program, compiled.sources, compiled.board, compiled.settings.optimize)
+    files = render_project(compiled.program, compiled.sources, compiled.board, compiled.settings)
     for name, text in files.items():
         path = folder / name
         if not path.is_file() or path.read_text(encoding="utf-8") != text:

@@ -10,7 +10,7 @@ import select
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import Protocol
 
@@ -52,20 +52,35 @@ class Outer(Protocol):
         """Send all bytes; they are lost where nobody takes them."""
 
 
-def pump(inner: Inner, outer: Outer, speed: int = 0) -> None:
-    """Carry bytes between the two ends for ever; `speed`: no faster than so many bits a second, 0: at once.
+def pump(
+    inner: Inner,
+    outer: Outer | None,
+    speed: int = 0,
+    *,
+    poll_seconds: float | None = None,
+    until: float | None = None,
+    idle: Callable[[], None] = lambda: None,
+) -> None:
+    """Carry bytes between the two ends (without an outer one: from the board to nowhere).
 
-    Raises DeviceFaultError when the board stops.
+    `speed`: no faster than so many bits a second, 0: at once. `poll_seconds`: how often to look at a board that speaks
+    by itself and has nothing to wait on. `until`: the monotonic time to end at, None: never. `idle` is called
+    whenever nothing has come.
+    Raises DeviceFaultError when the board stops, OSError when its port goes away.
     """
     clock = _Clock(speed)
     watched = _descriptors(inner)
-    while True:
+    while until is None or time.monotonic() < until:
         while count := min(inner.in_waiting, _CHUNK):
             data = inner.read(count)
             clock.wait(len(data))
-            outer.send(data)
-        readable, _, _ = select.select([*watched, outer.waits_on()], [], [])
-        if outer.waits_on() in readable and (data := outer.receive()):
+            if outer is not None:
+                outer.send(data)
+        waits_on = [] if outer is None else [outer.waits_on()]
+        readable, _, _ = select.select([*watched, *waits_on], [], [], poll_seconds)
+        if not readable:
+            idle()
+        elif outer is not None and outer.waits_on() in readable and (data := outer.receive()):
             clock.wait(len(data))
             inner.write(data)
         elif set(watched) & set(readable) and not inner.in_waiting:
@@ -74,9 +89,10 @@ def pump(inner: Inner, outer: Outer, speed: int = 0) -> None:
 
 def _descriptors(inner: Inner) -> list[int]:
     """What to wait on for a board that runs by itself; one in this process speaks only when spoken to."""
+    fileno = getattr(inner, "fileno", None)
     try:
-        return [inner.fileno()]  # type: ignore[attr-defined]
-    except (AttributeError, OSError):
+        return [] if fileno is None else [fileno()]
+    except OSError:
         return []
 
 

@@ -18,7 +18,7 @@ from midge.errors import LinkError
 from midge.ir.graph import Array
 from midge.lower.program import Program
 from midge.render.project import far_constants
-from midge.render.sources import render_app
+from midge.render.sources import PROTOCOL_MACRO, render_app
 from midge.run.conversation import Conversation
 from midge.run.device import LinkedDevice, Sample
 from midge.run.emulator import EmulatedBoard
@@ -27,11 +27,11 @@ from midge.run.native import start_native
 from midge.run.qemu import QemuBoard
 from midge.run.serial_handlers import attach
 from midge.run.simavr.board import SimavrBoard
+from midge.settings import require_own_protocol
 
 if TYPE_CHECKING:
     from midge.pipeline import Compiled
 
-_PROFILE = {"MIDGE_PROFILE": "1"}
 # The functions of firmware/link/stopwatch.c that run between two layers.
 _TIMING = frozenset({"midge_stopwatch_lap", "midge_since_mark", "midge_port_ticks"})
 
@@ -94,6 +94,7 @@ def emulated_device(compiled: Compiled, work_dir: Path) -> Iterator[EmulatedDevi
     Raises ToolchainError, DoesNotFitError, MissingExtraError, DeviceFaultError, LinkError.
     """
     program, board = compiled.program, compiled.board
+    require_own_protocol(compiled.settings)
     _ = board.twin  # where there is none, that is the thing to say
     image = build_firmware(compiled, work_dir)
     run_symbol = f"{program.prefix}_run"
@@ -128,12 +129,12 @@ def emulated_line(
 @contextmanager
 def native_device(compiled: Compiled, work_dir: Path, *, sanitize: bool) -> Iterator[LinkedDevice]:
     """Build the firmware for this computer in `work_dir`, with sanitizers when asked, and start it."""
-    with start_native(firmware_sources(compiled), work_dir, sanitize=sanitize, defines=_PROFILE) as board:
+    with start_native(firmware_sources(compiled), work_dir, sanitize=sanitize, defines=_defines(compiled)) as board:
         yield LinkedDevice(_conversation(board.port, compiled.program), compiled.program.outputs)
 
 
 def build_firmware(compiled: Compiled, work_dir: Path) -> Image:
-    """The measuring firmware for the board, compiled and linked in `work_dir`.
+    """The firmware for the board, measuring or of another protocol, compiled and linked in `work_dir`.
 
     Raises ToolchainError, DoesNotFitError, MissingExtraError.
     """
@@ -143,13 +144,17 @@ def build_firmware(compiled: Compiled, work_dir: Path) -> Image:
         find_toolchain(compiled.board.core),
         work_dir,
         optimize=compiled.settings.optimize,
-        defines={**_PROFILE, **far_constants(compiled.program, compiled.board)},
+        defines={**_defines(compiled), **far_constants(compiled.program, compiled.board)},
     )
 
 
 def firmware_sources(compiled: Compiled) -> dict[str, str]:
-    """The generated files of a measuring firmware: the model's and app.c."""
-    return {**compiled.sources, "app.c": render_app(compiled.program)}
+    """The generated files of a firmware: the model's and app.c."""
+    return {**compiled.sources, "app.c": render_app(compiled.program, compiled.settings.protocol)}
+
+
+def _defines(compiled: Compiled) -> dict[str, str]:
+    return {PROTOCOL_MACRO[compiled.settings.protocol]: "1"}
 
 
 def _worst_stack(board: Board, image: Image, run_symbol: str, work_dir: Path) -> int | None:

@@ -63,7 +63,19 @@ def report_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_command_has_help(midge: Midge) -> None:
     names = re.findall(r"^  (\w+) ", midge("--help").out.split("Commands:")[1], re.MULTILINE)
-    assert names == ["boards", "compare", "compile", "doctor", "emulate", "fit", "inspect", "run", "tune", "verify"]
+    assert names == [
+        "boards",
+        "compare",
+        "compile",
+        "doctor",
+        "emulate",
+        "fit",
+        "inspect",
+        "monitor",
+        "run",
+        "tune",
+        "verify",
+    ]
     for name in names:
         done = midge(name, "--help")
         assert done.code == 0
@@ -72,7 +84,19 @@ def test_every_command_has_help(midge: Midge) -> None:
 
 def test_every_command_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text()
-    for name in ("boards", "compare", "compile", "doctor", "emulate", "fit", "inspect", "run", "tune", "verify"):
+    for name in (
+        "boards",
+        "compare",
+        "compile",
+        "doctor",
+        "emulate",
+        "fit",
+        "inspect",
+        "monitor",
+        "run",
+        "tune",
+        "verify",
+    ):
         assert f"midge {name}" in readme
 
 

@@ -17,7 +17,7 @@ from midge.importers import import_model
 from midge.lower.program import ConstantArray, Program
 from midge.pipeline import Compiled, compile_model
 from midge.render.project import build_flags, render_project
-from midge.settings import Settings
+from midge.settings import Settings, Spoken
 
 DIGITS = Path(__file__).parents[3] / "examples" / "digits" / "digits.tflite"
 BOUGHT = [name for name in list_boards() if load_board(name).platformio is not None]
@@ -31,7 +31,7 @@ def compiled() -> Compiled:
 
 
 def _project(compiled: Compiled, board: str) -> dict[str, str]:
-    return dict(render_project(compiled.program, compiled.sources, load_board(board), "speed"))
+    return dict(render_project(compiled.program, compiled.sources, load_board(board), Settings(board=board)))
 
 
 @pytest.mark.parametrize("name", BOUGHT)
@@ -45,8 +45,10 @@ def test_every_board_gets_a_project_with_its_names(name: str, compiled: Compiled
     assert f"-DMIDGE_PORT_SPEED={board.line.speed}" in section["build_flags"].split()
 
 
-def test_every_file_that_is_included_is_there(compiled: Compiled) -> None:
-    files = _project(compiled, "mega2560")
+@pytest.mark.parametrize("protocol", ["midge", "mlperf-tiny"])
+def test_every_file_that_is_included_is_there(protocol: Spoken, compiled: Compiled) -> None:
+    settings = Settings(board="mega2560", protocol=protocol)
+    files = dict(render_project(compiled.program, compiled.sources, compiled.board, settings))
     prefix = compiled.program.prefix
     roots = ("src", f"lib/{prefix}/src")
     for name, text in files.items():
