@@ -25,10 +25,11 @@ static inline int32_t midge_inverse_root(int32_t x, int *shift) {
     }
     const int32_t scaled = x >> 1;
     const int32_t half = midge_divide_by_pot(scaled, 1);
+    const int32_t three_halves = (INT32_C(1) << 28) + (INT32_C(1) << 27);
     int32_t y = INT32_C(1) << 28;
     for (int i = 0; i < 5; ++i) {
         const int32_t cube = midge_saturating_shift(midge_high_mul(midge_high_mul(y, y), y), 6);
-        y = midge_saturating_shift(midge_high_mul(y, (INT32_C(1) << 28) + (INT32_C(1) << 27)) - midge_high_mul(half, cube), 3);
+        y = midge_saturating_shift(midge_high_mul(y, three_halves) - midge_high_mul(half, cube), 3);
     }
     y = midge_high_mul(y, 1518500250);
     if (right < 0) {
