@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import tomli_w
+
 from midge.errors import SettingsError
 
 Precision = Literal["int8", "float", "as-is"]
@@ -82,6 +84,14 @@ def load_settings(path: Path) -> Settings:
         return settings_from_table(table)
     except SettingsError as problem:
         raise SettingsError(f"{path}: {problem.message}", hint=problem.hint) from problem
+
+
+def settings_to_toml(settings: Settings) -> str:
+    """What `load_settings` reads back as `settings`; settings that have their default are left out."""
+    default = Settings()
+    table = {f.name: getattr(settings, f.name) for f in fields(Settings)}
+    changed = {name: value for name, value in table.items() if value != getattr(default, name)}
+    return tomli_w.dumps(changed)
 
 
 def settings_from_table(table: Mapping[str, Any]) -> Settings:

@@ -25,7 +25,7 @@ from midge.settings import Width
 F32 = NDArray[np.float32]
 
 ITERATIONS = 2000
-_BATCH_ROWS = 1024
+_BATCH_ROWS = 512
 _RATE = 0.01
 _LAMBDA = 0.01
 # The sigmoid is stretched beyond 0..1 and cut, so that it reaches both.
