@@ -24,9 +24,9 @@ def emulate(model: Path, board: str, *arguments: object) -> Iterator[tuple[str, 
         assert port, process.stderr.read()
         yield port, process
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
         assert process.stderr.read().endswith("stopped\n")
     finally:
         if process.poll() is None:
             process.terminate()  # politely: it has an emulator to end
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)

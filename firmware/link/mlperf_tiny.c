@@ -1,14 +1,29 @@
 #include "link/mlperf_tiny.h"
 
-#include <stddef.h>
-#include <string.h>
-
 #include "port/port.h"
+#include <stddef.h>
 
 #define DEFAULT_WARMUP 10u
 #define MOST_RUNS 1000000u
 
-static void say(const char *text) { midge_port_write((const uint8_t *)text, strlen(text)); }
+/* Not every compiler here brings a C library. */
+static size_t length_of(const char *text) {
+    size_t length = 0;
+    while (text[length] != 0) {
+        length++;
+    }
+    return length;
+}
+
+static bool is(const char *word, const char *other) {
+    while (*word != 0 && *word == *other) {
+        word++;
+        other++;
+    }
+    return *word == *other;
+}
+
+static void say(const char *text) { midge_port_write((const uint8_t *)text, length_of(text)); }
 
 static void say_number(uint64_t value, uint8_t least_digits) {
     char digits[20];
@@ -54,12 +69,14 @@ static void say_count(const char *before, uint32_t count) {
 
 /* Where the next word of the command is; "" when there is none. Ends the word before it. */
 static char *next_word(char *word) {
-    char *space = strchr(word, ' ');
-    if (space == NULL) {
-        return word + strlen(word);
+    while (*word != ' ') {
+        if (*word == 0) {
+            return word;
+        }
+        word++;
     }
-    *space = 0;
-    return space + 1;
+    *word = 0;
+    return word + 1;
 }
 
 /* A decimal number up to `most`; `otherwise` for an empty word. Returns whether it is one. */
@@ -99,7 +116,7 @@ static void load(midge_mlperf *link, char *word) {
 }
 
 static void store(midge_mlperf *link, const char *word) {
-    size_t digits = strlen(word);
+    size_t digits = length_of(word);
     uint32_t bytes = (uint32_t)(digits / 2);
     for (size_t i = 0; i < digits; i++) {
         if (digits % 2 != 0 || hex_value(word[i]) < 0) {
@@ -140,9 +157,9 @@ static void print(const midge_mlperf *link, char *word) {
 
 static void serve_buffer(midge_mlperf *link, char *word) {
     char *rest = next_word(word);
-    if (strcmp(word, "load") == 0) {
+    if (is(word, "load")) {
         load(link, rest);
-    } else if (strcmp(word, "print") == 0) {
+    } else if (is(word, "print")) {
         print(link, rest);
     } else {
         store(link, word);
@@ -168,7 +185,7 @@ static void run(const midge_mlperf_model *model, uint32_t times) {
     for (uint32_t i = 0; i < times; i++) {
         const uint8_t *from = model->buffer;
         for (uint16_t input = 0; input < model->inputs; input++) {
-            memcpy(model->input[input].data, from, model->input[input].bytes);
+            __builtin_memcpy(model->input[input].data, from, model->input[input].bytes);
             from += model->input[input].bytes;
         }
         model->run();
@@ -198,21 +215,21 @@ static void infer(midge_mlperf *link, char *word) {
 
 static void serve(midge_mlperf *link, char *word) {
     char *rest = next_word(word);
-    if (strcmp(word, "name") == 0) {
+    if (is(word, "name")) {
         say("m-name-dut-[midge]\r\n");
-    } else if (strcmp(word, "timestamp") == 0) {
+    } else if (is(word, "timestamp")) {
         say_timestamp();
-    } else if (strcmp(word, "profile") == 0) {
+    } else if (is(word, "profile")) {
         say("m-profile-[ULPMark for tinyML Firmware V0.0.1]\r\nm-model-[");
         say(link->model->id);
         say("]\r\n");
-    } else if (strcmp(word, "help") == 0) {
+    } else if (is(word, "help")) {
         say("name, timestamp, profile, db load N, db HEX, db print [N] [OFFSET], infer N [WARMUP], results\r\n");
-    } else if (strcmp(word, "db") == 0) {
+    } else if (is(word, "db")) {
         serve_buffer(link, rest);
-    } else if (strcmp(word, "infer") == 0) {
+    } else if (is(word, "infer")) {
         infer(link, rest);
-    } else if (strcmp(word, "results") == 0) {
+    } else if (is(word, "results")) {
         say_results(link);
     } else {
         say("e-[Unknown command: ");

@@ -11,6 +11,7 @@ import importlib.util
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -26,7 +27,9 @@ Say = Callable[[str], None]
 """Takes a line about what is going on."""
 
 BUILD_SECONDS = 1800.0
-UPLOAD_SECONDS = 300.0
+UPLOAD_SECONDS = 60.0
+"""Besides what the image takes: see `upload_seconds`."""
+_SLOWEST_UPLOAD = 2_000  # bytes a second, written and read back
 _LARGEST = 5
 _MESSAGE_LINES = 12
 _QUIET = {
@@ -63,6 +66,8 @@ def build_project(project: Path, board: Board, say: Say, seconds: float = BUILD_
     if not _is_installed(board):
         say(f"PlatformIO fetches compiler and framework of {board.name}, about {board.build.megabytes} MB, once")
     done = _run(["run", "-d", str(project)], say, seconds)
+    if done.code is None:
+        raise ToolchainError(f"PlatformIO did not end within {seconds:g} s", hint=f"see what pio run -d {project} says")
     if done.code != 0:
         raise _problem(done.lines, project, board, port=None)
     return read_elf(project, board)
@@ -76,8 +81,18 @@ def upload_project(project: Path, board: Board, port: str, say: Say, seconds: fl
         ToolchainError, DoesNotFitError: as `build_project`.
     """
     done = _run(["run", "-d", str(project), "-t", "upload", "--upload-port", port], say, seconds)
+    if done.code is None:
+        raise LinkError(
+            f"flashing {board.title} at {port} did not end within {seconds:g} s",
+            hint="see that the board is still connected, press its reset button, and try again",
+        )
     if done.code != 0:
         raise _problem(done.lines, project, board, port)
+
+
+def upload_seconds(image: Image) -> float:
+    """How long the upload of an image may take."""
+    return UPLOAD_SECONDS + sum(len(segment.data) for segment in image.segments) / _SLOWEST_UPLOAD
 
 
 def upload_port(url: str, board: Board) -> str:
@@ -110,7 +125,9 @@ def read_elf(project: Path, board: Board) -> Image:
 
 @dataclass(frozen=True)
 class _Done:
-    code: int
+    """How PlatformIO ended; `code` is None when it did not in time."""
+
+    code: int | None
     lines: tuple[str, ...]
 
 
@@ -127,11 +144,12 @@ def _run(arguments: list[str], say: Say, seconds: float) -> _Done:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            start_new_session=True,  # what it starts in turn ends with it
         )
     except OSError as error:
         raise ToolchainError(f"PlatformIO cannot be started: {error}", hint="pip install platformio") from error
     assert process.stdout is not None
-    guard = threading.Timer(seconds, process.kill)
+    guard = threading.Timer(seconds, _end, (process,))
     guard.start()
     try:
         for line in process.stdout:
@@ -142,12 +160,19 @@ def _run(arguments: list[str], say: Say, seconds: float) -> _Done:
         timed_out = not guard.is_alive()
     finally:
         guard.cancel()
-        process.kill()
+        _end(process)
         process.wait()
         process.stdout.close()
-    if timed_out:
-        raise ToolchainError(f"PlatformIO did not end within {seconds:g} s", hint="see what `pio run` says")
-    return _Done(code, tuple(lines))
+    return _Done(None if timed_out else code, tuple(lines))
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End PlatformIO with all that it has started: an uploader that waits for ever would keep its pipe open."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
 
 
 def _is_installed(board: Board) -> bool:
@@ -217,6 +242,13 @@ def _absent(said: str, project: Path, board: Board, port: str) -> MidgeError:
     )
 
 
+def _damaged(said: str, project: Path, board: Board, port: str) -> MidgeError:
+    return LinkError(
+        f"what {board.title} at {port} holds after the upload is not what was sent ({said})",
+        hint="try again; a shorter cable, another USB port or a lower upload_speed helps where it happens often",
+    )
+
+
 # First match wins. Patterns are words of PlatformIO, GNU ld, avrdude, esptool, bossac and the C library.
 _PROBLEMS = (
     (r"No space left on device", _disk_full),
@@ -227,8 +259,10 @@ _PROBLEMS = (
     (r".*Permission denied.*", _denied),
     (r".*(Device or resource busy|port is busy|Could not exclusively lock).*", _busy),
     (r".*(No such file or directory|can't open device|cannot open port|Please specify `upload_port`).*", _absent),
+    (r".*(verification error|verification mismatch|content mismatch|Verify failed|hash of data|MD5).*", _damaged),
     (
-        r".*(not in sync|not responding|No serial data|Failed to connect|No device found|timed? ?out).*",
+        r".*(not in sync|protocol error|bad response|invalid response|not responding|No serial data|Failed to connect"
+        r"|No device found|timed? ?out).*",
         _absent,
     ),
 )

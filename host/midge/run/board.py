@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from midge.boards import Board
 from midge.build.image import Image
-from midge.build.platformio import Say, build_project, read_elf, upload_port, upload_project
+from midge.build.platformio import Say, build_project, read_elf, upload_port, upload_project, upload_seconds
 from midge.cache import cache_dir
 from midge.errors import LinkError, MidgeError
 from midge.ir.graph import Array
@@ -76,7 +76,7 @@ def _build_and_flash(compiled: Compiled, folder: Path, port: str, say: Say) -> I
     say(f"building the firmware of {board.name}")
     image = build_project(folder, board, say)
     say(f"flashing {resolve_port(port, board)}")
-    upload_project(folder, board, upload_port(resolve_port(port, board), board), say)
+    upload_project(folder, board, upload_port(resolve_port(port, board), board), say, upload_seconds(image))
     return image
 
 

@@ -57,7 +57,7 @@ def pump(
     outer: Outer | None,
     speed: int = 0,
     *,
-    poll_seconds: float | None = None,
+    poll_seconds: float = 0.5,
     until: float | None = None,
     idle: Callable[[], None] = lambda: None,
 ) -> None:

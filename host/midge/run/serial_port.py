@@ -74,11 +74,11 @@ def _open(url: str, line: SerialLine) -> Any:
     try:
         port = serial.serial_for_url(url, do_not_open=True)
         port.baudrate = line.speed
-        port.write_timeout = _WRITE_SECONDS
-        if "://" not in url:
+        if "://" not in url:  # pyserial's network ports know neither
+            port.write_timeout = _WRITE_SECONDS
             port.exclusive = True
         port.open()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, NotImplementedError) as error:
         raise _refusal(url, error) from error
     if line.modem == "dtr-high":
         # Where there is no such line, there is nobody who waits for it.
