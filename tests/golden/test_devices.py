@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from golden.whole_models import FLOAT, INT8
+from golden.whole_models import FLOAT, INT8, INT16
 from midge.errors import ToolchainError
 from midge.importers import import_model
 from midge.settings import Settings
@@ -22,16 +22,16 @@ def _file(assets: Path, name: str, kind: str) -> Path:
     return assets / str(records[name][kind])
 
 
-@pytest.mark.parametrize("name", INT8)
-def test_an_int8_model_gives_every_golden_byte_on_the_emulated_core(name: str, assets: Path) -> None:
+@pytest.mark.parametrize("name", [*INT8, *INT16])
+def test_an_integer_model_gives_every_golden_byte_on_the_emulated_core(name: str, assets: Path) -> None:
     model, golden = _file(assets, name, "file"), _file(assets, name, "npz")
     found = verify_model(import_model(model), Settings(precision="as-is"), "emulator", golden)
     assert found.agreement.samples > 0
     assert found.agreement.mismatches == 0, f"first layer that differs: {found.first_layer}"
 
 
-@pytest.mark.parametrize("name", INT8)
-def test_an_int8_model_gives_every_golden_byte_under_sanitizers(name: str, assets: Path) -> None:
+@pytest.mark.parametrize("name", [*INT8, *INT16])
+def test_an_integer_model_gives_every_golden_byte_under_sanitizers(name: str, assets: Path) -> None:
     model, golden = _file(assets, name, "file"), _file(assets, name, "npz")
     try:
         found = verify_model(import_model(model), Settings(precision="as-is"), "native", golden, sanitize=True)
