@@ -59,6 +59,17 @@ INT16 = (
     "tconv_leaky_add_sigmoid_16x8",
     "two_in_two_out_16x8",
 )
+INT16_QUICK = (
+    "seanet_conv10",
+    "seanet_quantize0",
+    "seanet_sub0",
+    "seanet_transpose_conv0",
+    "attention_batchmatmul_gather_16x8",
+    "conv_dw_pool_fc_softmax_16x8",
+    "gru_unrolled_16x8",
+    "resize_concat_tanh_16x8",
+    "tconv_leaky_add_sigmoid_16x8",
+)
 FLOAT = (
     # Float16 weights behind DEQUANTIZE.
     "kws_float16",

@@ -9,7 +9,7 @@ from typing import ClassVar
 from midge.ir.channels import Range
 from midge.ir.graph import QUANTIZED, Array, DType, Tensor
 from midge.numerics.sums import SumParameters, quantized_sum, sum_parameters
-from midge.ops.families.binary import Clamped, clamped_reader, refuse_powers_of_two
+from midge.ops.families.binary import Clamped, clamped_reader, clamped_writer, refuse_powers_of_two
 from midge.ops.formats import SourceOp
 
 
@@ -50,3 +50,4 @@ def from_tflite(op: SourceOp) -> Clamped:
 
 
 TFLITE = {"SUB": from_tflite}
+to_tflite = clamped_writer("SUB", PotScaleInt16=False)

@@ -31,9 +31,8 @@ def bind(layer: Layer) -> Binding:
         params |= {"is_float": True, "element": "float", "number": "float", "in_zero": 0, **float_clamp(op)}
         return Binding(params, (Constant("weights", "float", filters), Constant("bias", "float", bias)))
     factor = window_requantization(layer.inputs, layer.outputs[0], op.clamp)
-    sums = integer_sums(
-        bias, np.moveaxis(filters, 3, 0), x.q.zero_point, fold=not window.is_clipped, dtype=x.dtype, wide=factor.wide
-    )
+    rows, fold = np.moveaxis(filters, 3, 0), not window.is_clipped
+    sums = integer_sums(bias, rows, x.q.zero_point, fold=fold, dtype=x.dtype, wide=factor.wide)
     literals, tables = requantization_literals(factor, sums.reach, x.dtype.c_type)
     params |= {"is_float": False, "element": x.dtype.c_type, "number": sums.number, "in_zero": sums.in_zero, **literals}
     return Binding(params, (Constant("weights", "int8_t", filters), sums.bias_constant, *tables))

@@ -11,6 +11,7 @@ import numpy as np
 
 from midge.ir.graph import Array, Clamp, DType, Op, Shape, Tensor
 from midge.ops.formats import SourceOp, UnsupportedOp, tflite_clamp
+from midge.ops.tflite_writing import TFLiteWriter, with_activation
 from midge.ops.types import broadcast_shape, check_same_type, reason_why_not
 
 
@@ -91,3 +92,8 @@ def refuse_powers_of_two(op: SourceOp) -> None:
             "int16 sums with scales that are powers of two, as converters made them before 2020",
             "convert again with a newer TensorFlow",
         )
+
+
+def clamped_writer(code: str, **attributes: bool) -> TFLiteWriter:
+    """Writes an operator that has two inputs and a fused activation."""
+    return lambda op, inputs, outputs: with_activation(op, code, inputs, outputs[0], **attributes)
