@@ -57,10 +57,9 @@ static inline int32_t midge_requantize(int32_t x, int32_t multiplier, int shift)
     return midge_scale_down((int32_t)((uint32_t)x << left), multiplier, right);
 }
 
-/* x * multiplier / 2^right rounded once, halves upwards, for sums of up to 48 bits; multiplier is 0..2^15 - 1, right is
- * 1..46. */
-MIDGE_SHARED int32_t midge_scale_wide(int64_t x, int32_t multiplier, int right) {
-    return (int32_t)((x * multiplier + (INT64_C(1) << (right - 1))) >> right);
+/* x * reduced / 2^total with halves rounded up, for a multiplier reduced to 16 bits; |x| < 2^47, total is 8..46. */
+MIDGE_SHARED int32_t midge_scale_wide(int64_t x, int32_t reduced, int total) {
+    return (int32_t)(uint32_t)((x * reduced + (INT64_C(1) << (total - 1))) >> total);
 }
 
 /* x / divisor rounded to nearest, halves away from zero. divisor is positive, |x| + divisor / 2 fits. */

@@ -27,6 +27,7 @@ from differential.draw_values import (
     draw_relu,
     draw_softmax,
     draw_sub,
+    draw_take,
 )
 from differential.draw_windows import (
     draw_average_pool2d,
@@ -62,6 +63,7 @@ DRAWS: Mapping[str, tuple[Callable[[Rng, DType], Case], tuple[DType, ...]]] = {
     "relu": (draw_relu, _NOT_INT8),
     "softmax": (draw_softmax, _ALL),
     "sub": (draw_sub, _ALL),
+    "take": (draw_take, _BOTH),
 }
 
 
@@ -74,7 +76,7 @@ FAMILIES: Mapping[str, tuple[Sequence[str], tuple[DType, ...]]] = {
     "constant": (drawn_truths.CONSTANTS, _ALL),
     "select_v2": (["SELECT_V2"], _ALL),
     "batch_matmul": (["BATCH_MATMUL"], _ALL),
-    "cumsum": (["CUMSUM"], _FLOAT),
+    "cumsum": (["CUMSUM"], _BOTH),
     "log_softmax": (["LOG_SOFTMAX"], _FLOAT),
     "l2_normalization": (["L2_NORMALIZATION"], _BOTH),
     "reduce": (drawn_sums.REDUCTIONS, _ALL),
@@ -86,7 +88,7 @@ FAMILIES: Mapping[str, tuple[Sequence[str], tuple[DType, ...]]] = {
 
 
 # Of the families above, what neither TFLite nor midge has in int16.
-_WITHOUT_INT16 = {"DIV", "PRELU", "SQUARED_DIFFERENCE", "SUM"}
+_WITHOUT_INT16 = {"DIV", "PRELU", "REDUCE_PROD", "SQUARED_DIFFERENCE", "SUM"}
 
 
 def draw_cases(kind: str, count: int, seed: int = 0) -> list[Case]:

@@ -84,7 +84,9 @@ def reduced_multiplier(multiplier: NDArray[Any] | int) -> Ints:
     return np.where(m < 0x7FFF0000, (m + (1 << 15)) >> 16, 0x7FFF)
 
 
-def multiply_wide(x: NDArray[Any], multiplier: NDArray[Any] | int, shift: NDArray[Any] | int) -> Ints:
+def multiply_wide_by_quantized_multiplier(
+    x: NDArray[Any], multiplier: NDArray[Any] | int, shift: NDArray[Any] | int
+) -> Ints:
     """x * multiplier / 2^31 * 2^shift for sums of up to 48 bits, rounded once, halves upwards; `shift` in -31..14.
 
     Source: MultiplyByQuantizedMultiplier of int64_t in tensorflow/lite/kernels/internal/common.cc.

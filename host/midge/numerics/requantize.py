@@ -12,7 +12,7 @@ from midge.numerics.fixed_point import (
     Ints,
     integer_clamp,
     multiply_by_quantized_multiplier,
-    multiply_wide,
+    multiply_wide_by_quantized_multiplier,
     quantize_multiplier,
     wrap_int32,
 )
@@ -38,7 +38,7 @@ class Requantization:
     def apply(self, accumulators: Array) -> Ints:
         """Quantized outputs for int32 `accumulators` (64 bits when `wide`), channels last."""
         if self.wide:
-            scaled = multiply_wide(accumulators.astype(np.int64), self.multipliers, self.shifts)
+            scaled = multiply_wide_by_quantized_multiplier(accumulators.astype(np.int64), self.multipliers, self.shifts)
             return np.clip(scaled + self.zero_point, self.low, self.high)
         scaled = multiply_by_quantized_multiplier(wrap_int32(accumulators), self.multipliers, self.shifts)
         return np.clip(scaled + self.zero_point, self.low, self.high)

@@ -7,7 +7,7 @@ from math import floor
 
 import numpy as np
 
-from midge.numerics.fixed_point import multiply_wide, reduced_multiplier
+from midge.numerics.fixed_point import multiply_wide_by_quantized_multiplier, reduced_multiplier
 
 
 def test_a_wide_sum_is_rounded_once_with_halves_upwards() -> None:
@@ -18,7 +18,9 @@ def test_a_wide_sum_is_rounded_once_with_halves_upwards() -> None:
         reach = min(1 << 47, (1 << 30) >> max(shift, 0) << max(-shift, 0))
         x = int(rng.integers(-reach, reach))
         exact = Fraction(x * int(reduced_multiplier(multiplier)), 1 << (15 - shift))
-        assert int(multiply_wide(np.array(x), multiplier, shift)) == floor(exact + Fraction(1, 2))
+        assert int(multiply_wide_by_quantized_multiplier(np.array(x), multiplier, shift)) == floor(
+            exact + Fraction(1, 2)
+        )
 
 
 def test_a_reduced_multiplier_is_the_nearest_that_15_bits_hold() -> None:
