@@ -49,11 +49,17 @@ def facts(fit: BoardFit) -> dict[str, Any]:
         "ram_available_bytes": fit.board.ram_bytes,
         "sizes": fit.sizes,
         "latency_us": fit.latency_us,
-        "latency_is": None if fit.latency_us is None else "lower bound" if fit.lower_bound else "modelled",
+        "latency_is": _latency_is(fit),
         "instructions": fit.instructions,
         "basis": f"one inference on the emulated {fit.ran}: {fit.basis}" if fit.ran else fit.basis,
         "advice": fit.advice or None,
     }
+
+
+def _latency_is(fit: BoardFit) -> str | None:
+    if fit.latency_us is None or fit.lower_bound:
+        return None if fit.latency_us is None else "lower bound"
+    return "exact" if fit.board.twin.timing.kind == "exact cycles" else "modelled"
 
 
 def _deployable(settings: Settings, imported: Imported, has_data: bool) -> Settings:
