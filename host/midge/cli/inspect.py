@@ -9,7 +9,7 @@ from typing import Any
 import click
 from rich.table import Table
 
-from midge.cli.options import JSON, MODEL, load_dataset
+from midge.cli.options import INPUT_SHAPES, JSON, MODEL, import_named, load_dataset
 from midge.cli.talk import out, show_progress
 from midge.errors import SettingsError
 from midge.importers import Imported, import_model
@@ -27,6 +27,7 @@ from midge.settings import Settings, load_settings
 @click.command()
 @MODEL
 @JSON
+@INPUT_SHAPES
 @click.option("--graph", "as_graph", is_flag=True, help="Print the network as midge holds it, one line per operator.")
 @click.option("--quant", "as_quant", is_flag=True, help="What quantization does to each layer, on --data.")
 @click.option("--data", "data_path", type=click.Path(path_type=Path), help=".npz of samples for --quant.")
@@ -35,6 +36,7 @@ from midge.settings import Settings, load_settings
 def command(
     model: Path,
     as_json: bool,
+    input_shapes: tuple[str, ...],
     as_graph: bool,
     as_quant: bool,
     data_path: Path | None,
@@ -42,7 +44,7 @@ def command(
     settings_file: Path | None,
 ) -> None:
     """Show a model's operators, shapes, MACs and sizes; with --quant where quantization loses accuracy."""
-    imported = import_model(model)
+    imported = import_named(model, input_shapes)
     if as_quant:
         settings = Settings() if settings_file is None else load_settings(settings_file)
         _diagnose(imported, original, data_path, settings, as_json)
