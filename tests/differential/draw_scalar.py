@@ -19,6 +19,7 @@ DRAWS: Mapping[str, tuple[Callable[[Rng], Case], ...]] = {
     "fully_connected": (DENSE["fully_connected", "dsp"],),
 }
 VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "scalar" in v.needs)
+RISCV_VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "rv32m" in v.needs)
 
 
 def scalar_cases(variant: Variant, count: int, seed: int = 0) -> list[Case]:

@@ -32,6 +32,9 @@ from midge.numerics.requantize import Requantization
 FRACTION = 8
 """Sums carry this many fraction bits: int8 weights are kept in the upper half of int16."""
 
+UINT8 = 128
+"""The lift from int8 to uint8."""
+
 _INT8 = (-128, 127)
 _LEVELS: Ints = np.arange(_INT8[0] + 1, _INT8[1] + 1, dtype=np.int64)
 _LIMIT = 1 << 31
@@ -87,10 +90,10 @@ def reachable_sums(bias: Array, weights: Array, zero_point: int) -> tuple[Ints, 
     return base + ends.min(axis=0).sum(axis=1), base + ends.max(axis=0).sum(axis=1)
 
 
-def steep_sums(r: Requantization, lowest: Ints, highest: Ints) -> SteepSums | None:
+def steep_sums(r: Requantization, lowest: Ints, highest: Ints, lifts: tuple[int, ...] = (0, UINT8)) -> SteepSums | None:
     """How the sums `lowest`..`highest` of each channel are requantized in one step; None where that cannot be exact.
 
-    The clamp must be int8's own wherever a sum passes it.
+    The clamp must be int8's own wherever a sum passes it. `lifts` are those that are tried, in this order.
     """
     ends = _ends(r, lowest, highest)
     if ends is None:
@@ -98,7 +101,7 @@ def steep_sums(r: Requantization, lowest: Ints, highest: Ints) -> SteepSums | No
     constant = ends[0] == ends[1]
     for shift in _shifts(r, constant):
         climbs = _climbs(r, lowest, highest, ~constant, shift)
-        for lift in (0, 128):
+        for lift in lifts:
             found = _search(climbs, (_LEVELS + lift) << (32 + shift), _one_rule)
             if found is not None:
                 multipliers, (biases,) = found
