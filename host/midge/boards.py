@@ -55,7 +55,8 @@ class Qemu(_Record, frozen=True, tag="qemu", tag_field="kind"):
     """Executes the core's instructions in a QEMU of its own: the command, the machine, and more arguments.
 
     With `-icount shift=<icount_shift>` each instruction takes 2^icount_shift ns of the machine's time, by which its
-    timer counts instructions. `package` is Debian's.
+    timer counts instructions. `package` is Debian's. `single_step`: blocks of one instruction each, for a core that
+    QEMU gets wrong otherwise.
     """
 
     command: Text
@@ -63,6 +64,7 @@ class Qemu(_Record, frozen=True, tag="qemu", tag_field="kind"):
     package: Text
     icount_shift: Annotated[int, msgspec.Meta(ge=0, le=10)]
     arguments: tuple[Text, ...] = ()
+    single_step: bool = False
 
 
 Emulator = Unicorn | Qemu

@@ -13,6 +13,7 @@ from midge.numerics.fixed_point import quantize_array
 from midge.ops.formats import SourceOp, UnsupportedOp
 from midge.ops.mirror_pad import MirrorPad
 from midge.ops.onnx_nodes import OnnxNode
+from midge.ops.tflite_writing import integers, written
 from midge.ops.types import check_same_quant
 
 
@@ -87,6 +88,16 @@ def from_tflite(op: SourceOp) -> Pad:
 
 
 TFLITE = dict.fromkeys(("PAD", "PADV2"), from_tflite)
+
+
+def to_tflite(op: Pad, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
+    """Writes a TFLite PAD."""
+    paddings = integers(op, "paddings", op.paddings)
+    if op.value == 0:
+        return written(op, "PAD", [*inputs, paddings], outputs)
+    y = outputs[0]
+    value = Tensor(f"{op.name}/value", (1,), y.dtype, y.quant, np.array([op.fill(y)], y.dtype.numpy))
+    return written(op, "PADV2", [*inputs, paddings, value], outputs)
 
 
 def from_onnx(node: OnnxNode) -> list[Tensor]:
