@@ -18,11 +18,13 @@
 #define MIDGE_RISCV_H
 
 #include "midge_nn.h"
+#include "midge_scalar.h"
 
 /* Whether the inner loops are assembly: an unoptimized build wants to be read. */
 #if defined(__riscv) && __riscv_xlen == 32 && defined(__riscv_mul) && !defined(__riscv_32e) && defined(__OPTIMIZE__)
 #define MIDGE_RISCV_ASM 1
 #include "midge_riscv_quads.h"
+#include "midge_riscv_row.h"
 #endif
 
 /* One copy for all layers. */
@@ -43,13 +45,22 @@ typedef struct {
 /* x * y / 2^32, downwards. */
 static inline int32_t midge_riscv_high(int32_t x, int32_t y) { return (int32_t)((int64_t)x * y >> 32); }
 
-/* A sum as int8; `k` points to the channel's words. */
-static inline int8_t midge_riscv_output(int32_t sum, const int32_t *k, const midge_riscv_layer *layer) {
-    int32_t value = (int32_t)(((uint32_t)sum << 8) + (uint32_t)k[0]);
-    if (layer->is_signed && value < 0) {
-        value -= k[2];
+/* A sum as int8. `jump` is 0 where there is no rule below zero. */
+static inline int8_t midge_riscv_scaled(int32_t sum, int32_t bias, int32_t multiplier, int32_t jump, int32_t addend,
+                                        int32_t shift) {
+    int32_t value = (int32_t)(((uint32_t)sum << 8) + (uint32_t)bias);
+    value -= (value >> 31) & jump;
+    value = (midge_riscv_high(value, multiplier) + addend) >> shift;
+    /* What is outside of int8, with 128 added, becomes the nearest that is inside. */
+    if ((uint32_t)value > 255u) {
+        value = ~(value >> 31);
     }
-    return (int8_t)(midge_clamp((midge_riscv_high(value, k[1]) + layer->addend) >> layer->shift, 0, 255) - 128);
+    return (int8_t)(value - 128);
+}
+
+/* The same; `k` points to the channel's words. */
+static inline int8_t midge_riscv_output(int32_t sum, const int32_t *k, const midge_riscv_layer *layer) {
+    return midge_riscv_scaled(sum, k[0], k[1], layer->is_signed ? k[2] : 0, layer->addend, layer->shift);
 }
 
 /* The sums of a word of pixels for one channel of a pair: `w` points to flags and weights of both. */
@@ -173,6 +184,59 @@ MIDGE_RISCV_SHARED void midge_riscv_pixels(const int8_t *in, int32_t pixels, int
         midge_riscv_channels(x, words, weights, scales, layer, out, is_alone ? 0 : channels);
         in += 4 * width;
         out += 4 * channels;
+    }
+}
+
+/* `groups` groups of eight channels of midge_riscv_row. */
+static inline void midge_riscv_row_groups(const int8_t *in, const uint32_t *weights, const int32_t *scales,
+                                          int32_t groups, const midge_riscv_layer *layer, int8_t *out) {
+    const int32_t depth = 4 * layer->quads;
+#if defined(MIDGE_RISCV_ASM)
+    const int32_t *const end = (const int32_t *)weights + groups * (4 * depth + (depth + 63) / 64);
+    midge_riscv_row_frame frame = {in, scales, end, depth, layer->shift, layer->is_signed, layer->addend, out};
+    midge_riscv_eights(weights, &frame);
+#else
+    for (; groups > 0; --groups) {
+        const uint32_t *w = weights;
+        for (int32_t pair = 0; pair < 4; ++pair) {
+            uint32_t total = 0, upper = 0, p = 32768, flags = 0;
+            w = weights;
+            for (int32_t i = 0; i < depth; i += 2) {
+                if (i % 64 == 0) {
+                    flags = *w++;
+                }
+                p += w[pair] * (uint32_t)in[i] + w[4 + pair] * (uint32_t)in[i + 1];
+                w += 8;
+                if (flags >> 31) {
+                    total += p;
+                    upper += (uint32_t)((int32_t)p >> 16);
+                    p = 32768;
+                }
+                flags <<= 1;
+            }
+            *out++ = midge_riscv_output((int32_t)(total - (upper << 16)), scales, layer);
+            scales += layer->is_signed ? 3 : 2;
+            *out++ = midge_riscv_output((int32_t)upper, scales, layer);
+            scales += layer->is_signed ? 3 : 2;
+        }
+        weights = w;
+    }
+#endif
+}
+
+/* One row of activations times a matrix whose weights are words of two channels, 65536 * b + a: so here it is the
+ * channels that come apart. They go by eight, the last eight of a number that is no multiple overlap those before. For
+ * up to 64 positions a word of flags, one for two positions, tells behind which of them sums are taken apart. Sums
+ * begin 32768 ahead, so that no rounding is needed; the biases know how often. The layer's quads are even, its channels
+ * eight or more. */
+MIDGE_RISCV_SHARED void midge_riscv_row(const int8_t *in, const uint32_t *weights, const int32_t *scales,
+                                        const midge_riscv_layer *layer, int8_t *out) {
+    const int32_t depth = 4 * layer->quads, groups = layer->channels / 8, words = 4 * depth + (depth + 63) / 64;
+    int8_t *const last = out + layer->channels - 8;
+    midge_riscv_row_groups(in, weights, scales, groups, layer, out);
+    if (layer->channels % 8) {
+        midge_riscv_row_groups(in, weights + groups * words, scales + groups * (layer->is_signed ? 24 : 16), 1, layer,
+                               last);
     }
 }
 

@@ -11,6 +11,8 @@
 
 #include <stdint.h>
 
+#include "midge_riscv_put.h"
+
 /* What the assembly reads, in its order. `row` is bytes of weights for a pair of channels without flags, `end` the end
  * of the weights; `hop` bytes from one pixel's outputs to the next, `last_hop` from the last but one to the last. */
 typedef struct {
@@ -75,28 +77,7 @@ typedef struct {
     MIDGE_RISCV_##group##_##words(w_at, "s2", "s3", "s4", "s5") \
     MIDGE_RISCV_##group##_##words(w_at + 4, "s6", "s7", "s8", "s9")
 
-/* What is outside of int8, with 128 added, becomes the nearest that is inside. */
-#if defined(__riscv_zbb)
-#define MIDGE_RISCV_LIMIT(v) "max " v ", " v ", zero\n min " v ", " v ", a7\n addi " v ", " v ", -128\n"
-#else
-#define MIDGE_RISCV_LIMIT(v) \
-    "bgeu a7, " v ", 8f\n srai " v ", " v ", 31\n not " v ", " v "\n" \
-    "8:\n addi " v ", " v ", -128\n"
-#endif
-
-/* The sum v becomes an output: t4 bias, t5 multiplier, t3 shift; with a rule below zero t6 jump and t2 addend. */
-#define MIDGE_RISCV_PUT_STEEP(v, to) \
-    "slli " v ", " v ", 8\n add " v ", " v ", t4\n mulh " v ", " v ", t5\n sra " v ", " v ", t3\n" \
-    MIDGE_RISCV_LIMIT(v) "sb " v ", " to "\n"
-#define MIDGE_RISCV_PUT_SPLIT(v, to) \
-    "slli " v ", " v ", 8\n add " v ", " v ", t4\n srai a3, " v ", 31\n and a3, a3, t6\n sub " v ", " v ", a3\n" \
-    "mulh " v ", " v ", t5\n add " v ", " v ", t2\n sra " v ", " v ", t3\n" \
-    MIDGE_RISCV_LIMIT(v) "sb " v ", " to "\n"
-#define MIDGE_RISCV_SCALE_STEEP "lw t4, 0(t1)\n lw t5, 4(t1)\n addi t1, t1, 8\n"
-#define MIDGE_RISCV_SCALE_SPLIT "lw t4, 0(t1)\n lw t5, 4(t1)\n lw t6, 8(t1)\n addi t1, t1, 12\n"
-
 /* Both channels of two pixels that are in one word; outputs at `to` and `next`. */
-#define MIDGE_RISCV_APART(total, upper) "slli a3, " upper ", 16\n sub " total ", " total ", a3\n"
 #define MIDGE_RISCV_OUTPUTS_2(rule, at, t, u, t2, u2) \
     MIDGE_RISCV_SCALE_##rule MIDGE_RISCV_APART(t, u) MIDGE_RISCV_APART(t2, u2) \
     MIDGE_RISCV_PUT_##rule(t, #at "(ra)") MIDGE_RISCV_PUT_##rule(u, #at "(a4)") \

@@ -16,7 +16,8 @@ NEEDS = frozenset({"rv32m"})
 QUAD = 4
 """Positions that are done at once."""
 
-_MOST_TOGETHER = 255
+MOST_TOGETHER = 255
+"""The most that the sizes of weights may add up to whose products go together."""
 # Quads that share a word of flags.
 _SPAN = 32
 
@@ -54,10 +55,10 @@ def _scaling(found: SteepSums, folded: Array, addend: int) -> Scaling:
     biases = found.biases + (np.where(found.constant, 0, folded) << FRACTION)
     jumps = () if found.jumps is None else (found.jumps,)
     words = np.stack([biases, found.multipliers, *jumps], axis=1)
-    return Scaling(_int32(words), found.constant, found.shift, found.jumps is not None, addend)
+    return Scaling(int32_words(words), found.constant, found.shift, found.jumps is not None, addend)
 
 
-def _int32(values: Array) -> Array:
+def int32_words(values: Array) -> Array:
     """The low 32 bits of each."""
     return (values & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
 
@@ -100,12 +101,12 @@ def _stream(rows: Array) -> Array:
     """By pairs of channels: for up to 32 quads a word of flags, the first quad's highest, then the quads' weights, four
     of each channel. A flag says that four products of either channel do not go together."""
     pairs = rows.reshape(-1, 2, rows.shape[1] // QUAD, QUAD).transpose(0, 2, 1, 3)
-    apart = (np.abs(pairs).sum(axis=3) > _MOST_TOGETHER).any(axis=2)
+    apart = (np.abs(pairs).sum(axis=3) > MOST_TOGETHER).any(axis=2)
     words = np.ascontiguousarray(pairs.astype(np.int8)).reshape(len(pairs), -1, 2 * QUAD).view("<i4")
     parts = []
     for at in range(0, words.shape[1], _SPAN):
         span = apart[:, at : at + _SPAN]
         flags = (span.astype(np.int64) << (31 - np.arange(span.shape[1]))).sum(axis=1)
-        parts += [_int32(flags)[:, None], words[:, at : at + _SPAN].reshape(len(words), -1)]
+        parts += [int32_words(flags)[:, None], words[:, at : at + _SPAN].reshape(len(words), -1)]
     stream: Array = np.concatenate(parts, axis=1).astype(np.int32).reshape(-1)
     return stream
