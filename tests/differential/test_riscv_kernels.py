@@ -13,7 +13,7 @@ from differential.programs import SANITIZERS, WARNINGS, compile_files, render_ca
 from midge.kernels.select import layer_of
 from midge.kernels.variant import Variant
 
-COUNT = 32
+COUNT = 20
 IDS = [f"{v.op}-{v.name}" for v in RISCV_VARIANTS]
 
 

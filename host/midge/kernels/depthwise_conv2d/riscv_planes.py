@@ -65,7 +65,8 @@ def _ways(rows: Array, ways: tuple[Groups, ...]) -> Array:
     """For each channel the first way that its weights allow."""
     sizes = np.abs(rows)
     can = [np.all([sizes[:, group].sum(axis=1) <= MOST_TOGETHER for group in way], axis=0) for way in ways]
-    return np.argmax(np.stack(can), axis=0).astype(np.int32)
+    first: Array = np.argmax(np.stack(can), axis=0)
+    return first
 
 
 def _scaling(layer: Layer) -> Scaling | None:
