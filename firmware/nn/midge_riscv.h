@@ -37,18 +37,19 @@
 #endif
 
 /* What the channels of a layer have in common: how many there are, at least two, four times `quads` activations in a
- * sum, and how sums become int8: each channel has a bias, a multiplier and, where `is_signed`, a jump. */
+ * sum, and how sums become int8: they carry `fraction` bits of a fraction, and each channel has a bias, a multiplier
+ * and, where `is_signed`, a jump. */
 typedef struct {
-    int32_t channels, quads, shift, is_signed, addend;
+    int32_t channels, quads, fraction, shift, is_signed, addend;
 } midge_riscv_layer;
 
 /* x * y / 2^32, downwards. */
 static inline int32_t midge_riscv_high(int32_t x, int32_t y) { return (int32_t)((int64_t)x * y >> 32); }
 
 /* A sum as int8. `jump` is 0 where there is no rule below zero. */
-static inline int8_t midge_riscv_scaled(int32_t sum, int32_t bias, int32_t multiplier, int32_t jump, int32_t addend,
-                                        int32_t shift) {
-    int32_t value = (int32_t)(((uint32_t)sum << 8) + (uint32_t)bias);
+static inline int8_t midge_riscv_scaled(int32_t sum, int32_t bias, int32_t multiplier, int32_t jump, int32_t fraction,
+                                        int32_t addend, int32_t shift) {
+    int32_t value = (int32_t)(((uint32_t)sum << fraction) + (uint32_t)bias);
     value -= (value >> 31) & jump;
     value = (midge_riscv_high(value, multiplier) + addend) >> shift;
     /* What is outside of int8, with 128 added, becomes the nearest that is inside. */
@@ -60,7 +61,8 @@ static inline int8_t midge_riscv_scaled(int32_t sum, int32_t bias, int32_t multi
 
 /* The same; `k` points to the channel's words. */
 static inline int8_t midge_riscv_output(int32_t sum, const int32_t *k, const midge_riscv_layer *layer) {
-    return midge_riscv_scaled(sum, k[0], k[1], layer->is_signed ? k[2] : 0, layer->addend, layer->shift);
+    return midge_riscv_scaled(sum, k[0], k[1], layer->is_signed ? k[2] : 0, layer->fraction, layer->addend,
+                              layer->shift);
 }
 
 /* The sums of a word of pixels for one channel of a pair: `w` points to flags and weights of both. */
@@ -95,8 +97,9 @@ static inline void midge_riscv_pairs(const uint32_t *x, int32_t words, const int
                                      int32_t last_hop) {
     const int32_t row = 2 * layer->quads + (layer->quads + 31) / 32;
 #if defined(MIDGE_RISCV_ASM)
-    midge_riscv_frame frame = {x,        scales,       weights + pairs * row, 8 * layer->quads, hop,
-                               last_hop, layer->shift, layer->is_signed,      layer->addend,    out};
+    midge_riscv_frame frame = {x,        scales,          weights + pairs * row, 8 * layer->quads, hop,
+                               last_hop, layer->fraction, layer->shift,          layer->is_signed, layer->addend,
+                               out};
     if (words == 2) {
         midge_riscv_quads_2(weights, &frame);
     } else {
@@ -193,7 +196,8 @@ static inline void midge_riscv_row_groups(const int8_t *in, const uint32_t *weig
     const int32_t depth = 4 * layer->quads;
 #if defined(MIDGE_RISCV_ASM)
     const int32_t *const end = (const int32_t *)weights + groups * (4 * depth + (depth + 63) / 64);
-    midge_riscv_row_frame frame = {in, scales, end, depth, layer->shift, layer->is_signed, layer->addend, out};
+    midge_riscv_row_frame frame = {in,           scales,           end,           depth, layer->fraction,
+                                   layer->shift, layer->is_signed, layer->addend, out};
     midge_riscv_eights(weights, &frame);
 #else
     for (; groups > 0; --groups) {

@@ -13,12 +13,12 @@
     "8:\n addi " v ", " v ", -128\n"
 #endif
 
-/* The sum v becomes an output: t4 bias, t5 multiplier, t3 shift; with a rule below zero t6 jump and t2 addend. */
+/* The sum v becomes an output: a2 fraction, t4 bias, t5 multiplier, t3 shift; with a rule below zero t6 jump and t2 addend. */
 #define MIDGE_RISCV_PUT_STEEP(v, to) \
-    "slli " v ", " v ", 8\n add " v ", " v ", t4\n mulh " v ", " v ", t5\n sra " v ", " v ", t3\n" \
+    "sll " v ", " v ", a2\n add " v ", " v ", t4\n mulh " v ", " v ", t5\n sra " v ", " v ", t3\n" \
     MIDGE_RISCV_LIMIT(v) "sb " v ", " to "\n"
 #define MIDGE_RISCV_PUT_SPLIT(v, to) \
-    "slli " v ", " v ", 8\n add " v ", " v ", t4\n srai a3, " v ", 31\n and a3, a3, t6\n sub " v ", " v ", a3\n" \
+    "sll " v ", " v ", a2\n add " v ", " v ", t4\n srai a3, " v ", 31\n and a3, a3, t6\n sub " v ", " v ", a3\n" \
     "mulh " v ", " v ", t5\n add " v ", " v ", t2\n sra " v ", " v ", t3\n" \
     MIDGE_RISCV_LIMIT(v) "sb " v ", " to "\n"
 

@@ -18,7 +18,7 @@
 typedef struct {
     const uint32_t *x;
     const int32_t *scales, *end;
-    int32_t row, hop, last_hop, shift, is_signed, addend;
+    int32_t row, hop, last_hop, fraction, shift, is_signed, addend;
     int8_t *out;
 } midge_riscv_frame;
 
@@ -99,7 +99,7 @@ static inline void name(const int32_t *weights, midge_riscv_frame *frame) { \
     register const int32_t *a0 __asm__("a0") = weights; \
     register midge_riscv_frame *a1 __asm__("a1") = frame; \
     __asm__ volatile( \
-        "addi sp, sp, -16\n sw s0, 0(sp)\n sw a1, 4(sp)\n lw ra, 36(a1)\n li s1, 32768\n" \
+        "addi sp, sp, -16\n sw s0, 0(sp)\n sw a1, 4(sp)\n lw ra, 40(a1)\n li s1, 32768\n" \
         "1:\n" \
         "lw t1, 4(sp)\n lw t0, 12(t1)\n lw a1, 0(t1)\n" \
         "li s2, 0\n li s3, 0\n li s6, 0\n li s7, 0\n" MIDGE_RISCV_CLEAR_##words \
@@ -119,10 +119,10 @@ static inline void name(const int32_t *weights, midge_riscv_frame *frame) { \
         "7:\n" MIDGE_RISCV_QUAD(words, TWICE_TWO, 0, 0) "j 6b\n" \
         "9:\n" MIDGE_RISCV_QUAD(words, TWICE_TWO, half, 8) "j 8b\n" \
         "3:\n" \
-        "lw t0, 4(sp)\n lw t1, 4(t0)\n lw a2, 16(t0)\n lw t3, 24(t0)\n li a7, 255\n lw t2, 28(t0)\n" \
+        "lw t0, 4(sp)\n lw t1, 4(t0)\n lw a2, 16(t0)\n lw t3, 28(t0)\n li a7, 255\n lw t2, 32(t0)\n" \
         MIDGE_RISCV_PLACES_##words \
-        "bnez t2, 4f\n" MIDGE_RISCV_CHANNELS(words, STEEP) "j 5f\n" \
-        "4:\n lw t2, 32(t0)\n" MIDGE_RISCV_CHANNELS(words, SPLIT) \
+        "lw a2, 24(t0)\n bnez t2, 4f\n" MIDGE_RISCV_CHANNELS(words, STEEP) "j 5f\n" \
+        "4:\n lw t2, 36(t0)\n" MIDGE_RISCV_CHANNELS(words, SPLIT) \
         "5:\n" \
         "sw t1, 4(t0)\n lw t1, 8(t0)\n addi ra, ra, 2\n bne a0, t1, 1b\n" \
         "lw s0, 0(sp)\n addi sp, sp, 16\n" \

@@ -17,7 +17,7 @@
 typedef struct {
     const int8_t *x;
     const int32_t *scales, *end;
-    int32_t depth, shift, is_signed, addend;
+    int32_t depth, fraction, shift, is_signed, addend;
     int8_t *out;
 } midge_riscv_row_frame;
 
@@ -52,7 +52,7 @@ static inline void midge_riscv_eights(const uint32_t *weights, midge_riscv_row_f
     register const uint32_t *a0 __asm__("a0") = weights;
     register midge_riscv_row_frame *a1 __asm__("a1") = frame;
     __asm__ volatile(
-        "addi sp, sp, -16\n sw s0, 0(sp)\n sw a1, 4(sp)\n lw ra, 28(a1)\n li s1, 32768\n"
+        "addi sp, sp, -16\n sw s0, 0(sp)\n sw a1, 4(sp)\n lw ra, 32(a1)\n li s1, 32768\n"
         "1:\n"
         "lw t0, 4(sp)\n lw a1, 0(t0)\n lw s10, 12(t0)\n add s10, s10, a1\n"
         "li s2, 0\n li s3, 0\n li s4, 0\n li s5, 0\n li s6, 0\n li s7, 0\n li s8, 0\n li s9, 0\n"
@@ -64,9 +64,9 @@ static inline void midge_riscv_eights(const uint32_t *weights, midge_riscv_row_f
         MIDGE_RISCV_TWO_POSITIONS(0, 0) MIDGE_RISCV_TWO_POSITIONS(2, 32)
         MIDGE_RISCV_TWO_POSITIONS(4, 64) MIDGE_RISCV_TWO_POSITIONS(6, 96)
         "addi a1, a1, 8\n addi a0, a0, 128\n bne a1, s0, 3b\n bne a1, s10, 2b\n"
-        "lw t0, 4(sp)\n lw t1, 4(t0)\n lw t3, 16(t0)\n lw t2, 20(t0)\n li a7, 255\n bnez t2, 4f\n"
+        "lw t0, 4(sp)\n lw t1, 4(t0)\n lw a2, 16(t0)\n lw t3, 20(t0)\n lw t2, 24(t0)\n li a7, 255\n bnez t2, 4f\n"
         MIDGE_RISCV_EIGHT_CHANNELS(STEEP) "j 5f\n"
-        "4:\n lw t2, 24(t0)\n" MIDGE_RISCV_EIGHT_CHANNELS(SPLIT)
+        "4:\n lw t2, 28(t0)\n" MIDGE_RISCV_EIGHT_CHANNELS(SPLIT)
         "5:\n"
         "sw t1, 4(t0)\n lw t1, 8(t0)\n addi ra, ra, 8\n bne a0, t1, 1b\n"
         "lw s0, 0(sp)\n addi sp, sp, 16\n"

@@ -8,7 +8,7 @@ import numpy as np
 
 from midge.ir.graph import Array
 from midge.kernels.pixel_pairs import can_add_pairs
-from midge.kernels.steep_sums import FRACTION, UINT8, SteepSums, split_sums, steep_sums
+from midge.kernels.steep_sums import UINT8, SteepSums, split_sums, steep_sums
 from midge.kernels.variant import Constant
 from midge.numerics.requantize import Requantization
 
@@ -20,15 +20,18 @@ MOST_TOGETHER = 255
 """The most that the sizes of weights may add up to whose products go together."""
 # Quads that share a word of flags.
 _SPAN = 32
+# Bits of a sum's fraction that are tried: more leave more room for each step, fewer leave more to the sum.
+_FRACTIONS = (8, 10, 9, 7, 6)
 
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """How sums become outputs: `words` (channels, 2 or 3) are bias, multiplier and, where `is_signed`, jump; `constant`
-    tells the channels whose sums must be 0."""
+    """How sums with `fraction` bits of a fraction become outputs: `words` (channels, 2 or 3) are bias, multiplier and,
+    where `is_signed`, jump; `constant` tells the channels whose sums must be 0."""
 
     words: Array
     constant: Array
+    fraction: int
     shift: int
     is_signed: bool
     addend: int
@@ -36,7 +39,7 @@ class Scaling:
     @property
     def params(self) -> dict[str, object]:
         """What kernels/riscv.j2 reads."""
-        return {"shift": self.shift, "is_signed": self.is_signed, "addend": self.addend}
+        return {"fraction": self.fraction, "shift": self.shift, "is_signed": self.is_signed, "addend": self.addend}
 
 
 def scaling_of(rows: Array, bias: Array, zero_point: int, r: Requantization) -> Scaling | None:
@@ -44,18 +47,22 @@ def scaling_of(rows: Array, bias: Array, zero_point: int, r: Requantization) -> 
     ends = np.stack([rows * -128, rows * 127])
     folded = bias.astype(np.int64) - zero_point * rows.sum(axis=1)
     low, high = folded + ends.min(axis=0).sum(axis=1), folded + ends.max(axis=0).sum(axis=1)
-    found = steep_sums(r, low, high, (UINT8,))
-    if found is None:
-        found = split_sums(r, low, high)
-        return None if found is None else _scaling(found, folded, found.addend + (UINT8 << found.shift))
-    return _scaling(found, folded, 0)
+    for fraction in _FRACTIONS:
+        steep = steep_sums(r, low, high, (UINT8,), fraction)
+        if steep is not None:
+            return _scaling(steep, folded, 0, fraction)
+    for fraction in _FRACTIONS:
+        split = split_sums(r, low, high, fraction)
+        if split is not None:
+            return _scaling(split, folded, split.addend + (UINT8 << split.shift), fraction)
+    return None
 
 
-def _scaling(found: SteepSums, folded: Array, addend: int) -> Scaling:
-    biases = found.biases + (np.where(found.constant, 0, folded) << FRACTION)
+def _scaling(found: SteepSums, folded: Array, addend: int, fraction: int) -> Scaling:
+    biases = found.biases + (np.where(found.constant, 0, folded) << fraction)
     jumps = () if found.jumps is None else (found.jumps,)
     words = np.stack([biases, found.multipliers, *jumps], axis=1)
-    return Scaling(int32_words(words), found.constant, found.shift, found.jumps is not None, addend)
+    return Scaling(int32_words(words), found.constant, fraction, found.shift, found.jumps is not None, addend)
 
 
 def int32_words(values: Array) -> Array:

@@ -61,7 +61,7 @@ def test_the_rule_equals_the_definition_for_each_sum(r: Requantization) -> None:
     assert scaled is not None
     assert scaled.is_signed == (r is NO_RELU)
     sums = np.arange(-250 * 128, 250 * 128)
-    value = (sums << 8) + scaled.words[0, 0]
+    value = (sums << scaled.fraction) + scaled.words[0, 0]
     if scaled.is_signed:
         value = np.where(value < 0, value - scaled.words[0, 2], value)
     found = np.clip(((value * scaled.words[0, 1] >> 32) + scaled.addend) >> scaled.shift, 0, 255) - 128

@@ -10,7 +10,6 @@ import numpy as np
 from midge.ir.graph import Array
 from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
 from midge.kernels.position_quads import MOST_TOGETHER, NEEDS, QUAD, Scaling, can_add, int32_words, scaling_of
-from midge.kernels.steep_sums import FRACTION
 from midge.kernels.variant import Binding, Constant, Layer, Variant
 from midge.ops.fully_connected import FullyConnected, fully_connected_requantization
 
@@ -41,7 +40,7 @@ def bind(layer: Layer) -> Binding:
     groups = padded[order].reshape(-1, _GROUP, depth)
     drains = np.stack([_drains(group) for group in groups])
     scales = scaled.words[order].astype(np.int64).reshape(len(groups), _GROUP, -1)
-    scales[:, 0::2, 0] -= drains.sum(axis=1)[:, None] * (_AHEAD << FRACTION)
+    scales[:, 0::2, 0] -= drains.sum(axis=1)[:, None] * (_AHEAD << scaled.fraction)
     params = {**scaled.params, "quads": depth // QUAD, "width": rows.shape[1], "units": len(rows)}
     constants = (
         Constant("weights", "uint32_t", _stream(groups, drains).view(np.uint32)),
