@@ -23,6 +23,9 @@ _PACKAGES = {
     "capstone": 'cycle models: pip install "midge[emulator]"',
     "ziglang": 'a compiler where there is no other: pip install "midge[emulator]"',
     "tflite-runtime": "the reference kernels that `verify` compares with: pip install tflite-runtime",
+    "onnx": 'ONNX models: pip install "midge[onnx]"',
+    "keras": 'Keras models: pip install "midge[keras]"',
+    "torch": 'PyTorch models: pip install "midge[train]"',
     "platformio": "builds for real boards: pip install platformio",
 }
 _COMMANDS = {
