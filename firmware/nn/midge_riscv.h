@@ -164,6 +164,16 @@ MIDGE_RISCV_SHARED uint32_t *midge_riscv_pack_4(const int8_t *const from[4], int
     return to;
 }
 
+/* The same for four pixels of which `left` are there, or more than four: the others are the last one once more. */
+static inline void midge_riscv_four(uint32_t *x, int32_t left, const int32_t *weights, const int32_t *scales,
+                                    const midge_riscv_layer *layer, int8_t *out) {
+    const int32_t channels = layer->channels, words = left > 2 ? 2 : 1;
+    for (int32_t i = 1; words == 1 && i < 4 * layer->quads; ++i) {
+        x[i] = x[2 * i];
+    }
+    midge_riscv_channels(x, words, weights, scales, layer, out, left == 2 * words - 1 ? 0 : channels);
+}
+
 /* A matrix for each of `pixels` that lie one behind the other, `width` activations each; `x` has 8 words for each of
  * the layer's quads. */
 MIDGE_RISCV_SHARED void midge_riscv_pixels(const int8_t *in, int32_t pixels, int32_t width, const int32_t *weights,

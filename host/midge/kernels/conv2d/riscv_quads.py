@@ -19,6 +19,8 @@ from midge.numerics.requantize import Requantization, requantization
 from midge.ops.conv2d import Conv2D
 
 _PIXELS = 4
+# Windows of more positions, where they reach beyond the input, are packed tap by tap instead of being copied first.
+_MOST_COPIED = 64
 
 
 def fits(layer: Layer) -> bool:
@@ -37,13 +39,14 @@ def bind(layer: Layer) -> Binding:
     """Weights by pairs of channels; for each channel what scales its sums."""
     rows, zero_point = _rows(layer), layer.inputs[0].q.zero_point
     params, constants = bind_matrix(rows, bias_values(layer, len(rows)), zero_point, _requantization(layer))
-    return Binding({**_window(layer).params, **params, "in_zero": zero_point}, constants)
+    return Binding({**_window(layer).params, **params, "in_zero": zero_point, "most_copied": _MOST_COPIED}, constants)
 
 
 def scratch_bytes(layer: Layer) -> int:
-    """Four windows, two to a word, and a pixel of padding."""
-    window = _window(layer)
-    return 8 * QUAD * quads(_rows(layer).shape[1]) + (window.in_c if window.is_clipped else 0)
+    """Four windows, two to a word; where some reach beyond the input, copies of them or a pixel of padding."""
+    window, positions = _window(layer), _rows(layer).shape[1]
+    padding = max(window.in_c, _PIXELS * positions if positions <= _MOST_COPIED else 0)
+    return 8 * QUAD * quads(positions) + (padding if window.is_clipped else 0)
 
 
 def overlap(layer: Layer) -> int:
