@@ -28,7 +28,10 @@ _CONSTANT_REGISTERS = 18
 _FIRST_REGISTER = 2
 _MOST_TURNS = 255
 # Multiplications in one turn of the inner loop: code against the loop's own four cycles.
-_MOST_UNROLLED = 32
+_MOST_UNROLLED = 16
+_MOST_POSITIONS = 8
+# Outputs in a group for one window: more would save half a cycle of nine, and take code.
+_MOST_OUTPUTS = 5
 # The same for copying a window.
 _MOST_COPIED = 9
 
@@ -95,14 +98,14 @@ def _blocks(
     pixels = 2 if windows > 1 and (is_common or registers is not None) else 1
     if not is_common:
         registers = _registers(found, pixels)
-    groups = _groups(len(rows), _SUM_REGISTERS // (pixels * sum_bytes))
+    groups = _groups(len(rows), min(_SUM_REGISTERS // (pixels * sum_bytes), _MOST_OUTPUTS))
     form = found.form
     hop = sum_bytes + shape[1]
     params: dict[str, object] = {
         "pixels": pixels,
         "groups": groups,
         "depth": shape[1],
-        "unroll": _unroll(shape[1], _MOST_UNROLLED // (pixels * groups[0][1])),
+        "unroll": _unroll(shape[1], min(_MOST_UNROLLED // (pixels * groups[0][1]), _MOST_POSITIONS)),
         "channels": len(rows),
         "sum_bytes": sum_bytes,
         "hop": hop,
@@ -118,6 +121,7 @@ def _blocks(
         "clip_low": lowest < 0,
         "clip_high": bool((most - found.starts > found.lasts).any()),
         "registers": registers,
+        "clobbered": _clobbered(groups, pixels * sum_bytes, registers, found.addend_bytes),
     }
     starts = bias - OFFSET * rows.sum(axis=1) - found.starts
     return Blocks(params, _stream(rows, in_bytes(starts, sum_bytes), None if is_common else found.records, groups))
@@ -125,18 +129,15 @@ def _blocks(
 
 def gather(rows: int, run: int, skip: int) -> dict[str, object]:
     """How the assembly copies a window of `rows` runs that lie `skip` bytes apart: `turn` activations per turn of a
-    loop over a run; `flat` says that runs are not looped over."""
+    loop over a run; `flat` says that runs are not looped over, `is_row` that there is but one, short enough for the
+    function that layers share."""
     if skip == 0 or rows == 1:
         rows, run = 1, rows * run
     fitting = [n for n in range(1, _MOST_COPIED + 1) if run % n == 0 and run // n <= _MOST_TURNS]
     turn = max(fitting, default=0)
-    return {
-        "rows": rows,
-        "run": run,
-        "skip": skip,
-        "turn": turn,
-        "flat": turn == run and rows * run <= 2 * _MOST_COPIED,
-    }
+    flat = turn == run and rows * run <= 2 * _MOST_COPIED
+    is_row = rows == 1 and run <= _MOST_TURNS
+    return {"rows": rows, "run": run, "skip": skip, "turn": turn, "flat": flat, "is_row": is_row}
 
 
 def _common(r: Requantization, least: Array, most: Array) -> ByteProducts | None:
@@ -190,6 +191,15 @@ def _registers(found: ByteProducts, pixels: int) -> dict[str, tuple[int, ...]] |
         places[name] = tuple(range(at, at + size))
         at += size
     return places if pixels == 2 else {**places, "total": places["addend"]}
+
+
+def _clobbered(
+    groups: tuple[tuple[int, int], ...], sum_bytes: int, registers: dict[str, tuple[int, ...]] | None, addend_bytes: int
+) -> tuple[int, ...]:
+    """Of r2 to r19, those that the assembly writes to: the compiler saves no others."""
+    sums = range(_FIRST_REGISTER, _FIRST_REGISTER + max(size for _, size in groups) * sum_bytes)
+    constants = (15, *range(16, 16 + addend_bytes)) if registers is None else sum(registers.values(), ())
+    return tuple(sorted({*sums, *constants}))
 
 
 def _stream(rows: Array, starts: Array, records: Array | None, groups: tuple[tuple[int, int], ...]) -> Array:
