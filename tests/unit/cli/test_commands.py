@@ -11,6 +11,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+import midge.cli as midge_cli
 from midge.cli import main
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -63,7 +64,9 @@ def report_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_command_has_help(midge: Midge) -> None:
     names = re.findall(r"^  (\w+) ", midge("--help").out.split("Commands:")[1], re.MULTILINE)
-    assert names == ["boards", "compare", "compile", "doctor", "fit", "inspect", "run", "tune", "verify"]
+    modules = Path(midge_cli.__file__).parent.glob("[a-z]*.py")
+    assert names == sorted(m.stem for m in modules if "@click.command(" in m.read_text())
+    assert {"compile", "run", "verify"} <= set(names)
     for name in names:
         done = midge(name, "--help")
         assert done.code == 0
