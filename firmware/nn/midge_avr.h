@@ -65,22 +65,22 @@ static inline void midge_avr_head(uint8_t *x, uint32_t sum, uint8_t bytes) {
 
 /* A row of `count` activations becomes a window: both of the above. */
 #if MIDGE_AVR_ASM
-#define MIDGE_AVR_ROW(bytes, last) \
-    MIDGE_AVR_SHARED void midge_avr_row##bytes(const int8_t *in, uint8_t *x, uint8_t count) { \
-        uint8_t *head; \
-        __asm__ volatile("movw %A[head], r30\n adiw r30, " #bytes "\n clr r18\n clr r19\n" \
-                         "1:\n ld r20, X+\n subi r20, 128\n st Z+, r20\n add r18, r20\n adc r19, r1\n" \
-                         "dec %[count]\n brne 1b\n" \
-                         "movw r30, %A[head]\n lsr r19\n ror r18\n clr r20\n ror r20\n clr r21\n clr r0\n" \
-                         "neg r20\n sbc r21, r18\n sbc r0, r19\n st Z, r20\n std Z+1, r21\n" last \
-                         : [count] "+r"(count), [head] "=&r"(head), "+x"(in), "+z"(x) \
-                         : \
-                         : "r18", "r19", "r20", "r21", "cc", "memory"); \
+#define MIDGE_AVR_ROW(bytes, last)                                                                                     \
+    MIDGE_AVR_SHARED void midge_avr_row##bytes(const int8_t *in, uint8_t *x, uint8_t count) {                          \
+        uint8_t *head;                                                                                                 \
+        __asm__ volatile("movw %A[head], r30\n adiw r30, " #bytes "\n clr r18\n clr r19\n"                             \
+                         "1:\n ld r20, X+\n subi r20, 128\n st Z+, r20\n add r18, r20\n adc r19, r1\n"                 \
+                         "dec %[count]\n brne 1b\n"                                                                    \
+                         "movw r30, %A[head]\n lsr r19\n ror r18\n clr r20\n ror r20\n clr r21\n clr r0\n"             \
+                         "neg r20\n sbc r21, r18\n sbc r0, r19\n st Z, r20\n std Z+1, r21\n" last                      \
+                         : [count] "+r"(count), [head] "=&r"(head), "+x"(in), "+z"(x)                                  \
+                         :                                                                                             \
+                         : "r18", "r19", "r20", "r21", "cc", "memory");                                                \
     }
 #else
-#define MIDGE_AVR_ROW(bytes, last) \
-    MIDGE_AVR_SHARED void midge_avr_row##bytes(const int8_t *in, uint8_t *x, uint8_t count) { \
-        midge_avr_head(x, midge_avr_widen(in, x + bytes, 1, count, 0, 0), bytes); \
+#define MIDGE_AVR_ROW(bytes, last)                                                                                     \
+    MIDGE_AVR_SHARED void midge_avr_row##bytes(const int8_t *in, uint8_t *x, uint8_t count) {                          \
+        midge_avr_head(x, midge_avr_widen(in, x + bytes, 1, count, 0, 0), bytes);                                      \
     }
 #endif
 MIDGE_AVR_ROW(2, "")
