@@ -5,7 +5,11 @@
 /* Bit by bit: half the code, and still ten times as fast as the line. */
 static uint32_t step(uint32_t crc) {
     for (uint8_t bit = 0; bit < 8; bit++) {
-        crc = (crc & 1u) != 0 ? crc >> 1 ^ 0xEDB88320u : crc >> 1;
+        uint8_t low = (uint8_t)crc & 1u;
+        crc >>= 1;
+        if (low != 0) {
+            crc ^= 0xEDB88320u;
+        }
     }
     return crc;
 }

@@ -11,12 +11,12 @@ typedef struct {
     midge_ticks *layer_ticks; /* of each layer since the last start */
     midge_ticks mark;         /* where the layer under way began */
     midge_ticks total;        /* of the layers that have ended */
-    midge_ticks overhead;     /* that a lap adds to the layer it ends */
+    uint16_t overhead;        /* ticks that a lap adds to the layer it ends */
 } midge_stopwatch;
 
-#define MIDGE_NO_LAYER 0xFFFFu
-/* The layer under way, MIDGE_NO_LAYER outside a run: what a fault is blamed on. */
-extern uint16_t midge_layer_under_way;
+/* How many layers of the run have begun, so that the last of them is what a fault is blamed on; behind the last layer
+ * one more, before the first run 0. */
+extern uint16_t midge_layers_begun;
 
 /* Find out what `hook` takes, which calls midge_stopwatch_lap behind each layer, and begin a run. */
 void midge_stopwatch_start(midge_stopwatch *watch, void (*hook)(int layer));

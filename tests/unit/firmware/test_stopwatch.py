@@ -28,13 +28,13 @@ uint64_t timed(uint64_t begin, const uint64_t *work, int layers, uint64_t *found
     clock_ticks = begin;
     midge_stopwatch_start(&watch, after_layer);
     for (int i = 0; i < layers; i++) {
-        if (midge_layer_under_way != i) return 0;
+        if (midge_layers_begun != i + 1) return 0;
         clock_ticks += work[i];
         after_layer(i);
     }
     uint64_t total = midge_stopwatch_stop(&watch);
     for (int i = 0; i < layers; i++) found[i] = layer_ticks[i];
-    return midge_layer_under_way == MIDGE_NO_LAYER ? total : 0;
+    return midge_layers_begun == layers + 1 ? total : 0;
 }
 uint64_t widened(uint64_t last, uint32_t now) { return midge_widen(&last, now); }
 """
