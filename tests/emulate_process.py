@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-MIDGE = (sys.executable, "-c", "from midge.cli import main; main()")
+# Whoever runs the tests in the background has SIGINT ignored; a program at a terminal has not.
+_AT_A_TERMINAL = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+MIDGE = (sys.executable, "-c", f"{_AT_A_TERMINAL}; from midge.cli import main; main()")
 
 
 @contextmanager

@@ -262,7 +262,7 @@ _PROBLEMS = (
     (r".*(verification error|verification mismatch|content mismatch|Verify failed|hash of data|MD5).*", _damaged),
     (
         r".*(not in sync|protocol error|bad response|invalid response|not responding|No serial data|Failed to connect"
-        r"|No device found|timed? ?out).*",
+        r"|No device found|timed out|timeout (while|waiting|error)).*",
         _absent,
     ),
 )

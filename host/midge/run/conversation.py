@@ -112,7 +112,8 @@ class Conversation:
                 self._hello = None
                 raise
         raise LinkError(
-            f"begun {self._patience.restarts + 1} times, and each time the device lost the thread: {why}",
+            f"begun {self._patience.restarts + 1} times, and each time the device lost the thread: {why}"
+            + self._exchange.overheard(),
             hint="check cable and power, lower the serial speed, and see that nothing else has the port open",
         )
 

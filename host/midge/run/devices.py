@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from midge.boards import Board, Qemu, Simavr
 from midge.build.image import Image
 from midge.build.stack import read_frames, worst_stack_bytes
 from midge.build.toolchain import compile_firmware, find_toolchain
-from midge.errors import LinkError
+from midge.errors import DeviceFaultError, LinkError, MidgeError
 from midge.ir.graph import Array
 from midge.lower.program import Program
 from midge.render.project import check_arrays, far_constants
@@ -48,12 +48,16 @@ class EmulatedDevice:
     image: Image
     run_symbol: str
     worst_stack_bytes: int | None
+    layers: tuple[str, ...] = ()
 
     def infer(self, inputs: Sequence[Array]) -> Sample:
         """One inference through the serial port, with the cost of its one call of midge_<model>_run; what the
         firmware spends there on timing its layers is not part of it."""
         before = len(self.board.calls(self.run_symbol))
-        sample = self.link.infer(inputs)
+        try:
+            sample = self.link.infer(inputs)
+        except DeviceFaultError as fault:
+            raise _in_its_layer(fault, self.layers, self.image, self.board.memory) from fault
         call = self.board.calls(self.run_symbol)[before]
         hooks = {*_TIMING, self.run_symbol.removesuffix("_run") + "_after_layer"}
         cost = call.cost
@@ -71,6 +75,7 @@ class QemuDevice:
     board: QemuBoard
     image: Image
     worst_stack_bytes: int | None
+    layers: tuple[str, ...] = ()
 
     def infer(self, inputs: Sequence[Array]) -> Sample:
         """One inference through the serial line; ticks become instructions.
@@ -80,7 +85,10 @@ class QemuDevice:
         try:
             sample = self.link.infer(inputs)
         except LinkError as problem:
-            raise self.board.fault() or problem from problem
+            fault = self.board.fault()
+            if fault is None:
+                raise
+            raise _in_its_layer(fault, self.layers, self.image, self.board.memory) from problem
         count, hz = self.board.instructions, self.link.conversation.tick_hz
         total = count(sample.total_ticks, hz)
         layers = tuple(count(ticks, hz) for ticks in sample.layer_ticks)
@@ -101,11 +109,26 @@ def emulated_device(compiled: Compiled, work_dir: Path) -> Iterator[EmulatedDevi
     stack = _worst_stack(board, image, run_symbol, work_dir)
     with emulated_line(image, board, work_dir) as (port, emulated):
         link = LinkedDevice(_conversation(port, program), program.outputs)
+        layers = tuple(call.layer for call in program.calls)
         if isinstance(emulated, QemuBoard):
-            yield QemuDevice(link, emulated, image, stack)
+            yield QemuDevice(link, emulated, image, stack, layers)
         else:
             emulated.watch(run_symbol)
-            yield EmulatedDevice(link, emulated, image, run_symbol, stack)
+            yield EmulatedDevice(link, emulated, image, run_symbol, stack, layers)
+
+
+def _in_its_layer(
+    fault: DeviceFaultError, layers: Sequence[str], image: Image, memory: Callable[[int, int], bytes]
+) -> DeviceFaultError:
+    """The fault with the layer that was under way, as the firmware's stopwatch has it."""
+    try:
+        begun = int.from_bytes(memory(image.symbol("midge_layers_begun").address, 2), "little")
+    except (MidgeError, OSError):
+        return fault  # the emulator has gone down with the core
+    if not 0 < begun <= len(layers):
+        return fault
+    number = begun - 1
+    return DeviceFaultError(f"{fault.message}, in layer {number} ({layers[number]})", hint=fault.hint)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from midge.run.protocol import Answer, ErrorCode, Failure, MessageType, Request,
 
 _POLL_SECONDS = 0.05
 _READ_BYTES = 4096
+_HELLO_IS_DUE = 0x10000
 _STARTS_OVER = (
     ErrorCode.OUT_OF_ORDER,
     ErrorCode.INPUT_ORDER,
@@ -92,7 +93,14 @@ class Exchange:
             frame = self._await_answer(request.type, seconds)
             if frame is not None:
                 return _understand(frame, expected)
-        raise LinkError(f"no answer to {request.type.name} from the board", hint=_silence_hint(request.type))
+        raise LinkError(
+            f"no answer to {request.type.name} from the board{self.overheard()}", hint=_silence_hint(request.type)
+        )
+
+    def overheard(self) -> str:
+        """The end of a message: the text that came over the line besides answers, such as a system's last words."""
+        text = self._decoder.overheard()
+        return f"; it said:\n{text}" if text else ""
 
     def _await_answer(self, kind: MessageType, seconds: float) -> Frame | None:
         """The answer to the last request; None after so many seconds, or when the port has nothing more to say."""
@@ -163,6 +171,8 @@ def _understand(frame: Frame, expected: type[AnswerT]) -> AnswerT:
 def _refusal(failure: Failure) -> Exception:
     known = failure.code in list(ErrorCode)
     what = f"{ErrorCode(failure.code).name if known else f'error {failure.code}'} (detail {failure.detail})"
+    if failure.code == ErrorCode.OUT_OF_ORDER and failure.detail == _HELLO_IS_DUE:
+        what += ": it has restarted, by a crash, its watchdog or its power"
     if failure.code in _STARTS_OVER:
         return StartOverError(what)
     return LinkError(f"the firmware refused a request: {what}", hint="build and flash it again with this midge")

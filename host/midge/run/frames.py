@@ -7,6 +7,7 @@ Stuffing", IEEE/ACM Transactions on Networking 7(2), 1999. This layout is the sa
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ VERSION = 2
 _HEADER = struct.Struct("<BBH")
 _CRC = struct.Struct("<I")
 _LONGEST_FRAME = 65535
+_OVERHEARD_BYTES = 1024
+_TEXT = re.compile(rb"[ -~]{12,}")
 _LONGEST_STUFFED = _LONGEST_FRAME + _LONGEST_FRAME // 254 + 1
 
 
@@ -92,6 +95,13 @@ class FrameDecoder:
     def __init__(self) -> None:
         self._pending = bytearray()
         self._skipping = False
+        self._noise = bytearray()
+
+    def overheard(self) -> str:
+        """The text among the last of what was no frame: what a boot loader or a crashing system has to say. Its
+        longer stretches of printable characters, each once, a line each; "" where there are none."""
+        data = bytes(self._noise + self._pending)[-_OVERHEARD_BYTES:]
+        return "\n".join(dict.fromkeys(found.decode().strip() for found in _TEXT.findall(data)))
 
     def feed(self, data: bytes) -> list[Frame]:
         """Take more bytes of the line; returns the sound frames that they complete."""
@@ -108,7 +118,8 @@ class FrameDecoder:
                 try:
                     yield decode_frame(stuffed)
                 except MalformedError:
-                    continue
+                    self._noise += stuffed
+                    del self._noise[:-_OVERHEARD_BYTES]
         self._keep(rest)
 
     def _keep(self, piece: bytes) -> None:

@@ -81,6 +81,12 @@ class QemuBoard:
         touched = np.flatnonzero(np.frombuffer(file.read_bytes(), np.uint8) != PAINT)
         return int(self._top - self._limit - touched[0]) if touched.size else 0
 
+    def memory(self, address: int, count: int) -> bytes:
+        """What a debugger would read there."""
+        file = self._work_dir / "memory.bin"
+        self._ask("memsave", val=address, size=count, filename=str(file))
+        return file.read_bytes()
+
     def fault(self) -> DeviceFaultError | None:
         """What to say when the firmware does not answer: where the core has stopped, None when it has not."""
         said = self._ask("human-monitor-command", **{"command-line": "info registers"})

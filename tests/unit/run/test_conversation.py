@@ -138,6 +138,24 @@ def test_a_reboot_between_samples_is_survived(device: Device) -> None:
         device.start()
 
 
+def test_a_board_that_crashes_in_each_run_is_an_error_with_its_last_words(device: Device) -> None:
+    class Crashing(DevicePort):
+        crashed = False
+
+        def write(self, data: bytes, /) -> int:
+            (frame,) = FrameDecoder().feed(data)
+            self.crashed = frame.type == protocol.MessageType.RUN and not self.crashed
+            if self.crashed:
+                self.device.start()
+                self._received += b"Guru Meditation Error: Core 0 panic'ed (LoadProhibited)\r\nPC: 0x400d1234\r\n\0"
+                return len(data)
+            return super().write(data)
+
+    with pytest.raises(LinkError, match="it has restarted, by a crash, its watchdog") as caught:
+        Conversation(Crashing(device), patience=HASTY).infer(draw_inputs(random.Random(4)))
+    assert "it said:\nGuru Meditation Error: Core 0 panic'ed (LoadProhibited)\nPC: 0x400d1234" in str(caught.value)
+
+
 def test_a_firmware_of_another_model_is_refused(device: Device) -> None:
     with pytest.raises(LinkError, match="firmware built from another model: 'adder'") as caught:
         Conversation(DevicePort(device), expect_hash=b"x" * 32).hello()
