@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from midge.build.platformio import build_project
+from midge.build.platformio import build_project, upload_project
 from midge.build.stock_sizes import stock_flash, stock_ram
-from midge.errors import DoesNotFitError
+from midge.errors import DoesNotFitError, LinkError
 from midge.importers import import_model
 from midge.pipeline import Compiled, compile_model, run_on_board
 from midge.run.board import write_project
@@ -134,3 +134,10 @@ def test_a_firmware_that_is_too_large_names_its_largest_parts(asset: Callable[[s
     )
     with pytest.raises(DoesNotFitError, match=r"does not fit uno .*\n +26,500 bytes  ballast"):
         build_project(tmp_path, compiled.board, print)
+
+
+def test_a_board_that_is_not_there_is_missed(asset: Callable[[str], Path], tmp_path: Path) -> None:
+    compiled = _compiled(asset(HELLO), "uno")
+    write_project(compiled, tmp_path)
+    with pytest.raises(LinkError, match=r"there is no Arduino Uno at .*nowhere .*No such file"):
+        upload_project(tmp_path, compiled.board, str(tmp_path / "nowhere"), print)
