@@ -120,8 +120,10 @@ def _not_opened(words: str, said: Said, symbols: Symbols) -> MidgeError:
     return _absent(words, said, symbols)
 
 
+_Make = Callable[[str, Said, Symbols], MidgeError]
+
 # First match wins.
-_BUILDING = (
+_BUILDING: tuple[tuple[str, _Make], ...] = (
     (r"No space left on device", _disk_full),
     (r"HTTPClientError.*|InternetConnectionError.*|.*internet connection.*|Could not find the package.*", _unreachable),
     (
@@ -132,7 +134,7 @@ _BUILDING = (
     (r"The program size .* is greater than maximum allowed .*|The data size .* is greater than .*", _too_large),
     (r".*region .* overflowed by \d+ bytes|.*will not fit in region.*|.*section .* overlaps .*", _too_large),
 )
-_FLASHING = (
+_FLASHING: tuple[tuple[str, _Make], ...] = (
     (r".*(Device or resource busy|port is busy$|Could not exclusively lock|Access is denied).*", _busy),
     (r".*Permission denied.*", _denied),
     (r".*Could not open .*, the port (doesn't exist|is busy or doesn't exist).*", _not_opened),

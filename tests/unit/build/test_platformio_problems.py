@@ -86,7 +86,7 @@ NO_LIBRARY = """
         (
             NO_NETWORK,
             ToolchainError,
-            "cannot fetch atmelavr @ ^5.0.0 for uno (HTTPClientError): no answer from the network",
+            "cannot fetch atmelavr @ ^5.0.0 for uno (HTTPClientError): no answer",
         ),
         (NO_TOOL, ToolchainError, "cannot fetch platformio/tool-avrdude @ ~1.0.0 for uno"),
         (NO_SUCH_PACKAGE, ToolchainError, "cannot fetch platformio/toolchain-nothing"),
