@@ -33,11 +33,13 @@ class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 class Gcc(_Record, frozen=True):
     """The GNU compiler of a core: the command's name, the flags that select the core, and Debian's packages of it.
 
-    `platformio` is PlatformIO's package, taken where the command is not on the PATH.
+    `platformio` is PlatformIO's package, taken where the command is not on the PATH. `floats`: its library has the
+    float arithmetic that the core has no instructions for.
     """
 
     command: Text
     flags: tuple[Text, ...]
+    floats: bool = True
     packages: Text = "gcc-arm-none-eabi libnewlib-arm-none-eabi"
     platformio: Name | None = None
 
