@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import serial
 
-from midge.boards import Board, load_board
+from midge.boards import Board, list_boards, load_board
 from midge.build.image import Image
 from midge.build.platformio import build_project
 from midge.build.stock_sizes import stock_flash, stock_ram
@@ -37,6 +37,8 @@ EMULATED = {
     "esp32-c3-devkitm-1": "esp32-c3-devkitm-1",
     "d1_mini": "xtensa-lx106",
 }
+WITH_THEIR_CORE = {"uno", "mega2560"}
+"""Those of test_avr_boards.py."""
 SAMPLES = 3
 _DWT = 0xE0001000
 _CYCLE_COUNTER = 4
@@ -49,6 +51,12 @@ def core(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for name, value in seed_core(tmp_path_factory.mktemp("pio") / "core").items():
             patch.setenv(name, value)
         yield
+
+
+def test_no_board_claims_more_than_these_tests_show() -> None:
+    proven = {name: b.build.proven for name in list_boards() if (b := load_board(name)).platformio is not None}
+    assert {name for name, how in proven.items() if how == "with a stand-in"} == set(EMULATED)
+    assert {name for name, how in proven.items() if how == "with its core"} == WITH_THEIR_CORE
 
 
 @pytest.mark.parametrize("name", EMULATED)

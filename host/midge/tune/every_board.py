@@ -98,10 +98,10 @@ def fit_boards(
     if not boards:
         return ()
     first = compile_model(imported, replace(settings, board=names[0]), data, progress)
-    known: dict[tuple[str, bool], _OnCore] = {}
+    known: dict[tuple[str, bool, bool], _OnCore] = {}
     found = []
     for board in progress(boards, "building for every core"):
-        like = board.core.name, board.has_twin
+        like = board.core.name, board.has_twin, board.constants_in_ram
         if like not in known:
             known[like] = _on_core(_compiled_for(first, board, settings.optimize))
         found.append(_judge(board, known[like]))
@@ -145,6 +145,7 @@ def _without_running(compiled: Compiled, stack_bytes: int) -> Footprint:
     except _UNBUILT as problem:
         program, harness = compiled.program, compiled.board.core.harness
         flash, ram = program.constant_bytes + harness.flash_bytes, program.arena_bytes + harness.ram_bytes
+        ram += compiled.board.constants_in_ram * program.constant_bytes
         # What a compiler refuses no installation cures; an error of what is missing says what to install.
         refused = _first_line(problem) if isinstance(problem, UnsupportedModelError) else ""
         if isinstance(problem, ToolchainError) and not problem.hint:
