@@ -1,6 +1,7 @@
 """What fits where: `midge fit` of the shipped example and of well-known networks, as benchmarks/fits.json.
 
-    python benchmarks/fits.py        rewrites fits.json, from which docs/boards.md takes its table
+    python benchmarks/fits.py                  rewrites fits.json, from which docs/boards.md takes its table
+    python benchmarks/fits.py uno mega2560     only those boards in it
 
 Needs the assets (MIDGE_ASSETS) and every compiler and emulator of the cores. The file holds no times, dates or paths.
 """
@@ -39,12 +40,14 @@ def main() -> None:
         sys.exit("set MIDGE_ASSETS to the folder of the assets")
     imported = import_model(EXAMPLE.with_suffix(".tflite"))
     data = load_data(EXAMPLE.with_suffix(".npz"), imported.graph)
-    found = {"digits (example)": fit_boards(imported, Settings(), list_boards(), data)}
+    boards = sys.argv[1:] or list_boards()
+    found = {"digits (example)": fit_boards(imported, Settings(), boards, data)}
     for name, model in MODELS.items():
         print(name, file=sys.stderr)
         path = Path(named) / "models" / f"{model}.tflite"
-        found[name] = fit_boards(import_model(path), Settings(precision="as-is"), list_boards(), None)
-    table = {name: {fit.board.name: row(fit) for fit in fits} for name, fits in found.items()}
+        found[name] = fit_boards(import_model(path), Settings(precision="as-is"), boards, None)
+    before = json.loads(FILE.read_text(encoding="utf-8")) if sys.argv[1:] else {}
+    table = {name: {**before.get(name, {}), **{f.board.name: row(f) for f in fits}} for name, fits in found.items()}
     FILE.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
 
 

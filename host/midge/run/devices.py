@@ -18,7 +18,7 @@ from midge.errors import LinkError
 from midge.ir.graph import Array
 from midge.kernels.select import refuse_floats
 from midge.lower.program import Program
-from midge.render.project import far_constants
+from midge.render.project import check_arrays, far_constants
 from midge.render.sources import render_app
 from midge.run.conversation import Conversation
 from midge.run.device import LinkedDevice, Sample
@@ -116,6 +116,7 @@ def build_firmware(compiled: Compiled, work_dir: Path) -> Image:
     Raises ToolchainError, DoesNotFitError, MissingExtraError; UnsupportedModelError for floats that cannot be linked.
     """
     refuse_floats(compiled.selection, compiled.board.core)
+    check_arrays(compiled.program, compiled.board)
     return compile_firmware(
         firmware_sources(compiled),
         compiled.board,

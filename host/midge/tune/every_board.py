@@ -21,6 +21,7 @@ from midge.build.image import Image
 from midge.data import Dataset, draw_inputs
 from midge.errors import (
     BoardError,
+    DeviceFaultError,
     DoesNotFitError,
     MidgeError,
     MissingExtraError,
@@ -39,6 +40,7 @@ _AMPLE_BYTES = 16 * 2**20
 _AVR_RAM_BYTES = 2**16 - 2**9
 # Where nothing has run: as deep as the kernels' and the protocol's frames have been seen.
 _STACK_BYTES = 1024
+_AVR_STACK_BYTES = 256
 _UNBUILT = (BoardError, MissingExtraError, ToolchainError, DoesNotFitError, UnsupportedModelError)
 
 
@@ -125,13 +127,18 @@ def _ample(compiled: Compiled) -> Compiled:
 
 def _on_core(compiled: Compiled) -> _OnCore:
     """Build and run one inference; whatever of that cannot be had is left out."""
+    is_avr = compiled.board.core.address_space
     try:
-        with _work_dir() as folder, emulated_device(_ample(compiled), folder) as device:
+        # An AVR is emulated with the memories that it has.
+        runs = compiled if is_avr else _ample(compiled)
+        with _work_dir() as folder, emulated_device(runs, folder) as device:
             sample = device.infer(draw_inputs(compiled.graph, 1, compiled.settings.seed)[0])
             stack, image = device.board.stack_high_water_bytes(), device.image
-    except _UNBUILT as problem:
-        basis = f"nothing was run: {_first_line(problem)}"
-        return _OnCore(compiled, _without_running(compiled, _STACK_BYTES), None, _STACK_BYTES, "", basis)
+    except (*_UNBUILT, DeviceFaultError) as problem:
+        if isinstance(problem, DeviceFaultError) and not is_avr:
+            raise
+        basis, stack = f"nothing was run: {_first_line(problem)}", _AVR_STACK_BYTES if is_avr else _STACK_BYTES
+        return _OnCore(compiled, _without_running(compiled, stack), None, stack, "", basis)
     core, compiler = compiled.board.core, f"{image.compiler} {image.flags[-1]}"
     ran = f"{core.name}, {compiler}"
     return _OnCore(compiled, _footprint(image, stack), sample, stack, ran, compiled.board.twin.timing.basis)
@@ -147,7 +154,8 @@ def _without_running(compiled: Compiled, stack_bytes: int) -> Footprint:
         flash, ram = program.constant_bytes + harness.flash_bytes, program.arena_bytes + harness.ram_bytes
         ram += compiled.board.constants_in_ram * program.constant_bytes
         # What a compiler refuses no installation cures; an error of what is missing says what to install.
-        refused = _first_line(problem) if isinstance(problem, UnsupportedModelError) else ""
+        # What does not fit ample memory, no board of the core has room for.
+        refused = _first_line(problem) if isinstance(problem, DoesNotFitError | UnsupportedModelError) else ""
         if isinstance(problem, ToolchainError) and not problem.hint:
             refused = f"{_first_line(problem)} its firmware"
         return Footprint(flash, ram, f"estimated: {_first_line(problem)}", refused)
