@@ -28,8 +28,8 @@ _FITS = """
 
 `midge fit` of the example and of well-known networks, as `benchmarks/fits.py` has stored it; no claim beyond memory.
 *yes*: linked for the board's core, and within the board's memory; *(yes)*: estimated, as nothing here links for it;
-*balanced*, *size*: with that goal (`--optimize`); *-*: too large. What is judged is midge's bare firmware, without what the
-board's Arduino core takes besides (much on an ESP32, or with Mbed on a Nano 33 BLE).
+*balanced*, *size*: with that goal (`--optimize`); *-*: too large. What is judged is midge's bare firmware, without what
+the board's Arduino core takes besides (much on an ESP32, or with Mbed on a Nano 33 BLE).
 """
 
 _CORES = """
