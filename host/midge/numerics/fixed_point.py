@@ -78,6 +78,24 @@ def multiply_by_quantized_multiplier(
     return rounding_divide_by_pot(saturating_rounding_doubling_high_mul(scaled, multiplier), right)
 
 
+def reduced_multiplier(multiplier: NDArray[Any] | int) -> Ints:
+    """A multiplier of 31 bits rounded to 15, as the product with a 64-bit sum takes it."""
+    m = np.asarray(multiplier, np.int64)
+    return np.where(m < 0x7FFF0000, (m + (1 << 15)) >> 16, 0x7FFF)
+
+
+def multiply_wide_by_quantized_multiplier(
+    x: NDArray[Any], multiplier: NDArray[Any] | int, shift: NDArray[Any] | int
+) -> Ints:
+    """x * multiplier / 2^31 * 2^shift for sums of up to 48 bits, rounded once, halves upwards; `shift` in -31..14.
+
+    Source: MultiplyByQuantizedMultiplier of int64_t in tensorflow/lite/kernels/internal/common.cc.
+    """
+    total = 15 - np.asarray(shift, np.int64)
+    product = np.asarray(x, np.int64) * reduced_multiplier(multiplier) + (np.int64(1) << (total - 1))
+    return wrap_int32(product >> total)
+
+
 def quantize_value(real: float, quant: Quant) -> int:
     """zero_point + round(real / scale), the division in float32 as in TFLite's activation ranges.
 

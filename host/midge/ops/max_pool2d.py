@@ -10,7 +10,19 @@ from typing import Any
 import numpy as np
 
 from midge.ir.channels import Range, Ties
-from midge.ir.graph import NO_CLAMP, Array, Clamp, DType, Op, OutputQuant, Padding, Shape, Tensor, tie_elementwise
+from midge.ir.graph import (
+    NO_CLAMP,
+    QUANTIZED,
+    Array,
+    Clamp,
+    DType,
+    Op,
+    OutputQuant,
+    Padding,
+    Shape,
+    Tensor,
+    tie_elementwise,
+)
 from midge.numerics.fixed_point import integer_clamp
 from midge.numerics.windows import pooled_shape, windows
 from midge.ops.formats import SourceOp, UnsupportedOp, tflite_clamp, tflite_padding, tflite_pair
@@ -29,6 +41,7 @@ class MaxPool2D(Op):
     stride: tuple[int, int]
     padding: Padding
     clamp: Clamp
+    dilation: tuple[int, int] = (1, 1)
 
     def scales_through(self, inputs: Sequence[Tensor]) -> bool:
         """It does."""
@@ -36,11 +49,11 @@ class MaxPool2D(Op):
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
         """(N, out_h, out_w, C)."""
-        return (pooled_shape(inputs[0].shape, self.kernel, self.stride, self.padding),)
+        return (pooled_shape(inputs[0].shape, self.kernel, self.stride, self.padding, self.dilation),)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float, or int8 with equal scales."""
-        return check_same_quant(inputs, outputs)
+        """Float, or int8 or int16 with equal scales."""
+        return check_same_quant(inputs, outputs, QUANTIZED)
 
     def output_quant(self, inputs: Sequence[Tensor]) -> OutputQuant:
         """The input's."""
@@ -54,7 +67,7 @@ class MaxPool2D(Op):
         else:
             low, high = integer_clamp(self.clamp, y.q, y.dtype)
             lowest = y.dtype.limits[0]
-        taps = windows(values[0], self.kernel, self.stride, (1, 1), self.padding, lowest)
+        taps = windows(values[0], self.kernel, self.stride, self.dilation, self.padding, lowest)
         return [np.clip(taps.max(axis=(3, 4)), low, high).astype(y.dtype.numpy)]
 
     def intervals(
@@ -89,7 +102,9 @@ TFLITE = {"MAX_POOL_2D": from_tflite}
 
 
 def to_tflite(op: MaxPool2D, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
-    """Writes a TFLite MAX_POOL_2D."""
+    """Writes a TFLite MAX_POOL_2D, which has no dilation."""
+    if op.dilation != (1, 1):
+        raise UnsupportedOp(f"dilation {op.dilation}", "pool without dilation")
     padding = pool_padding(op, inputs[0])
     size = {"FilterHeight": op.kernel[0], "FilterWidth": op.kernel[1], "Padding": padding, **strides(op)}
     return with_activation(op, "MAX_POOL_2D", inputs, outputs[0], **size)
@@ -100,13 +115,12 @@ def from_onnx(node: OnnxNode) -> list[Tensor]:
     node.only_output()
     x = node.tensor(0)
     window = onnx_window(node, x, node.integers("kernel_shape", ()))
-    if window.dilation != (1, 1):
-        raise UnsupportedOp(f"dilations {window.dilation}", "pool without dilation")
     fields: dict[str, Any] = {
         "kernel": window.kernel,
         "stride": window.stride,
         "padding": window.whole_padding,
         "clamp": NO_CLAMP,
+        "dilation": window.dilation,
     }
     y = node.add(MaxPool2D, [channels_last(node, x)], "", integers=True, **fields)
     return [channels_first(node, y, len(x.shape))]
