@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from differential.draw import Case
+from differential.draw import Case, mismatches
 from midge.boards import Core, load_core
 from midge.ir.graph import Array
 from midge.kernels.select import kinds, layer_of, select, variants
@@ -99,6 +99,22 @@ def run_cases(executable: Path, rendered: Sequence[Rendered]) -> list[list[Array
         )
     assert at == len(done.stdout)
     return results
+
+
+def differences(rendered: Sequence[Rendered], outputs: Sequence[Sequence[Array]]) -> dict[str, str]:
+    """Which cases gave other outputs than the interpreter, and by how much: empty when all are equal."""
+    wrong = {}
+    for item, found in zip(rendered, outputs, strict=True):
+        for value, expected in zip(found, item.case.evaluate(), strict=True):
+            if count := mismatches(value, expected):
+                wrong[item.case.graph.name] = f"{count} of {value.size} values: {item.case.op}"
+    return wrong
+
+
+def run_on_host(rendered: Sequence[Rendered], folder: Path) -> list[list[Array]]:
+    """The outputs of each case in `folder` from portable C under sanitizers."""
+    compile_files(["gcc", "-O1", *SANITIZERS, *WARNINGS, "main.c", "cases.c", "-o", str(folder / "run")], folder)
+    return run_cases(folder / "run", rendered)
 
 
 def _main(rendered: Sequence[Rendered]) -> str:
