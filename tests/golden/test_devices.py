@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from golden.whole_models import FLOAT, INT8, INT16, INT16_QUICK
+from golden.whole_models import DYNAMIC, FLOAT, INT8, INT16, INT16_QUICK
 from midge.errors import ToolchainError
 from midge.importers import import_model
 from midge.settings import Settings
@@ -52,3 +53,15 @@ def test_a_float_model_stays_within_the_tolerance(name: str, place: str, assets:
     settings = Settings(precision="as-is")
     found = verify_model(import_model(model), settings, place, golden, samples=FLOAT_SAMPLES, sanitize=False)
     assert found.agreement.mismatches == 0, f"first layer that differs: {found.first_layer}"
+
+
+@pytest.mark.parametrize("place", ["native", "emulator"])
+@pytest.mark.parametrize("name", DYNAMIC)
+def test_a_model_of_dynamic_range_is_within_a_hundredth(name: str, place: str, assets: Path) -> None:
+    """A value that lies between two integers may go to either where a float layer comes before: hence no less."""
+    model, golden = _file(assets, name, "file"), _file(assets, name, "npz")
+    imported, settings = import_model(model), Settings(precision="as-is")
+    found = verify_model(imported, settings, place, golden, samples=FLOAT_SAMPLES, sanitize=False)
+    with np.load(golden) as arrays:
+        largest = np.abs(arrays["rand_out0"]).max()
+    assert found.agreement.max_difference <= 0.01 * largest

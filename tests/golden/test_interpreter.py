@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from golden.whole_models import FLOAT, INT8, INT16
+from golden.whole_models import DYNAMIC, FLOAT, INT8, INT16
 from midge.importers import import_model
 from midge.interpreter import interpret
 from midge.ir.graph import Array, Graph
@@ -39,6 +39,15 @@ def test_a_float_model_stays_within_the_tolerance(name: str, models: dict[str, d
         tolerance = 1e-4 * np.abs(wide).max() + 1e-4 * np.abs(wide)
         assert found.shape == expected.shape
         assert (np.abs(found - wide) <= tolerance).all(), f"sample {number}"
+
+
+@pytest.mark.parametrize("name", DYNAMIC)
+def test_a_model_of_dynamic_range_is_within_a_hundredth(
+    name: str, models: dict[str, dict[str, Any]], assets: Path
+) -> None:
+    graph = import_model(assets / models[name]["file"]).graph
+    for number, found, expected in _runs(graph, assets / models[name]["npz"]):
+        assert np.abs(found - expected).max() <= 0.01 * np.abs(expected).max(), f"sample {number}"
 
 
 @pytest.mark.parametrize("name", [*INT8, *INT16, *FLOAT])

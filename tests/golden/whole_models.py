@@ -106,3 +106,5 @@ FLOAT = (
     "split_concat_pad_slice_transpose_reshape_dyn",
     "tconv_leaky_add_sigmoid_dyn",
 )
+# Dynamic range: float activations, int8 weights.
+DYNAMIC = ("ad01_dynamic_range", "kws_dscnn_hybrid", "kws_dynamic_range")

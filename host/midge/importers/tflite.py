@@ -154,11 +154,12 @@ def _read_layer(model: Any, table: Any, name: str, tensors: TensorReader) -> tup
 
 
 def _with_float_weights(op: Op, known: dict[str, Tensor]) -> tuple[Op, tuple[_Layer, ...]]:
-    """A dynamic-range (hybrid) operator, float but for int8 weights, as a float one that reads them dequantized.
+    """A dynamic-range (hybrid) operator without integers of its own as a float one that reads its weights dequantized.
 
     Adds the float weights to `known`; other operators come back as they are.
     """
-    if not op.weight_axis or known[op.inputs[0]].dtype is not DType.F32:
+    reads = [known[name] for name in op.inputs]
+    if not op.weight_axis or reads[0].dtype is not DType.F32 or not op.check(reads, [known[n] for n in op.outputs]):
         return op, ()
     layers: list[_Layer] = []
     for index in op.weight_axis:
