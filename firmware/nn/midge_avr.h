@@ -134,6 +134,15 @@ static inline int8_t midge_avr_output(int32_t sum, const MIDGE_FLASH uint8_t **a
     return (int8_t)(total >> (form->split - 8 * form->kept) & 255u);
 }
 
+/* A sum that begins with `begin`, of activations at `offsets`, plus 128, times weights. */
+static inline int32_t midge_avr_line(const int8_t *in, const uint16_t *offsets, const int8_t *weights, int depth,
+                                     int32_t begin) {
+    for (int i = 0; i < depth; ++i) {
+        begin += (int32_t)(in[offsets[i]] + 128) * weights[i];
+    }
+    return begin;
+}
+
 /* A group of `size` channels for the window at x. The stream has their starting values, their weights and, without a
  * common `record`, a record of each; returns what is behind. */
 static inline const MIDGE_FLASH uint8_t *midge_avr_group(const uint8_t *x, const MIDGE_FLASH uint8_t *stream, int size,

@@ -99,7 +99,6 @@ def _blocks(
     if not is_common:
         registers = _registers(found, pixels)
     groups = _groups(len(rows), min(_SUM_REGISTERS // (pixels * sum_bytes), _MOST_OUTPUTS))
-    form = found.form
     hop = sum_bytes + shape[1]
     params: dict[str, object] = {
         "pixels": pixels,
@@ -109,6 +108,19 @@ def _blocks(
         "channels": len(rows),
         "sum_bytes": sum_bytes,
         "hop": hop,
+        "scaling": scaling(found, least, most, registers),
+        "clobbered": _clobbered(groups, pixels * sum_bytes, registers, found.addend_bytes),
+    }
+    starts = bias - OFFSET * rows.sum(axis=1) - found.starts
+    return Blocks(params, _stream(rows, in_bytes(starts, sum_bytes), None if is_common else found.records, groups))
+
+
+def scaling(
+    found: ByteProducts, least: Array, most: Array, registers: dict[str, tuple[int, ...]] | None
+) -> dict[str, object]:
+    """How sums least..most become outputs, as templates/kernels/avr.j2 reads it; without registers by literals."""
+    form = found.form
+    return {
         "width": form.width,
         "split": form.split,
         "kept": form.kept,
@@ -116,15 +128,12 @@ def _blocks(
         "factor_bytes": form.factor_bytes,
         "addend_bytes": found.addend_bytes,
         "below_bytes": found.below_bytes,
-        "record": tuple(int(v) for v in found.records[0]) if is_common else None,
+        "record": tuple(int(v) for v in found.records[0]) if registers is None else None,
         "record_bytes": found.records.shape[1],
-        "clip_low": lowest < 0,
+        "clip_low": bool((least < found.starts).any()),
         "clip_high": bool((most - found.starts > found.lasts).any()),
         "registers": registers,
-        "clobbered": _clobbered(groups, pixels * sum_bytes, registers, found.addend_bytes),
     }
-    starts = bias - OFFSET * rows.sum(axis=1) - found.starts
-    return Blocks(params, _stream(rows, in_bytes(starts, sum_bytes), None if is_common else found.records, groups))
 
 
 def gather(rows: int, run: int, skip: int) -> dict[str, object]:
