@@ -8,10 +8,9 @@ from typing import Any, get_args
 
 import click
 
-from midge.cli.options import JSON, MODEL
+from midge.cli.options import INPUT_SHAPES, JSON, MODEL, import_named
 from midge.cli.talk import out, show_progress, talk
 from midge.errors import CheckFailedError, SettingsError
-from midge.importers import import_model
 from midge.settings import Goal, Settings
 from midge.verification import BOARD, PLACES, verify_model
 
@@ -34,6 +33,7 @@ from midge.verification import BOARD, PLACES, verify_model
 @click.option("--samples", type=click.IntRange(min=1), help="At most so many samples.")
 @click.option("--sanitize/--no-sanitize", default=True, show_default=True, help="Sanitizers of the native build.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the drawn inputs, without --golden.")
+@INPUT_SHAPES
 @JSON
 def command(
     model: Path,
@@ -45,6 +45,7 @@ def command(
     samples: int | None,
     sanitize: bool,
     seed: int,
+    input_shapes: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Compare a model's outputs with goldens, or with TensorFlow Lite's reference kernels on drawn inputs."""
@@ -52,9 +53,8 @@ def command(
     if (place == BOARD) and port is None:
         raise SettingsError("--on board needs a port", hint="--port PORT, or --port auto")
     place = BOARD if port is not None else place
-    result = verify_model(
-        import_model(model), settings, place, golden, samples, sanitize, show_progress, port or "", talk
-    )
+    imported = import_named(model, input_shapes)
+    result = verify_model(imported, settings, place, golden, samples, sanitize, show_progress, port or "", talk)
     found = result.agreement
     if as_json:
         facts: dict[str, Any] = {
