@@ -1,4 +1,4 @@
-"""QUANTIZE: float to int8, or int8 to int8 with another scale."""
+"""QUANTIZE: float to int8 or int16, or one quantized type to another, or to another scale."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from midge.ir.channels import Range
-from midge.ir.graph import Array, DType, Op, Quant, Shape, Tensor
-from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_array, quantize_multiplier
+from midge.ir.graph import QUANTIZED, Array, DType, Op, Quant, Shape, Tensor
+from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_array, quantize_multiplier, wrap_int32
 from midge.ops.formats import SourceOp, UnsupportedOp
 from midge.ops.intervals import unary_range
 from midge.ops.tflite_writing import written
@@ -19,7 +19,7 @@ from midge.ops.types import check_per_tensor, reason_why_not, type_reason
 
 @dataclass(frozen=True, kw_only=True)
 class Quantize(Op):
-    """inputs: x, float32 or int8. `ties_to_even`: how ONNX rounds floats; TFLite rounds halves away from zero."""
+    """inputs: x, float32, int8, int16 or int32. `ties_to_even`: as ONNX rounds halves; in TFLite they go from zero."""
 
     ties_to_even: bool = False
 
@@ -30,15 +30,17 @@ class Quantize(Op):
         return (inputs[0].shape,)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float to int8 or int8 to int8."""
+        """Float to int8 or int16; int8, int16 and int32 to one another, but int32 to int32."""
         x, y = inputs[0], outputs[0]
-        if x.dtype not in (DType.F32, DType.S8) or y.dtype is not DType.S8:
+        wide = {DType.S8, DType.S16, DType.S32}
+        if x.dtype is DType.F32:
+            return type_reason((x, y)) if y.dtype not in QUANTIZED else check_per_tensor((y,))
+        if not {x.dtype, y.dtype} <= wide or x.dtype is y.dtype is DType.S32:
             return type_reason((x, y))
-        quantized = (y,) if x.dtype is DType.F32 else (x, y)
-        if (reason := check_per_tensor(quantized)) or x.dtype is DType.F32:
+        if reason := check_per_tensor((x, y)):
             return reason
         if self.ties_to_even:
-            return "int8 to int8 with ties to even"
+            return "integers to integers with ties to even"
         return reason_why_not(lambda: quantize_parameters(self, inputs, outputs))
 
     def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
@@ -49,8 +51,11 @@ class Quantize(Op):
         if inputs[0].dtype is DType.F32:
             return [quantize_array(x, outputs[0].q, outputs[0].dtype)]
         p = quantize_parameters(self, inputs, outputs)
-        scaled = multiply_by_quantized_multiplier(x.astype(np.int64) - p.input_zero_point, p.multiplier, p.shift)
-        return [np.clip(scaled + p.output_zero_point, -128, 127).astype(np.int8)]
+        scaled = multiply_by_quantized_multiplier(
+            wrap_int32(x.astype(np.int64) - p.input_zero_point), p.multiplier, p.shift
+        )
+        dtype = outputs[0].dtype
+        return [np.clip(scaled + p.output_zero_point, *dtype.limits).astype(dtype.numpy)]
 
     def intervals(
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
@@ -81,7 +86,7 @@ class QuantizeParameters:
 
 
 def quantize_parameters(op: Quantize, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> QuantizeParameters:
-    """The integers of an int8 to int8 QUANTIZE; the factor is computed in double. Raises ValueError beyond 2^30.
+    """The integers of a QUANTIZE between integers; the factor is computed in double. Raises ValueError beyond 2^30.
 
     Source: Prepare in tensorflow/lite/kernels/quantize.cc.
     """

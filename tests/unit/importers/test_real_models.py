@@ -49,7 +49,6 @@ def test_every_real_model_is_imported_or_refused_in_words(assets: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("models/mlperf_tiny_derived/kws_int16x8.tflite", ("16x8", "depthwise_conv2d_3")),
         ("models/tflm/mnist_lstm_int8.tflite", ("UNIDIRECTIONAL_SEQUENCE_LSTM",)),
         ("models/streaming/choo_choo_homie.tflite", ("VAR_HANDLE", "ASSIGN_VARIABLE", "uint8")),
     ],
