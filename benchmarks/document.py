@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from avr import avr_section, recorded
+
 _HEAD = """# Benchmarks
 
 Made by `make bench` from `benchmarks/results.json`; do not edit. One inference of each network, every output value
@@ -39,7 +41,7 @@ def document(results: dict[str, Any], peers: dict[str, Any]) -> str:
     rows = results["rows"]
     parts = [_head(rows)]
     parts += [_core_section(core, rows, peers) for core in _CORES if any(r["core"] == core for r in rows)]
-    parts += [_memory_section(rows, peers), _profile_section(rows, peers)]
+    parts += [avr_section(recorded(), peers), _memory_section(rows, peers), _profile_section(rows, peers)]
     if results["host"]:
         parts.append(_host_section(results["host"]))
     return "\n".join(parts)

@@ -45,6 +45,10 @@ def _no_scratch(_: Layer) -> int:
     return 0
 
 
+def _no_code(_: Layer) -> int:
+    return 0
+
+
 def _no_overlap(_: Layer) -> int | None:
     return None
 
@@ -54,7 +58,8 @@ class Variant:
     """A way to compute an operator. `module` is the defining module's __name__.
 
     `fits` says whether the variant can do the layer, `bind` makes it ready. `scratch_bytes` is what it needs besides
-    inputs and outputs. `overlap` is the distance in bytes (see midge.memory.plan.Overlap) that input 0 must keep
+    inputs and outputs, `code_bytes` what its code takes beyond the portable variant's where that is worth counting
+    (negative where it takes less). `overlap` is the distance in bytes (see midge.memory.plan.Overlap) that input 0 must keep
     ahead of output 0 when they share memory: 0 in place, None never.
     """
 
@@ -64,6 +69,7 @@ class Variant:
     needs: frozenset[str] = field(default=frozenset())
     scratch_bytes: Callable[[Layer], int] = _no_scratch
     overlap: Callable[[Layer], int | None] = _no_overlap
+    code_bytes: Callable[[Layer], int] = _no_code
 
     @property
     def op(self) -> str:

@@ -147,4 +147,4 @@ def _scaled(
     return tuple(made)
 
 
-VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, overlap=overlap)
+VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, overlap=overlap, code_bytes=code_bytes)
