@@ -20,6 +20,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from tables import table
+
 from midge.boards import load_board
 from midge.build.toolchain import find_toolchain
 from midge.data import draw_inputs, load_golden
@@ -116,12 +118,10 @@ def avr_section(rows: Sequence[dict[str, Any]], peers: dict[str, Any]) -> str:
         for peer in net["peers"]:
             figures = [f"{peer['cycles']:,}", f"{peer['cycles'] / net['macs']:.0f}", ""]
             lines.append([peer["name"], *figures, f"{peer['flash_bytes']:,}", f"{peer['ram_bytes']:,}"])
-    marks = ["---", *["---:"] * (len(heads) - 1)]
-    table = "\n".join("| " + " | ".join(line) + " |" for line in (heads, marks, *lines)) + "\n"
     kernels = "".join(
         f"- {peers['avr'][row['model']]['title']}, {row['optimize']}:\n  {', '.join(row['kernels'])}\n" for row in rows
     )
-    return head + table + "\nKernels, layer by layer:\n\n" + kernels
+    return head + table(heads, lines) + "\nKernels, layer by layer:\n\n" + kernels
 
 
 def recorded() -> list[dict[str, Any]]:

@@ -59,8 +59,8 @@ class Variant:
 
     `fits` says whether the variant can do the layer, `bind` makes it ready. `scratch_bytes` is what it needs besides
     inputs and outputs, `code_bytes` what its code takes beyond the portable variant's where that is worth counting
-    (negative where it takes less). `overlap` is the distance in bytes (see midge.memory.plan.Overlap) that input 0 must keep
-    ahead of output 0 when they share memory: 0 in place, None never.
+    (negative where it takes less). `overlap` is the distance in bytes (see midge.memory.plan.Overlap) that input 0 must
+    keep ahead of output 0 when they share memory: 0 in place, None never.
     """
 
     module: str
