@@ -50,6 +50,10 @@ def touches_floats(layer: Layer) -> bool:
     return any(tensor.dtype is DType.F32 for tensor in (*layer.inputs, *layer.outputs))
 
 
+def _no_code(_: Layer) -> int:
+    return 0
+
+
 def _no_overlap(_: Layer) -> int | None:
     return None
 
@@ -59,9 +63,10 @@ class Variant:
     """A way to compute an operator. `module` is the defining module's __name__.
 
     `fits` says whether the variant can do the layer, `bind` makes it ready. `scratch_bytes` is what it needs besides
-    inputs and outputs. `overlap` is the distance in bytes (see midge.memory.plan.Overlap) that input 0 must keep
-    ahead of output 0 when they share memory: 0 in place, None never. `floats` says whether it computes with floats,
-    which not every compiler can link.
+    inputs and outputs, `code_bytes` what its code takes beyond the portable variant's where that is worth counting
+    (negative where it takes less). `overlap` is the distance in bytes (see midge.memory.plan.Overlap) that input 0 must
+    keep ahead of output 0 when they share memory: 0 in place, None never. `floats` says whether it computes with
+    floats, which not every compiler can link.
     """
 
     module: str
@@ -71,6 +76,7 @@ class Variant:
     scratch_bytes: Callable[[Layer], int] = _no_scratch
     overlap: Callable[[Layer], int | None] = _no_overlap
     floats: Callable[[Layer], bool] = touches_floats
+    code_bytes: Callable[[Layer], int] = _no_code
 
     @property
     def op(self) -> str:
