@@ -140,7 +140,9 @@ def draw_lookup(rng: Rng, dtype: DType) -> Case:
 
 
 def draw_quantize(rng: Rng, dtype: DType) -> Case:
-    """From float, halves and values that are not numbers included, and from int8."""
+    """From float, halves and values that are not numbers included, and from integers of all types to all types."""
+    if dtype is DType.S8 and rng.random() < 0.5:
+        return _draw_requantize(rng)
     x = activation("x", (below(rng, 9), below(rng, 9)), dtype, rng)
     y = output(x.shape, DType.S8, float(rng.choice([0.5, 0.037, 1e-3, 1.0])), rng)
     to_even = dtype is DType.F32 and rng.random() < 0.5
@@ -148,6 +150,21 @@ def draw_quantize(rng: Rng, dtype: DType) -> Case:
     if dtype is DType.F32 and rng.random() < 0.5:
         case.inputs[0].flat[:5] = np.array([np.nan, np.inf, -np.inf, 0.25, -0.25])[: case.inputs[0].size]
     return case
+
+
+def _draw_requantize(rng: Rng) -> Case:
+    kinds = DType.S8, DType.U8, DType.S16, DType.S32
+    source, target = kinds[rng.integers(3)], kinds[rng.integers(4)]
+    scale = float(np.exp(rng.uniform(-6, 1)))
+    x = Tensor("x", (below(rng, 9), below(rng, 9)), source, Quant.per_tensor(scale, _zero_point(source, rng)))
+    factor = float(np.exp(rng.uniform(-4, 4)))
+    y = Tensor("y", x.shape, target, Quant.per_tensor(scale * factor, _zero_point(target, rng)))
+    return one_op(Quantize(name="layer", inputs=("x",), outputs=("y",)), [x], y, rng)
+
+
+def _zero_point(dtype: DType, rng: Rng) -> int:
+    low, high = dtype.limits
+    return 0 if dtype is DType.S32 else int(rng.choice([low, 0, high, rng.integers(low, high)]))
 
 
 def draw_dequantize(rng: Rng, dtype: DType) -> Case:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from golden.whole_models import FLOAT, INT8
+from golden.whole_models import FLOAT, INT8, STREAMS
 from midge.errors import ToolchainError
 from midge.importers import import_model
 from midge.settings import Settings
@@ -49,4 +49,17 @@ def test_a_float_model_stays_within_the_tolerance(name: str, place: str, assets:
     model, golden = _file(assets, name, "file"), _file(assets, name, "npz")
     settings = Settings(precision="as-is")
     found = verify_model(import_model(model), settings, place, golden, samples=FLOAT_SAMPLES, sanitize=False)
+    assert found.agreement.mismatches == 0, f"first layer that differs: {found.first_layer}"
+
+
+@pytest.mark.parametrize("place", ["interpreter", "native", "emulator"])
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_network_that_remembers_gives_every_golden_byte_of_a_stream(name: str, place: str, assets: Path) -> None:
+    model, golden = _file(assets, name, "file"), _file(assets, name, "npz")
+    settings = Settings(precision="as-is")
+    try:
+        found = verify_model(import_model(model), settings, place, golden, sequence=True)
+    except ToolchainError as problem:
+        pytest.skip(f"needs a host compiler with sanitizers: {problem.hint}")
+    assert found.agreement.samples > 1
     assert found.agreement.mismatches == 0, f"first layer that differs: {found.first_layer}"

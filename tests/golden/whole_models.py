@@ -65,3 +65,5 @@ FLOAT = (
     "split_concat_pad_slice_transpose_reshape_dyn",
     "tconv_leaky_add_sigmoid_dyn",
 )
+# Networks that remember, whose recorded calls are one stream.
+STREAMS = ("choo_choo_homie",)

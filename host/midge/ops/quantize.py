@@ -1,4 +1,4 @@
-"""QUANTIZE: float to int8, or int8 to int8 with another scale."""
+"""QUANTIZE: float to int8, or integers to integers of another type or scale."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ from midge.ops.formats import SourceOp
 from midge.ops.intervals import unary_range
 from midge.ops.types import check_per_tensor, reason_why_not, type_reason
 
+_FROM = (DType.S8, DType.U8, DType.S16)
+_TO = (*_FROM, DType.S32)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Quantize(Op):
-    """inputs: x, float32 or int8. `ties_to_even`: how ONNX rounds floats; TFLite rounds halves away from zero."""
+    """inputs: x, float32 or integers. `ties_to_even`: how ONNX rounds floats; TFLite rounds halves away from zero."""
 
     ties_to_even: bool = False
 
@@ -29,15 +32,17 @@ class Quantize(Op):
         return (inputs[0].shape,)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float to int8 or int8 to int8."""
+        """Float to int8; int8, uint8 and int16 to each other and to int32."""
         x, y = inputs[0], outputs[0]
-        if x.dtype not in (DType.F32, DType.S8) or y.dtype is not DType.S8:
+        if x.dtype is DType.F32 and y.dtype is DType.S8:
+            return check_per_tensor((y,))
+        if x.dtype not in _FROM or y.dtype not in _TO:
             return type_reason((x, y))
-        quantized = (y,) if x.dtype is DType.F32 else (x, y)
-        if (reason := check_per_tensor(quantized)) or x.dtype is DType.F32:
-            return reason
+        for t in (x, y):
+            if t.quant is None or t.quant.axis is not None or len(t.quant.zero_points) != 1:
+                return f"{t.name} has no scale, or more than one"
         if self.ties_to_even:
-            return "int8 to int8 with ties to even"
+            return "integers to integers with ties to even"
         return reason_why_not(lambda: quantize_parameters(self, inputs, outputs))
 
     def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
@@ -49,12 +54,15 @@ class Quantize(Op):
             return [quantize_array(x, outputs[0].q, outputs[0].dtype)]
         p = quantize_parameters(self, inputs, outputs)
         scaled = multiply_by_quantized_multiplier(x.astype(np.int64) - p.input_zero_point, p.multiplier, p.shift)
-        return [np.clip(scaled + p.output_zero_point, -128, 127).astype(np.int8)]
+        y = outputs[0].dtype
+        return [np.clip(scaled + p.output_zero_point, *y.limits).astype(y.numpy)]
 
     def intervals(
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
     ) -> tuple[Range, ...]:
-        """The extremes of the table between the input's ends."""
+        """The extremes of the table between the input's ends, for int8."""
+        if DType.S8 is not inputs[0].dtype or DType.S8 is not outputs[0].dtype:
+            return super().intervals(inputs, outputs, ranges)
         return (unary_range(self, inputs, outputs, ranges[0]),)
 
 
@@ -80,7 +88,7 @@ class QuantizeParameters:
 
 
 def quantize_parameters(op: Quantize, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> QuantizeParameters:
-    """The integers of an int8 to int8 QUANTIZE; the factor is computed in double. Raises ValueError beyond 2^30.
+    """The integers of a QUANTIZE from integers; the factor is computed in double. Raises ValueError beyond 2^30.
 
     Source: Prepare in tensorflow/lite/kernels/quantize.cc.
     """
