@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.midge-ready
+# `make test EXTRAS=emulator,onnx,keras,train,dev` adds Keras and PyTorch (1 GB), whose tests skip without them.
+EXTRAS ?= emulator,onnx,dev
 
-.PHONY: setup demo test bench lint format clean
+.PHONY: setup demo test test-long bench lint format clean
 
 setup: $(STAMP)
 
@@ -13,7 +15,7 @@ $(STAMP): pyproject.toml
 	  { echo "midge needs Python 3.11 or newer: make setup PYTHON=python3.11"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || \
 	  { echo "this Python cannot make environments: on Debian, apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[emulator,onnx,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]'
 	@touch $@
 
 demo: $(STAMP)
@@ -21,6 +23,9 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 2 -rs
+
+test-long: $(STAMP)
+	$(BIN)/python -m pytest -n 2 -rs -m long --timeout 3600
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/run.py

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from midge.boards import list_boards, load_board
     from midge.data import load_data, load_golden
-    from midge.importers import import_model
+    from midge.importers import import_model, import_torch
     from midge.interpreter import interpret
     from midge.pipeline import Compiled, compile_model, run_model
     from midge.report.compare import compare
@@ -38,6 +38,7 @@ _HOME = {
     "compare": "report.compare",
     "compile_model": "pipeline",
     "import_model": "importers",
+    "import_torch": "importers",
     "interpret": "interpreter",
     "list_boards": "boards",
     "load_board": "boards",
@@ -57,6 +58,7 @@ __all__ = [
     "compare",
     "compile_model",
     "import_model",
+    "import_torch",
     "interpret",
     "list_boards",
     "load_board",

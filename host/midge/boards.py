@@ -21,8 +21,9 @@ Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 UsbId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{4}:[0-9a-f]{4}$")]
 Positive = Annotated[int, msgspec.Meta(ge=1, le=2**32)]
-# Memories are mapped in pages; a region that starts elsewhere could not be protected.
-Address = Annotated[int, msgspec.Meta(ge=0, lt=2**32, multiple_of=4096)]
+Address = Annotated[int, msgspec.Meta(ge=0, lt=2**32, multiple_of=256)]
+# Unicorn maps memories in pages; a region that starts elsewhere could not be protected.
+_PAGE = 4096
 
 
 class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -30,11 +31,15 @@ class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class Gcc(_Record, frozen=True):
-    """The GNU compiler of a core: the command's name, the flags that select the core, and Debian's packages of it."""
+    """The GNU compiler of a core: the command's name, the flags that select the core, and Debian's packages of it.
+
+    `platformio` is PlatformIO's package, taken where the command is not on the PATH.
+    """
 
     command: Text
     flags: tuple[Text, ...]
     packages: Text = "gcc-arm-none-eabi libnewlib-arm-none-eabi"
+    platformio: Name | None = None
 
 
 class Zig(_Record, frozen=True):
@@ -55,7 +60,8 @@ class Qemu(_Record, frozen=True, tag="qemu", tag_field="kind"):
     """Executes the core's instructions in a QEMU of its own: the command, the machine, and more arguments.
 
     With `-icount shift=<icount_shift>` each instruction takes 2^icount_shift ns of the machine's time, by which its
-    timer counts instructions. `package` is Debian's.
+    timer counts instructions. `package` is Debian's. `single_step`: blocks of one instruction each, for a core that
+    QEMU gets wrong otherwise.
     """
 
     command: Text
@@ -63,16 +69,28 @@ class Qemu(_Record, frozen=True, tag="qemu", tag_field="kind"):
     package: Text
     icount_shift: Annotated[int, msgspec.Meta(ge=0, le=10)]
     arguments: tuple[Text, ...] = ()
+    single_step: bool = False
 
 
-Emulator = Unicorn | Qemu
+class Simavr(_Record, frozen=True, tag="simavr", tag_field="kind"):
+    """Executes the core's instructions in simavr, in a process of its own, as the chip that it calls `mcu`.
+
+    `flash_bytes` and `data_bytes` (registers and RAM) are the chip's.
+    """
+
+    mcu: Name
+    flash_bytes: Positive
+    data_bytes: Positive
+
+
+Emulator = Unicorn | Qemu | Simavr
 
 
 class Timing(_Record, frozen=True, kw_only=True):
     """What is counted, by which module of `midge.measure.timing` (none where the emulator counts by itself), and how
     far to trust it: the words a report prints."""
 
-    kind: Literal["modelled cycles", "instructions"] = "modelled cycles"
+    kind: Literal["modelled cycles", "exact cycles", "instructions"] = "modelled cycles"
     model: Name | None = None
     basis: Text
 
@@ -82,6 +100,14 @@ class Harness(_Record, frozen=True):
 
     flash_bytes: Positive = 8 * 1024
     ram_bytes: Positive = 4 * 1024
+
+
+class Levels(_Record, frozen=True):
+    """The compiler's optimization of the model's code for each goal."""
+
+    speed: Text = "-O3"
+    balanced: Text = "-O2"
+    size: Text = "-Os"
 
 
 class Core(_Record, frozen=True, kw_only=True):
@@ -104,11 +130,15 @@ class Core(_Record, frozen=True, kw_only=True):
     emulator: Emulator | None = None
     timing: Timing | None = None
     harness: Harness = Harness()
+    levels: Levels = Levels()
     address_space: bool = False
 
 
 class Memory(_Record, frozen=True):
-    """Where things lie, as the emulated firmware sees them. `device_address`: a page with the line and the timer."""
+    """Where things lie, as the emulated firmware sees them. `device_address`: a page with the line and the timer.
+
+    On AVR data addresses are those of the ELF format, 0x800000 and what the core uses.
+    """
 
     flash_address: Address
     ram_address: Address
@@ -219,8 +249,15 @@ def list_cores() -> tuple[str, ...]:
 
 
 def list_twin_cores() -> tuple[str, ...]:
-    """The names of the cores that can be emulated, sorted; each has a board of its name."""
+    """The names of the cores that can be emulated, sorted; each has a board of its name, or real ones with a twin."""
     return tuple(name for name in list_cores() if load_core(name).emulator is not None)
+
+
+def list_twin_boards() -> tuple[str, ...]:
+    """One board for each core that can be emulated, sorted: the one of the core's name, else the first that has it."""
+    cores, boards = list_twin_cores(), list_boards()
+    others = {load_board(name).core.name: name for name in reversed(boards)}
+    return tuple(sorted(name if name in boards else others[name] for name in cores))
 
 
 def load_board(name_or_path: str | Path) -> Board:
@@ -237,9 +274,17 @@ def load_board(name_or_path: str | Path) -> Board:
             f"{path}: $.core must be the name of a core as a string", hint="one of " + ", ".join(list_cores())
         )
     board = _convert({**raw, "core": msgspec.to_builtins(load_core(core))}, Board, path)
+    if isinstance(board.core.emulator, Unicorn) and board.memory is not None:
+        _check_pages(board.memory, path)
     if path.parent == boards_dir() and board.name != path.stem:
         raise BoardError(f"{path}: $.name is {board.name!r}, unlike the file's name", hint="make them equal")
     return board
+
+
+def _check_pages(memory: Memory, path: Path) -> None:
+    for field, address in msgspec.structs.asdict(memory).items():
+        if address % _PAGE:
+            raise BoardError(f"{path}: a multiple of {_PAGE} is expected - at `$.memory.{field}`")
 
 
 def load_core(name: str) -> Core:

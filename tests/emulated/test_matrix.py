@@ -1,7 +1,8 @@
 """Networks x cores: every network gives its recorded outputs on every core's emulated twin, value for value.
 
 What fits every core's memory runs on all of them; the larger networks on the cores that are not in process or not Arm,
-whose Cortex-M twins run them elsewhere (tests/golden).
+whose Cortex-M twins run them elsewhere (tests/golden). Generic boards have ample memory; an AVR has that of the board
+that one can buy, and runs what fits it.
 """
 
 from __future__ import annotations
@@ -12,28 +13,36 @@ from pathlib import Path
 
 import pytest
 
-from midge.boards import Qemu, list_twin_cores, load_board
+from midge.boards import Qemu, Simavr, list_twin_boards, load_board
 from midge.build.toolchain import find_toolchain
 from midge.data import draw_inputs, load_data
-from midge.errors import MidgeError
+from midge.errors import MidgeError, MissingExtraError
 from midge.importers import import_model
 from midge.measure.agreement import agreement
 from midge.pipeline import compile_model
 from midge.run.device import Interpreter
 from midge.run.devices import emulated_device
+from midge.run.simavr.runner import find_runner
 from midge.settings import Settings
 from midge.verification import verify_model
 
 DIGITS = Path(__file__).parents[2] / "examples" / "digits" / "digits"
 NETWORKS = ("tflm/hello_world_int8", "mlperf_tiny/ad01_int8", "mlperf_tiny/kws_dscnn_int8", "tinymaix/mnist_dw_q")
 LARGE = ("tflm/person_detect_int8",)
-OTHERS = tuple(name for name in list_twin_cores() if load_board(name).core.port != "cortex_m" or name == "cortex-m55")
+SMALL = {
+    "uno": ("tflm/hello_world_int8", "tinymaix/mnist_arduino_q", "ops_synth/conv_dw_pool_fc_softmax_int8"),
+    "mega2560": ("tflm/hello_world_int8", "tinymaix/mnist_dw_q"),
+}
+AMPLE = tuple(name for name in list_twin_boards() if name not in SMALL)
+OTHERS = tuple(name for name in AMPLE if load_board(name).core.port != "cortex_m" or name == "cortex-m55")
+RUNS = [(network, core) for core in AMPLE for network in NETWORKS]
+RUNS += [(network, board) for board, networks in SMALL.items() for network in networks]
 SAMPLES = 2
 
 
 @pytest.fixture
 def core(request: pytest.FixtureRequest) -> str:
-    """The core's name, which is its generic board's too; skips where its compiler or its emulator is missing."""
+    """A board, named after its core where it is a generic one; skips where its compiler or its emulator is missing."""
     board = load_board(request.param)
     try:
         find_toolchain(board.core)
@@ -42,11 +51,15 @@ def core(request: pytest.FixtureRequest) -> str:
     emulator = board.core.emulator
     if isinstance(emulator, Qemu) and shutil.which(emulator.command) is None:
         pytest.skip(f"needs {emulator.command}: sudo apt install {emulator.package}")
+    if isinstance(emulator, Simavr):
+        try:
+            find_runner()
+        except MissingExtraError as error:
+            pytest.skip(f"needs simavr: {error.hint}")
     return board.name
 
 
-@pytest.mark.parametrize("core", list_twin_cores(), indirect=True)
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize(("network", "core"), RUNS, indirect=["core"])
 def test_a_network_gives_its_goldens_on_every_core(network: str, core: str, asset: Callable[[str], Path]) -> None:
     _verify(asset(f"models/{network}.tflite"), core, SAMPLES)
 
@@ -57,7 +70,7 @@ def test_a_large_network_gives_its_goldens_too(network: str, core: str, asset: C
     _verify(asset(f"models/{network}.tflite"), core, 1)
 
 
-@pytest.mark.parametrize("core", list_twin_cores(), indirect=True)
+@pytest.mark.parametrize("core", sorted({*AMPLE, "mega2560"}), indirect=True)
 def test_what_midge_has_quantized_gives_the_interpreters_outputs(core: str, tmp_path: Path) -> None:
     imported = import_model(DIGITS.with_suffix(".tflite"))
     data = load_data(DIGITS.with_suffix(".npz"), imported.graph)

@@ -1,19 +1,18 @@
-"""Boards in simavr for tests: our runner compiled against libsimavr, and boot loaders to flash through."""
+"""Boards in simavr behind a TCP port, for tests: midge's runner, and boot loaders to flash through."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
-from tempfile import gettempdir
 
 import pytest
 
-SOURCE = Path(__file__).parent / "simavr_board.c"
+from midge.errors import MissingExtraError
+from midge.run.simavr.runner import find_runner
+
 BOOTLOADERS = Path("/usr/share/arduino/hardware/arduino/avr/bootloaders")
 _OPTIBOOT_FLAGS = (
     *("-w", "-Os", "-fno-inline-small-functions", "-fno-split-wide-types", "-mshort-calls", "-mmcu=atmega328p"),
@@ -24,21 +23,20 @@ _OPTIBOOT_FLAGS = (
 _HEX_SECTIONS = ("-j", ".text", "-j", ".data", "-j", ".version", "--set-section-flags", ".version=alloc,load")
 
 
-@lru_cache
 def runner() -> Path:
-    """The runner, compiled once."""
-    if not Path("/usr/include/simavr/sim_avr.h").is_file() or shutil.which("avr-gcc") is None:
-        pytest.skip("needs simavr and gcc-avr: apt install -y $(cat .ci/packages.txt)")
-    program = Path(gettempdir()) / f"midge-simavr-board-{os.getpid()}"
-    command = ["gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", str(SOURCE), "-lsimavr", "-o", str(program)]
-    subprocess.run(command, check=True, timeout=120)
-    return program
+    """The runner; skips where it cannot be compiled."""
+    if shutil.which("avr-gcc") is None:
+        pytest.skip("needs gcc-avr: apt install -y $(cat .ci/packages.txt)")
+    try:
+        return find_runner()
+    except MissingExtraError as problem:
+        pytest.skip(f"needs simavr: {problem.hint}")
 
 
 @contextmanager
 def simavr(mcu: str, *hex_files: Path) -> Iterator[str]:
     """A running board with these files in its flash; gives host:port of its UART. Connecting resets it."""
-    command = [str(runner()), mcu, "16000000", *map(str, hex_files)]
+    command = [str(runner()), mcu, "16000000", "--listen", *map(str, hex_files)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None

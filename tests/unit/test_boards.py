@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from midge.boards import Unicorn, list_boards, list_twin_cores, load_board, load_core
+from midge.boards import Simavr, Unicorn, list_boards, list_twin_cores, load_board, load_core
 from midge.errors import BoardError
 from midge.measure.timing import load_model
 from midge.resources import boards_dir, firmware_dir
@@ -22,9 +22,9 @@ def test_every_board_that_travels_with_midge_loads(name: str) -> None:
 
 
 def test_a_board_without_a_twin_says_so() -> None:
-    assert not load_board("uno").has_twin
-    with pytest.raises(BoardError, match="no emulated twin of uno"):
-        _ = load_board("uno").twin
+    assert not load_board("esp32dev").has_twin
+    with pytest.raises(BoardError, match="no emulated twin of esp32dev"):
+        _ = load_board("esp32dev").twin
 
 
 def test_a_board_that_exists_only_emulated_has_nothing_to_build_for() -> None:
@@ -41,7 +41,7 @@ def test_every_emulated_core_has_a_port_and_something_that_counts(name: str) -> 
         assert core.timing.model is not None
         assert callable(load_model(core.timing.model))
     else:
-        assert core.timing.kind == "instructions"
+        assert core.timing.kind == ("exact cycles" if isinstance(core.emulator, Simavr) else "instructions")
 
 
 def test_the_board_of_the_mlperf_results_is_described_as_its_data_sheet_says() -> None:

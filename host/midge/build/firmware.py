@@ -24,6 +24,8 @@ from midge.resources import firmware_dir
 INCLUDE_FOLDERS = (".", "model", "link", "port")
 _HARNESS_NAMES = ("main.c", "app.c")
 _STACK_ALIGNMENT = 8
+# Where the stack has all the RAM that is left: fewer bytes cannot be enough for protocol and any kernel.
+_LEAST_STACK_BYTES = 96
 
 
 @dataclass(frozen=True)
@@ -89,11 +91,14 @@ def _memory(board: Board, stack_bytes: int) -> dict[str, str]:
         "ram_address": hex(memory.ram_address),
         "ram_bytes": str(board.ram_bytes),
         "stack_bytes": str(stack_bytes),
+        "least_stack_bytes": str(_LEAST_STACK_BYTES),
     }
 
 
 def _defines(board: Board) -> dict[str, str]:
+    frame = {} if board.serial is None else {"MIDGE_LINK_MAX_PAYLOAD": str(board.serial.payload_bytes)}
     return {
         "MIDGE_PORT_DEVICE": f"{board.twin.memory.device_address:#x}u",
         "MIDGE_PORT_CLOCK_HZ": f"{board.clock_hz}u",
+        **frame,
     }

@@ -142,7 +142,9 @@ class Image:
     def ram(self) -> RamSizes:
         """What of the RAM is taken by what."""
         stack = self._span("midge_stack_limit", "midge_stack_top")
-        total = self._span("midge_stack_limit", "midge_bss_end")
+        # The stack lies below the variables or above them.
+        ends = [self.symbol(f"midge_{name}").address for name in ("stack_limit", "data_start", "stack_top", "bss_end")]
+        total = max(ends) - min(ends)
         model = self._span("midge_data_start", "midge_model_data_end")
         model += self._span("midge_bss_start", "midge_model_bss_end")
         return RamSizes(model, total - model - stack, stack, total)
@@ -200,8 +202,12 @@ def _symbols(elf: ELFFile) -> tuple[Symbol, ...]:
     if not isinstance(table, SymbolTableSection):
         return ()
     found = []
+    code = {i for i, s in enumerate(elf.iter_sections()) if s["sh_flags"] & _SHF_EXECINSTR}
     for symbol in table.iter_symbols():
         kind = symbol["st_info"]["type"]
+        # The compiler's library for AVR is assembler that gives sizes and no types.
+        if kind == "STT_NOTYPE" and symbol["st_size"] > 0 and symbol["st_shndx"] in code:
+            kind = "STT_FUNC"
         # Mapping symbols ($t, $d) mark where code and data alternate; they name nothing.
         if symbol.name and not symbol.name.startswith("$") and kind in ("STT_FUNC", "STT_OBJECT", "STT_NOTYPE"):
             function = kind == "STT_FUNC"

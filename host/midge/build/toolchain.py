@@ -33,12 +33,11 @@ _MESSAGE_LINES = 12
 
 # Contraction off: floats come out the same on host and device (and VFMA is no faster than VMUL, VADD on a Cortex-M4).
 _COMMON_FLAGS = (
-    *("-std=c11", "-Wall", "-Wextra", "-Werror", "-g", "-fstack-usage", "-ffunction-sections", "-fdata-sections"),
+    *("-Wall", "-Wextra", "-Werror", "-g", "-fstack-usage", "-ffunction-sections", "-fdata-sections"),
     *("-ffp-contract=off", "-fno-math-errno", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables"),
 )
 _CLANG_FLAGS = ("-fno-sanitize=undefined", "-fno-stack-protector")
 _LINK_FLAGS = ("-nostartfiles", "-g", "-Os", "-Wl,--gc-sections", "-Tlink.ld")
-_OPTIMIZE = {"speed": "-O3", "balanced": "-O2", "size": "-Os"}
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,8 @@ def compile_firmware(
     """Generated sources plus midge's firmware, compiled and linked for the board: `out_dir`/firmware.elf.
 
     `sources` maps a file name to its text; see `midge.build.firmware` for where each goes and what counts as the
-    model. The model is compiled with -O3 (`speed`), -O2 (`balanced`) or -Os (`size`), the harness with -Os.
+    model. The model is compiled at the core's level for the goal (`speed`: -O3, `balanced`: -O2, `size`: -Os, if its
+    file says nothing else), the harness with -Os.
 
     Raises:
         ToolchainError: the compiler or the linker refused; the message has its first lines.
@@ -132,19 +132,22 @@ def compile_firmware(
     """
     tree = write_sources(sources, board, out_dir, stack_bytes)
     given = [f"-D{name}={value}" for name, value in {**tree.defines, **(defines or {})}.items()]
-    common = [*toolchain.flags, *_COMMON_FLAGS, *(_CLANG_FLAGS if toolchain.family == "clang" else ())]
+    # Address spaces are an extension of the language.
+    standard = "-std=gnu11" if board.core.address_space else "-std=c11"
+    speed: str = getattr(board.core.levels, optimize)
+    common = [*toolchain.flags, standard, *_COMMON_FLAGS, *(_CLANG_FLAGS if toolchain.family == "clang" else ())]
     includes = [f"-I{folder}" for folder in INCLUDE_FOLDERS]
 
     def compile_one(source: str) -> None:
-        level = _OPTIMIZE[optimize] if source in tree.model else _OPTIMIZE["size"]
-        command = [*toolchain.command, *common, level, *includes, *given, f"-ffile-prefix-map={tree.folder}=."]
+        level = speed if source in tree.model else board.core.levels.size
+        command = [*toolchain.command, *common, level, *includes, *given, f"-fdebug-prefix-map={tree.folder}=."]
         _run(toolchain.name, [*command, "-c", source, "-o", tree.objects[source]], tree.folder, board)
 
     with ThreadPoolExecutor(_JOBS) as pool:
         for _ in pool.map(compile_one, tree.objects):
             pass
     elf = _link(tree, board, toolchain, out_dir)
-    return load_image(elf, toolchain.name, toolchain.version, (*toolchain.flags, _OPTIMIZE[optimize]))
+    return load_image(elf, toolchain.name, toolchain.version, (*toolchain.flags, speed))
 
 
 def _link(tree: SourceTree, board: Board, toolchain: Toolchain, out_dir: Path) -> Path:
@@ -178,10 +181,16 @@ def _run(name: str, command: list[str], folder: Path, board: Board) -> None:
 
 @lru_cache
 def _cross_gcc(gcc: Gcc) -> Toolchain | None:
-    path = shutil.which(gcc.command)
+    path = shutil.which(gcc.command) or _platformios(gcc)
     if path is None or not _links((path, *gcc.flags)):
         return None
     return Toolchain(gcc.command, "gcc", (path,), _output((path, "--version")).split("\n")[0], gcc.flags)
+
+
+def _platformios(gcc: Gcc) -> str | None:
+    """The command in PlatformIO's package of the compiler."""
+    folder = Path(os.environ.get("PLATFORMIO_CORE_DIR") or Path.home() / ".platformio")
+    return shutil.which(gcc.command, path=folder / "packages" / gcc.platformio / "bin") if gcc.platformio else None
 
 
 def _links(command: tuple[str, ...]) -> bool:

@@ -15,12 +15,17 @@ from midge.boards import list_twin_cores, load_core
 from midge.build.toolchain import toolchain_report
 from midge.cli.options import JSON
 from midge.cli.talk import out
+from midge.errors import MidgeError
+from midge.run.simavr.runner import find_runner
 
 _PACKAGES = {
     "unicorn": 'emulated boards: pip install "midge[emulator]"',
     "capstone": 'cycle models: pip install "midge[emulator]"',
     "ziglang": 'a compiler where there is no other: pip install "midge[emulator]"',
     "tflite-runtime": "the reference kernels that `verify` compares with: pip install tflite-runtime",
+    "onnx": 'ONNX models: pip install "midge[onnx]"',
+    "keras": 'Keras models: pip install "midge[keras]"',
+    "torch": 'PyTorch models: pip install "midge[train]"',
     "platformio": "builds for real boards: pip install platformio",
 }
 _COMMANDS = {
@@ -59,7 +64,14 @@ def _rows() -> list[tuple[str, bool, str]]:
     for command_name, use in _COMMANDS.items():
         path = shutil.which(command_name)
         rows.append((command_name, path is not None, path or use))
-    return rows
+    return [*rows, _simavr()]
+
+
+def _simavr() -> tuple[str, bool, str]:
+    try:
+        return "libsimavr", True, str(find_runner())
+    except MidgeError as problem:
+        return "libsimavr", False, f"emulates AVR boards: {problem.hint or problem.message}"
 
 
 def _version(package: str) -> str | None:

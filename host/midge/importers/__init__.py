@@ -3,25 +3,42 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from midge.errors import ModelFileError
-from midge.importers.file_format import is_onnx
+from midge.importers.file_format import is_keras, is_onnx, is_torch_program
 from midge.importers.limits import MAX_FILE_BYTES
 from midge.ir.graph import Graph
 
-__all__ = ["Imported", "import_model"]
+__all__ = ["Imported", "import_model", "import_torch"]
 
 
 @dataclass(frozen=True, eq=False)
 class Imported:
-    """A model file's graph, with where it came from: `sha256` is that of the whole file, in hexadecimal."""
+    """A model's graph, with where it came from.
+
+    `sha256` is that of the whole file, in hexadecimal; `format` is tflite, onnx, keras or pytorch. `exported` is the
+    ONNX model that a framework's own exporter made of the file, None where midge reads the file itself.
+    """
 
     graph: Graph
     path: Path
     sha256: str
     format: str
+    exported: bytes | None = None
+
+    @property
+    def is_onnx(self) -> bool:
+        """Whether ONNX says what the model means: it came as ONNX, or through it."""
+        return self.format == "onnx" or self.exported is not None
+
+    @property
+    def file_bytes(self) -> int:
+        """The size of the model's file; of its export where there is no file."""
+        return len(self.exported) if self.exported is not None and not self.path.is_file() else self.path.stat().st_size
 
 
 def import_model(path: Path) -> Imported:
@@ -37,9 +54,36 @@ def import_model(path: Path) -> Imported:
         from midge.importers.onnx import import_onnx
 
         return Imported(import_onnx(data, path.stem, path.parent), path, sha256, "onnx")
+    if is_keras(data):
+        from midge.importers.framework import FrameworkFile, export_to_onnx
+
+        exported = export_to_onnx([FrameworkFile("keras", path.stem, data)])[0]
+        return _through_onnx(exported, path.stem, path, sha256, "keras")
+    if is_torch_program(data):
+        from midge.importers.torch import onnx_of_program
+
+        return _through_onnx(onnx_of_program(data, path.stem), path.stem, path, sha256, "pytorch")
     from midge.importers.tflite import import_tflite
 
     return Imported(import_tflite(data, path.stem), path, sha256, "tflite")
+
+
+def import_torch(module: Any, example_inputs: Sequence[Any], name: str = "model") -> Imported:
+    """Read a torch.nn.Module, as it computes after training; `example_inputs` (tensors) give shapes and types.
+
+    Raises UnsupportedModelError when PyTorch cannot export it or midge cannot do what it exports, and MissingExtraError
+    without the extra `train`.
+    """
+    from midge.importers.torch import onnx_of_module
+
+    exported = onnx_of_module(module, example_inputs, name)
+    return _through_onnx(exported, name, Path(name), hashlib.sha256(exported).hexdigest(), "pytorch")
+
+
+def _through_onnx(exported: bytes, name: str, path: Path, sha256: str, kind: str) -> Imported:
+    from midge.importers.onnx import import_onnx
+
+    return Imported(import_onnx(exported, name), path, sha256, kind, exported)
 
 
 def read_model_file(path: Path) -> bytes:
@@ -47,7 +91,7 @@ def read_model_file(path: Path) -> bytes:
     if path.is_dir():
         raise ModelFileError(
             f"{path} is a folder",
-            hint="give the .tflite or .onnx file; convert a TensorFlow SavedModel folder to one first",
+            hint="give the model file; convert a TensorFlow SavedModel folder to .tflite first",
         )
     try:
         if not path.exists():

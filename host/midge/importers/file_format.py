@@ -6,9 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from midge.errors import ModelFileError
+from midge.importers.archives import member_names
 
 TFLITE_IDENTIFIER = b"TFL3"
-_CONVERT = "convert it to TensorFlow Lite (.tflite) or ONNX (.onnx) first: midge reads no other format yet"
+_CONVERT = "convert it to TensorFlow Lite (.tflite) or ONNX (.onnx) first"
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_ARCHIVE_AGAIN = "the archive is damaged or not whole: copy or save the file again"
+_EXPORT_PROGRAM = (
+    "save an exported program instead, which holds no code: "
+    "torch.export.save(torch.export.export(model.eval(), (example,)), 'model.pt2'); or call midge.import_torch"
+)
 _COPY_AGAIN = "download or copy the file again; a whole .tflite file has the letters TFL3 at byte 4"
 
 
@@ -34,14 +41,32 @@ def is_onnx(data: bytes) -> bool:
     return len(data) > 3 and data[0] == 0x08 and 3 <= data[1] < 32 and data[2] in (0x12, 0x1A, 0x22, 0x3A, 0x42)
 
 
+def is_keras(data: bytes) -> bool:
+    """Whether `data` is a Keras model, .keras (a zip archive) or .h5 (HDF5; whether it holds a model shows later)."""
+    return data.startswith(_HDF5) or (_is_zip(data) and {"config.json", "metadata.json"} <= set(member_names(data)))
+
+
+def is_torch_program(data: bytes) -> bool:
+    """Whether `data` is a PyTorch exported program (.pt2), of this format or an older one."""
+    if not _is_zip(data):
+        return False
+    names = {name.partition("/")[2] or name for name in member_names(data)}
+    return "archive_format" in names or "serialized_exported_program.json" in names
+
+
+def _is_zip(data: bytes) -> bool:
+    return data.startswith(b"PK\x03\x04")
+
+
 def unknown_format(data: bytes, name: str) -> ModelFileError:
     """The error for a file that is no model midge reads: says what it looks like instead and what to do."""
     look = next((look for look in _LOOKS if look.matches(data)), None)
     if look is None:
         return ModelFileError(
-            f"{name} is no TensorFlow Lite or ONNX model, nor any format that midge knows", hint=_COPY_AGAIN
+            f"{name} is no TensorFlow Lite, ONNX, Keras or PyTorch model, nor any format that midge knows",
+            hint=_COPY_AGAIN,
         )
-    return ModelFileError(f"{name} is no TensorFlow Lite or ONNX model: it looks like {look.name}", hint=look.hint)
+    return ModelFileError(f"{name} is no model that midge reads: it looks like {look.name}", hint=look.hint)
 
 
 def _starts(*prefixes: bytes) -> Callable[[bytes], bool]:
@@ -69,15 +94,14 @@ _LOOKS = (
         "a Git LFS pointer, not the model itself",
         "run `git lfs pull` in the repository it came from",
     ),
-    _Look(_starts(b"\x89HDF\r\n\x1a\n"), "a Keras model (HDF5)", _CONVERT),
-    _Look(_zip_with(b"model.weights.h5", b"config.json"), "a Keras model (.keras)", _CONVERT),
-    _Look(_zip_with(b"data.pkl", b"constants.pkl"), "a PyTorch model", _CONVERT),
+    _Look(_zip_with(b"model.weights.h5", b"config.json"), "a Keras model (.keras)", _ARCHIVE_AGAIN),
+    _Look(_zip_with(b"data.pkl", b"constants.pkl"), "a pickled PyTorch model", _EXPORT_PROGRAM),
     _Look(_zip_with(b".npy"), "a NumPy .npz data file", "give the model first; data files go with --data or --golden"),
     _Look(_starts(b"PK\x03\x04"), "a zip archive", "unpack it and give the model file inside"),
     _Look(
         _starts(b"\x1f\x8b", b"BZh", b"\xfd7zXZ"), "a compressed archive", "unpack it and give the model file inside"
     ),
-    _Look(_starts(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"), "a Python pickle (PyTorch?)", _CONVERT),
+    _Look(_starts(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"), "a Python pickle (PyTorch?)", _EXPORT_PROGRAM),
     _Look(_starts(b"\x93NUMPY"), "a NumPy .npy array", "give the model first; data files go with --data or --golden"),
     _Look(_starts(b"\x08\x01\x12", b"\x0a"), "a TensorFlow SavedModel or frozen graph", _CONVERT),
     _Look(

@@ -5,6 +5,7 @@ Inputs and outputs keep the file's shapes and order of axes (N, C, H, W). A batc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +41,8 @@ _OLDEST_OPSET = 1
 _DOMAINS = ("", "ai.onnx")
 # What an operator's own code may raise on tensors and attributes that cannot be: the file is at fault.
 _NONSENSE = (ValueError, IndexError, KeyError, TypeError, ArithmeticError)
+# PyTorch's exporter lists the modules around an operator: "['', 'block', 'block.conv', 'conv2d']".
+_SCOPES, _SCOPE = "pkg.torch.onnx.name_scopes", re.compile(r"'([^']*)'")
 _STATIC = "export the model with fixed shapes"
 
 
@@ -82,6 +85,7 @@ def _texts(model: Any) -> Iterator[Any]:
         yield from (text for entry in proto.external_data for text in (entry.key, entry.value))
     for node in graph.node:
         yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+        yield from (text for entry in node.metadata_props for text in (entry.key, entry.value))
         for attribute in node.attribute:
             yield from (attribute.name, attribute.t.name)
             yield from (text for entry in attribute.t.external_data for text in (entry.key, entry.value))
@@ -339,6 +343,11 @@ def _stored_quant(inputs: Sequence[Array | None], axis: Any) -> Quant | None:
 
 
 def _layer_name(node: Any, code: str) -> str:
+    """What the file calls the node; what PyTorch's exporter says of the module that it comes from goes before that."""
+    scopes = next((e.value for e in node.metadata_props if e.key == _SCOPES), "")
+    named = [scope for scope in _SCOPE.findall(scopes[:2000]) if scope]
+    if named:
+        return layer_name(named[-2] if len(named) > 1 else named[-1], code)
     raw = node.name or (node.output[0] if node.output else "")
     return layer_name(raw[:200], code)
 

@@ -65,9 +65,8 @@ def unsupported(name: str, problems: Sequence[Problem], known: Collection[str]) 
     lines = [f"{name} needs what midge does not do, in {_count(problems)}:"]
     for (reason, remedy), members in groups.items():
         lines += [f"  {_layers(members)}", f"    {reason}", f"    -> {remedy}"]
-    return UnsupportedModelError(
-        "\n".join(lines), hint=f"change these layers and export again; midge has {', '.join(sorted(known))}"
-    )
+    has = f"; midge has {', '.join(sorted(known))}" if known else ""
+    return UnsupportedModelError("\n".join(lines), hint=f"change these layers and export again{has}")
 
 
 def _layers(members: Sequence[Problem]) -> str:

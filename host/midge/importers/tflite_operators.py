@@ -10,7 +10,7 @@ from types import FunctionType
 from typing import Any
 
 import numpy as np
-from flatbuffers.number_types import Int32Flags  # type: ignore[import-untyped]
+from flatbuffers.number_types import Int32Flags
 from tflite.BuiltinOptions import BuiltinOptions
 from tflite.utils import BUILTIN_OPCODE2NAME
 

@@ -126,7 +126,7 @@ class Original:
 def _reference(compiled: Compiled) -> Iterator[tuple[Device, str, tuple[str, ...]]]:
     """What the outputs must equal: the original runtime for a model deployed as it came, else the definition."""
     definition: Device = Interpreter(compiled.graph)
-    is_onnx_integers = compiled.imported.format == "onnx" and not compiled.graph.is_float
+    is_onnx_integers = compiled.imported.is_onnx and not compiled.graph.is_float
     fused = is_onnx_integers and compiled.settings.precision == "int8"
     if fused or compiled.graph.is_float != compiled.canonical.is_float:
         yield definition, DEFINITION, ()

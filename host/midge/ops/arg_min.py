@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from midge.ir.graph import Array
-from midge.ops.families.arg import Arg, arg_reader
+from midge.ops.families.arg import Arg, arg_reader, arg_writer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,3 +19,4 @@ class ArgMin(Arg):
 
 
 TFLITE = {"ARG_MIN": arg_reader(ArgMin)}
+to_tflite = arg_writer("ARG_MIN")

@@ -17,6 +17,7 @@ from midge.ops.intervals import clipped
 from midge.ops.onnx_nodes import OnnxNode
 from midge.ops.onnx_windows import channels_first, channels_last, onnx_window
 from midge.ops.pad import Pad
+from midge.ops.tflite_writing import pool_padding, strides, with_activation
 from midge.ops.types import check_same_quant
 
 
@@ -90,6 +91,13 @@ def from_tflite(op: SourceOp) -> AveragePool2D:
 
 
 TFLITE = {"AVERAGE_POOL_2D": from_tflite}
+
+
+def to_tflite(op: AveragePool2D, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
+    """Writes a TFLite AVERAGE_POOL_2D."""
+    padding = pool_padding(op, inputs[0])
+    size = {"FilterHeight": op.kernel[0], "FilterWidth": op.kernel[1], "Padding": padding, **strides(op)}
+    return with_activation(op, "AVERAGE_POOL_2D", inputs, outputs[0], **size)
 
 
 def from_onnx(node: OnnxNode) -> list[Tensor]:

@@ -13,6 +13,7 @@ import numpy as np
 from midge.ir.graph import NO_CLAMP, Array, DType, Op, Shape, Tensor
 from midge.numerics.requantize import Requantization, requantization_per_tensor
 from midge.ops.formats import SourceOp
+from midge.ops.tflite_writing import written
 from midge.ops.types import check_same_type, reason_why_not
 
 # Products that an int32 holds the sum of, each up to 255 * 255.
@@ -87,3 +88,8 @@ def from_tflite(op: SourceOp) -> BatchMatmul:
 
 
 TFLITE = {"BATCH_MATMUL": from_tflite}
+
+
+def to_tflite(op: BatchMatmul, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
+    """Writes a TFLite BATCH_MATMUL."""
+    return written(op, "BATCH_MATMUL", inputs, outputs, AdjX=op.transpose_x, AdjY=op.transpose_y)

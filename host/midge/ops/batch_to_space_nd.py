@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from midge.ir.graph import Array
+from midge.ir.graph import Array, Tensor
 from midge.ops.families.move import Move
 from midge.ops.formats import SourceOp
+from midge.ops.tflite_writing import integers, written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,3 +46,9 @@ def from_tflite(op: SourceOp) -> BatchToSpaceNd:
 
 
 TFLITE = {"BATCH_TO_SPACE_ND": from_tflite}
+
+
+def to_tflite(op: BatchToSpaceNd, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
+    """Writes a TFLite BATCH_TO_SPACE_ND."""
+    fields = integers(op, "block", op.block), integers(op, "crops", op.crops)
+    return written(op, "BATCH_TO_SPACE_ND", [*inputs, *fields], outputs)

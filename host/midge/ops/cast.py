@@ -10,6 +10,7 @@ import numpy as np
 
 from midge.ir.graph import Array, DType, Op, Shape, Tensor
 from midge.ops.formats import SourceOp
+from midge.ops.tflite_writing import written
 from midge.ops.types import type_reason
 
 _TYPES = {DType.F32, DType.S32, DType.S8, DType.BOOL}
@@ -48,3 +49,8 @@ def from_tflite(op: SourceOp) -> Cast:
 
 
 TFLITE = {"CAST": from_tflite}
+
+
+def to_tflite(op: Cast, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
+    """Writes a TFLite CAST."""
+    return written(op, "CAST", inputs, outputs)

@@ -15,6 +15,7 @@ from midge.ir.graph import NO_CLAMP, Array, Op, Permutation, Shape, Tensor, tie_
 from midge.ops.formats import SourceOp, UnsupportedOp, tflite_clamp
 from midge.ops.intervals import hull
 from midge.ops.onnx_nodes import OnnxNode
+from midge.ops.tflite_writing import written
 from midge.ops.types import check_moved
 
 
@@ -82,6 +83,11 @@ def from_tflite(op: SourceOp) -> Concatenation:
 
 
 TFLITE = {"CONCATENATION": from_tflite}
+
+
+def to_tflite(op: Concatenation, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
+    """Writes a TFLite CONCATENATION."""
+    return written(op, "CONCATENATION", inputs, outputs, Axis=op.axis, FusedActivationFunction=0)
 
 
 def from_onnx(node: OnnxNode) -> list[Tensor]:

@@ -19,6 +19,7 @@ from midge.ops.formats import SourceOp, tflite_clamp, tflite_padding, tflite_pai
 from midge.ops.intervals import clamp_range, requantized_range, sum_range
 from midge.ops.onnx_nodes import OnnxNode
 from midge.ops.onnx_windows import channels_first, channels_last, onnx_window
+from midge.ops.tflite_writing import window, with_activation, with_padding
 from midge.ops.types import check_weighted, reason_why_not
 
 # Windows are widened to float64 in bands of about this many elements (32 MiB).
@@ -154,6 +155,13 @@ def from_tflite(op: SourceOp) -> Conv2D:
 
 
 TFLITE = {"CONV_2D": from_tflite}
+
+
+def to_tflite(op: Conv2D, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
+    """Writes a TFLite CONV_2D."""
+    x, weights, *bias = inputs
+    before, x, padding = with_padding(op, x, (weights.shape[1], weights.shape[2]), op.dilation)
+    return [*before, *with_activation(op, "CONV_2D", [x, weights, *bias], outputs[0], Padding=padding, **window(op))]
 
 
 def from_onnx(node: OnnxNode) -> list[Tensor]:

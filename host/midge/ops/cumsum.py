@@ -9,6 +9,7 @@ import numpy as np
 
 from midge.ir.graph import Array, Op, Shape, Tensor
 from midge.ops.formats import SourceOp, axis_of
+from midge.ops.tflite_writing import integers, written
 from midge.ops.types import check_float
 
 
@@ -52,3 +53,9 @@ def from_tflite(op: SourceOp) -> Cumsum:
 
 
 TFLITE = {"CUMSUM": from_tflite}
+
+
+def to_tflite(op: Cumsum, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
+    """Writes a TFLite CUMSUM."""
+    axis = integers(op, "axis", op.axis)
+    return written(op, "CUMSUM", [*inputs, axis], outputs, Exclusive=op.exclusive, Reverse=op.reverse)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from midge.ir.graph import Array
+from midge.ir.graph import Array, Tensor
 from midge.ops.families.move import Move
 from midge.ops.formats import SourceOp
+from midge.ops.tflite_writing import written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,3 +31,8 @@ def from_tflite(op: SourceOp) -> DepthToSpace:
 
 
 TFLITE = {"DEPTH_TO_SPACE": from_tflite}
+
+
+def to_tflite(op: DepthToSpace, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
+    """Writes a TFLite DEPTH_TO_SPACE."""
+    return written(op, "DEPTH_TO_SPACE", inputs, outputs, BlockSize=op.block)

@@ -16,6 +16,7 @@ from midge.numerics.windows import window_output_size, windows
 from midge.ops.accumulators import weighted_constants, windowed_sums, with_bias
 from midge.ops.formats import SourceOp, tflite_clamp, tflite_padding, tflite_pair
 from midge.ops.intervals import clamp_range, requantized_range
+from midge.ops.tflite_writing import window, with_activation, with_padding
 from midge.ops.types import check_weighted, reason_why_not
 
 
@@ -130,3 +131,11 @@ def from_tflite(op: SourceOp) -> DepthwiseConv2D:
 
 
 TFLITE = {"DEPTHWISE_CONV_2D": from_tflite}
+
+
+def to_tflite(op: DepthwiseConv2D, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
+    """Writes a TFLite DEPTHWISE_CONV_2D."""
+    x, weights, *bias = inputs
+    before, padded, padding = with_padding(op, x, (weights.shape[1], weights.shape[2]), op.dilation)
+    options = {"Padding": padding, "DepthMultiplier": weights.shape[3] // x.shape[3], **window(op)}
+    return [*before, *with_activation(op, "DEPTHWISE_CONV_2D", [padded, weights, *bias], outputs[0], **options)]

@@ -14,7 +14,7 @@ import numpy as np
 
 from midge.ir.graph import Array, Quant, Tensor
 from midge.numerics.fixed_point import integer_clamp, quantize_array
-from midge.ops.families.binary import Clamped, clamped_reader
+from midge.ops.families.binary import Clamped, clamped_reader, clamped_writer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,3 +61,4 @@ class DivParameters:
 
 
 TFLITE = {"DIV": clamped_reader(Div)}
+to_tflite = clamped_writer("DIV")

@@ -90,15 +90,15 @@ def axis_of(x: Tensor, axis: Any) -> int:
 
 
 # ActivationFunctionType of the TFLite schema.
-_TFLITE_CLAMPS: Mapping[int, Clamp] = {0: NO_CLAMP, 1: (0.0, inf), 2: (-1.0, 1.0), 3: (0.0, 6.0)}
+TFLITE_CLAMPS: Mapping[int, Clamp] = {0: NO_CLAMP, 1: (0.0, inf), 2: (-1.0, 1.0), 3: (0.0, 6.0)}
 
 
 def tflite_clamp(op: SourceOp) -> Clamp:
     """The fused activation of a TFLite operator as real bounds."""
     code = op.attributes.get("FusedActivationFunction", 0)
-    if code not in _TFLITE_CLAMPS:
+    if code not in TFLITE_CLAMPS:
         raise UnsupportedOp(f"fused activation {code}", "export with the activation as an operator of its own")
-    return _TFLITE_CLAMPS[code]
+    return TFLITE_CLAMPS[code]
 
 
 def tflite_pair(op: SourceOp, vertical: str, horizontal: str) -> tuple[int, int]:
@@ -118,6 +118,11 @@ def tflite_padding(
         raise UnsupportedOp(f"padding {code} is neither SAME nor VALID", _DAMAGED)
     if code == 1:
         return ((0, 0), (0, 0))
+    return same_padding(x, kernel, stride, dilation)
+
+
+def same_padding(x: Tensor, kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int]) -> Padding:
+    """What TFLite's SAME pads the NHWC input `x` with."""
     vertical, horizontal = (
         _same(n, (k - 1) * d + 1, s) for n, k, s, d in zip(x.shape[1:3], kernel, stride, dilation, strict=True)
     )

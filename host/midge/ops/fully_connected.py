@@ -19,6 +19,7 @@ from midge.ops.formats import SourceOp, UnsupportedOp, tflite_clamp
 from midge.ops.intervals import clamp_range, common_classes, regrouped, requantized_range, sum_range
 from midge.ops.mul import Mul
 from midge.ops.onnx_nodes import OnnxNode
+from midge.ops.tflite_writing import with_activation
 from midge.ops.types import check_weighted, reason_why_not
 
 
@@ -133,6 +134,12 @@ def from_tflite(op: SourceOp) -> FullyConnected:
 
 
 TFLITE = {"FULLY_CONNECTED": from_tflite}
+
+
+def to_tflite(op: FullyConnected, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
+    """Writes a TFLite FULLY_CONNECTED."""
+    options = {"WeightsFormat": 0, "KeepNumDims": op.keep_num_dims}
+    return with_activation(op, "FULLY_CONNECTED", inputs, outputs[0], **options)
 
 
 def from_onnx_matmul(node: OnnxNode) -> list[Tensor]:

@@ -10,6 +10,7 @@ import numpy as np
 from midge.ir.graph import Array, Op, Permutation, Shape, Tensor
 from midge.ops.families.move import Move
 from midge.ops.formats import SourceOp, UnsupportedOp, axis_of
+from midge.ops.tflite_writing import integers, written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,3 +53,9 @@ def from_tflite(op: SourceOp) -> Gather:
 
 
 TFLITE = {"GATHER": from_tflite}
+
+
+def to_tflite(op: Gather, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
+    """Writes a TFLite GATHER."""
+    indices = integers(op, "indices", np.reshape(op.indices, op.shape))
+    return written(op, "GATHER", [*inputs, indices], outputs, Axis=op.axis, BatchDims=0)

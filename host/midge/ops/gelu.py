@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import erf, pi, sqrt
 
 import numpy as np
 
+from midge.ir.graph import Tensor
 from midge.numerics.tables import Reals
 from midge.ops.families.unary import Unary
 from midge.ops.formats import SourceOp
+from midge.ops.tflite_writing import written
 
 _ERF = np.vectorize(erf, otypes=[np.float64])
 
@@ -41,3 +44,8 @@ def from_tflite(op: SourceOp) -> Gelu:
 
 
 TFLITE = {"GELU": from_tflite}
+
+
+def to_tflite(op: Gelu, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
+    """Writes a TFLite GELU."""
+    return written(op, "GELU", inputs, outputs, Approximate=op.approximate)

@@ -15,6 +15,7 @@ from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantiz
 from midge.ops.formats import SourceOp
 from midge.ops.intervals import unary_range
 from midge.ops.onnx_nodes import OnnxNode
+from midge.ops.tflite_writing import written
 from midge.ops.types import check_same_type, reason_why_not
 
 
@@ -91,6 +92,11 @@ def from_tflite(op: SourceOp) -> LeakyRelu:
 
 
 TFLITE = {"LEAKY_RELU": from_tflite}
+
+
+def to_tflite(op: LeakyRelu, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
+    """Writes a TFLite LEAKY_RELU."""
+    return written(op, "LEAKY_RELU", inputs, outputs, Alpha=op.alpha)
 
 
 def from_onnx(node: OnnxNode) -> list[Tensor]:

@@ -17,6 +17,7 @@ from midge.ops.formats import SourceOp, UnsupportedOp, tflite_clamp, tflite_padd
 from midge.ops.intervals import clipped
 from midge.ops.onnx_nodes import OnnxNode
 from midge.ops.onnx_windows import channels_first, channels_last, onnx_window
+from midge.ops.tflite_writing import pool_padding, strides, with_activation
 from midge.ops.types import check_same_quant
 
 
@@ -81,6 +82,13 @@ def from_tflite(op: SourceOp) -> MaxPool2D:
 
 
 TFLITE = {"MAX_POOL_2D": from_tflite}
+
+
+def to_tflite(op: MaxPool2D, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
+    """Writes a TFLite MAX_POOL_2D."""
+    padding = pool_padding(op, inputs[0])
+    size = {"FilterHeight": op.kernel[0], "FilterWidth": op.kernel[1], "Padding": padding, **strides(op)}
+    return with_activation(op, "MAX_POOL_2D", inputs, outputs[0], **size)
 
 
 def from_onnx(node: OnnxNode) -> list[Tensor]:

@@ -10,7 +10,7 @@ import numpy as np
 from midge.ir.channels import Range, Ties
 from midge.ir.graph import Array, DType, Tensor, tie_elementwise, whole_range
 from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_multiplier
-from midge.ops.families.reduction import Reduction, reduction_reader
+from midge.ops.families.reduction import Reduction, reduction_reader, reduction_writer
 from midge.ops.intervals import rescaled_range
 from midge.ops.types import check_same_type, reason_why_not
 
@@ -87,3 +87,4 @@ def mean_parameters(op: Mean, inputs: Sequence[Tensor], outputs: Sequence[Tensor
 
 
 TFLITE = {"MEAN": reduction_reader(Mean)}
+to_tflite = reduction_writer("MEAN")

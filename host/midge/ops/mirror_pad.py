@@ -11,6 +11,7 @@ import numpy as np
 from midge.ir.graph import Array, Shape, Tensor
 from midge.ops.families.move import Move
 from midge.ops.formats import SourceOp
+from midge.ops.tflite_writing import integers, written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,3 +43,9 @@ def from_tflite(op: SourceOp) -> MirrorPad:
 
 
 TFLITE = {"MIRROR_PAD": from_tflite}
+
+
+def to_tflite(op: MirrorPad, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
+    """Writes a TFLite MIRROR_PAD."""
+    paddings = integers(op, "paddings", op.paddings)
+    return written(op, "MIRROR_PAD", [*inputs, paddings], outputs, Mode=int(op.mode == "symmetric"))

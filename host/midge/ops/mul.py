@@ -10,7 +10,7 @@ import numpy as np
 from midge.ir.channels import Range
 from midge.ir.graph import Array, DType, Tensor
 from midge.numerics.fixed_point import integer_clamp, multiply_by_quantized_multiplier, quantize_multiplier
-from midge.ops.families.binary import Clamped, clamped_reader
+from midge.ops.families.binary import Clamped, clamped_reader, clamped_writer
 from midge.ops.intervals import rescaled_range
 
 
@@ -66,3 +66,4 @@ class MulParameters:
 
 
 TFLITE = {"MUL": clamped_reader(Mul)}
+to_tflite = clamped_writer("MUL")

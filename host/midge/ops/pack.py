@@ -10,6 +10,7 @@ import numpy as np
 
 from midge.ir.graph import Array, Op, Shape, Tensor
 from midge.ops.formats import SourceOp, UnsupportedOp
+from midge.ops.tflite_writing import written
 from midge.ops.types import check_moved
 
 
@@ -48,3 +49,8 @@ def from_tflite(op: SourceOp) -> Pack:
 
 
 TFLITE = {"PACK": from_tflite}
+
+
+def to_tflite(op: Pack, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
+    """Writes a TFLite PACK."""
+    return written(op, "PACK", inputs, outputs, Axis=op.axis, ValuesCount=len(inputs))

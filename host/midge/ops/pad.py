@@ -11,8 +11,10 @@ from midge.ir.channels import Range, Ties
 from midge.ir.graph import Array, DType, Op, OutputQuant, Permutation, Shape, Tensor, tie_elementwise
 from midge.numerics.fixed_point import quantize_array
 from midge.ops.formats import SourceOp, UnsupportedOp
+from midge.ops.gather import Gather
 from midge.ops.mirror_pad import MirrorPad
 from midge.ops.onnx_nodes import OnnxNode
+from midge.ops.tflite_writing import integers, written
 from midge.ops.types import check_same_quant
 
 
@@ -89,13 +91,23 @@ def from_tflite(op: SourceOp) -> Pad:
 TFLITE = dict.fromkeys(("PAD", "PADV2"), from_tflite)
 
 
+def to_tflite(op: Pad, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
+    """Writes a TFLite PAD."""
+    paddings = integers(op, "paddings", op.paddings)
+    if op.value == 0:
+        return written(op, "PAD", [*inputs, paddings], outputs)
+    y = outputs[0]
+    value = Tensor(f"{op.name}/value", (1,), y.dtype, y.quant, np.array([op.fill(y)], y.dtype.numpy))
+    return written(op, "PADV2", [*inputs, paddings, value], outputs)
+
+
 def from_onnx(node: OnnxNode) -> list[Tensor]:
-    """Reads an ONNX Pad with a constant value or mirrored without the edge; pads, value and axes must be constant."""
+    """Reads an ONNX Pad; pads, value and axes must be constant. What repeats the edge or wraps around is gathered."""
     x = node.tensor(0)
     mode = node.attributes.get("mode", "constant")
     value = float(node.attributes.get("value", 0.0)) if node.optional(2) is None else float(node.constant(2).item())
-    if mode not in ("constant", "reflect") or abs(value) == float("inf"):
-        raise UnsupportedOp(f"padding with {mode if mode != 'constant' else value}", "pad with a number, or reflect")
+    if mode not in ("constant", "reflect", "edge", "wrap") or abs(value) == float("inf"):
+        raise UnsupportedOp(f"padding with {mode if mode != 'constant' else value}", "pad with a number")
     raw = node.attributes.get("pads")
     pads = [int(n) for n in (node.constant(1).reshape(-1) if raw is None else raw)]
     rank = len(x.shape)
@@ -108,7 +120,19 @@ def from_onnx(node: OnnxNode) -> list[Tensor]:
     paddings = tuple(pairs.get(i, (0, 0)) for i in range(rank))
     if mode == "reflect":
         return [node.add(MirrorPad, [x], "", integers=True, paddings=paddings, mode="reflect")]
+    if mode != "constant":
+        return [_gathered(node, x, paddings, mode)]
     return [node.add(Pad, [x], "", paddings=paddings, value=value)]
+
+
+def _gathered(node: OnnxNode, x: Tensor, paddings: tuple[tuple[int, int], ...], mode: str) -> Tensor:
+    """x grown along one axis after the other."""
+    for axis, sides in enumerate(paddings):
+        if any(sides):
+            chosen = np.pad(np.arange(x.shape[axis]), sides, mode=mode)  # type: ignore[call-overload]
+            fields = {"axis": axis, "indices": tuple(map(int, chosen)), "shape": chosen.shape}
+            x = node.add(Gather, [x], f"axis{axis}", integers=True, **fields)
+    return x
 
 
 ONNX = {"Pad": from_onnx}

@@ -11,8 +11,9 @@ import numpy as np
 from midge.ir.channels import Range
 from midge.ir.graph import Array, DType, Op, Quant, Shape, Tensor
 from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_array, quantize_multiplier
-from midge.ops.formats import SourceOp
+from midge.ops.formats import SourceOp, UnsupportedOp
 from midge.ops.intervals import unary_range
+from midge.ops.tflite_writing import written
 from midge.ops.types import check_per_tensor, reason_why_not, type_reason
 
 _FROM = (DType.S8, DType.U8, DType.S16)
@@ -102,3 +103,10 @@ def from_tflite(op: SourceOp) -> Quantize:
 
 
 TFLITE = {"QUANTIZE": from_tflite}
+
+
+def to_tflite(op: Quantize, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
+    """Writes a TFLite QUANTIZE, which rounds halves away from zero."""
+    if op.ties_to_even:
+        raise UnsupportedOp("it rounds halves to even", "quantize the float model with midge instead")
+    return written(op, "QUANTIZE", inputs, outputs)

@@ -10,7 +10,7 @@ import numpy as np
 
 from midge.ir.channels import Range
 from midge.ir.graph import Array, OutputQuant, Tensor
-from midge.ops.families.reduction import Reduction, reduction_reader
+from midge.ops.families.reduction import Reduction, reduction_reader, reduction_writer
 from midge.ops.types import check_same_quant
 
 
@@ -44,3 +44,4 @@ class ReduceMax(Reduction):
 
 
 TFLITE = {"REDUCE_MAX": reduction_reader(ReduceMax)}
+to_tflite = reduction_writer("REDUCE_MAX")

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from midge.ir.graph import Array, Tensor
-from midge.ops.families.reduction import Reduction, reduction_reader
+from midge.ops.families.reduction import Reduction, reduction_reader, reduction_writer
 from midge.ops.types import check_float
 
 
@@ -31,3 +31,4 @@ class ReduceProd(Reduction):
 
 
 TFLITE = {"REDUCE_PROD": reduction_reader(ReduceProd)}
+to_tflite = reduction_writer("REDUCE_PROD")

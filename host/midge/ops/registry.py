@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from functools import cache
 from types import ModuleType
 
 from midge.ir.graph import Op
 from midge.ops.formats import SourceOp
 from midge.ops.onnx_nodes import OnnxReader
+from midge.ops.tflite_writing import TFLiteWriter, written
 
 Reader = Callable[[SourceOp], Op]
 
@@ -44,3 +46,22 @@ def readers(spelling: str) -> Mapping[str, Reader]:
 def onnx_readers() -> Mapping[str, OnnxReader]:
     """How ONNX spells each operator, from the modules' tables ONNX: {"Conv": reader}."""
     return {code: reader for module in modules() for code, reader in getattr(module, "ONNX", {}).items()}
+
+
+@cache
+def tflite_writers() -> Mapping[str, TFLiteWriter]:
+    """How TFLite spells each operator, by the name of its module: the module's `to_tflite`.
+
+    An operator without fields of its own that TFLite spells in one way needs no writer: its inputs and outputs are all.
+    """
+    return {module.__name__.rpartition(".")[2]: w for module in modules() if (w := _tflite_writer(module)) is not None}
+
+
+def _tflite_writer(module: ModuleType) -> TFLiteWriter | None:
+    codes = tuple(getattr(module, "TFLITE", {}))
+    kind = operators().get(module.__name__.rpartition(".")[2])
+    if hasattr(module, "to_tflite") or kind is None:
+        return getattr(module, "to_tflite", None)
+    if len(codes) != 1 or len(fields(kind)) > len(fields(Op)):
+        return None
+    return lambda op, inputs, outputs: written(op, codes[0], inputs, outputs)

@@ -15,6 +15,7 @@ from midge.numerics.fixed_point import integer_clamp, multiply_by_quantized_mult
 from midge.ops.formats import SourceOp, UnsupportedOp
 from midge.ops.intervals import unary_range
 from midge.ops.onnx_nodes import OnnxNode, unary
+from midge.ops.tflite_writing import written
 from midge.ops.types import check_same_type, reason_why_not
 
 
@@ -86,6 +87,14 @@ def from_tflite(op: SourceOp) -> Relu:
 
 
 TFLITE = dict.fromkeys(_CLAMPS, from_tflite)
+
+
+def to_tflite(op: Relu, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
+    """Writes a TFLite RELU."""
+    for code, clamp in _CLAMPS.items():
+        if clamp == op.clamp:
+            return written(op, code, inputs, outputs)
+    raise UnsupportedOp(f"a clamp to {op.clamp}", "clamp as RELU or RELU6 does")
 
 
 def from_onnx_clip(node: OnnxNode) -> list[Tensor]:

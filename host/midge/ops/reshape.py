@@ -13,6 +13,7 @@ from midge.ir.channels import Range, Ties
 from midge.ir.graph import Array, Op, OutputQuant, Shape, Tensor
 from midge.ops.formats import SourceOp
 from midge.ops.intervals import common_classes, regrouped
+from midge.ops.tflite_writing import integers, written
 from midge.ops.types import check_moved
 
 
@@ -66,3 +67,8 @@ def from_tflite(op: SourceOp) -> Reshape:
 
 
 TFLITE = dict.fromkeys(("RESHAPE", "SQUEEZE", "EXPAND_DIMS"), from_tflite)
+
+
+def to_tflite(op: Reshape, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
+    """Writes a TFLite RESHAPE."""
+    return written(op, "RESHAPE", [*inputs, integers(op, "shape", op.shape)], outputs, NewShape=op.shape)

@@ -10,6 +10,7 @@ import numpy as np
 from midge.ir.graph import Array, DType, Op, OutputQuant, Shape, Tensor
 from midge.numerics.fixed_point import divide_half_away
 from midge.ops.formats import SourceOp
+from midge.ops.tflite_writing import integers, written
 from midge.ops.types import check_same_quant
 
 # The fixed point of distances between two pixels.
@@ -95,3 +96,9 @@ def from_tflite(op: SourceOp) -> ResizeBilinear:
 
 
 TFLITE = {"RESIZE_BILINEAR": from_tflite}
+
+
+def to_tflite(op: ResizeBilinear, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
+    """Writes a TFLite RESIZE_BILINEAR."""
+    options = {"AlignCorners": op.align_corners, "HalfPixelCenters": op.half_pixel_centers}
+    return written(op, "RESIZE_BILINEAR", [*inputs, integers(op, "size", op.size)], outputs, **options)

@@ -10,6 +10,7 @@ import numpy as np
 from midge.ir.graph import Array, Shape, Tensor
 from midge.ops.families.move import Move
 from midge.ops.formats import SourceOp
+from midge.ops.tflite_writing import integers, written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,3 +58,9 @@ def from_tflite(op: SourceOp) -> ResizeNearestNeighbor:
 
 
 TFLITE = {"RESIZE_NEAREST_NEIGHBOR": from_tflite}
+
+
+def to_tflite(op: ResizeNearestNeighbor, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
+    """Writes a TFLite RESIZE_NEAREST_NEIGHBOR."""
+    options = {"AlignCorners": op.align_corners, "HalfPixelCenters": op.half_pixel_centers}
+    return written(op, "RESIZE_NEAREST_NEIGHBOR", [*inputs, integers(op, "size", op.size)], outputs, **options)

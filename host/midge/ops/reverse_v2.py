@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Array
+from midge.ir.graph import Array, Tensor
 from midge.ops.families.move import Move
 from midge.ops.formats import SourceOp, axis_of
+from midge.ops.tflite_writing import integers, written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,3 +32,8 @@ def from_tflite(op: SourceOp) -> ReverseV2:
 
 
 TFLITE = {"REVERSE_V2": from_tflite}
+
+
+def to_tflite(op: ReverseV2, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
+    """Writes a TFLite REVERSE_V2."""
+    return written(op, "REVERSE_V2", [*inputs, integers(op, "axes", op.axes)], outputs)

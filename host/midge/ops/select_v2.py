@@ -10,6 +10,7 @@ import numpy as np
 
 from midge.ir.graph import Array, DType, Op, OutputQuant, Shape, Tensor
 from midge.ops.formats import SourceOp, UnsupportedOp
+from midge.ops.tflite_writing import written
 from midge.ops.types import check_moved
 
 
@@ -52,3 +53,8 @@ def from_tflite_select(op: SourceOp) -> SelectV2:
 
 
 TFLITE = {"SELECT": from_tflite_select, "SELECT_V2": from_tflite}
+
+
+def to_tflite(op: SelectV2, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
+    """Writes a TFLite SELECT_V2."""
+    return written(op, "SELECT_V2", inputs, outputs)

@@ -8,9 +8,10 @@ from math import prod
 
 import numpy as np
 
-from midge.ir.graph import Array, Op, Permutation, Shape
+from midge.ir.graph import Array, Op, Permutation, Shape, Tensor
 from midge.ops.families.move import Move
 from midge.ops.formats import SourceOp, UnsupportedOp
+from midge.ops.tflite_writing import integers, written
 
 _EMPTY = "export the model without the empty slice"
 
@@ -95,3 +96,25 @@ def _range(bounds: tuple[int, int, int], size: int, is_set: dict[str, int]) -> t
 
 
 TFLITE = {"SLICE": from_tflite, "STRIDED_SLICE": from_tflite_strided}
+
+
+def to_tflite(op: Slice, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
+    """Writes a TFLite STRIDED_SLICE."""
+    first, count, step = (integers(op, what, v) for what, v in zip(("begin", "size", "step"), zip(*op.ranges)))
+    sizes = tuple(n for _, n, _ in op.ranges)
+    sliced = outputs[0] if sizes == op.shape else replace(outputs[0], name=f"{op.name}/sliced", shape=sizes)
+    if all(s == 1 for _, _, s in op.ranges):
+        ops = written(op, "SLICE", [*inputs, first, count], [sliced])
+    else:
+        ends, mask = [], 0
+        for i, (begin, n, s) in enumerate(op.ranges):
+            end = begin + n * s
+            ends.append(max(end, 0))
+            mask |= (end < 0) << i
+        options = dict.fromkeys(("BeginMask", "EllipsisMask", "NewAxisMask", "ShrinkAxisMask"), 0)
+        given = [*inputs, first, integers(op, "end", ends), step]
+        ops = written(op, "STRIDED_SLICE", given, [sliced], EndMask=mask, **options)
+    if sliced is outputs[0]:
+        return ops
+    shape = integers(op, "shape", op.shape)
+    return [*ops, SourceOp("RESHAPE", f"{op.name}/reshape", (sliced, shape), tuple(outputs), {"NewShape": op.shape})]

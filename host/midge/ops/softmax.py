@@ -19,6 +19,7 @@ from midge.numerics.fixed_point import (
 from midge.numerics.gemmlowp import exp_on_negative_values, reciprocal
 from midge.ops.formats import SourceOp, UnsupportedOp
 from midge.ops.onnx_nodes import OnnxNode
+from midge.ops.tflite_writing import written
 from midge.ops.types import check_fixed_output, check_same_type, reason_why_not
 
 OUTPUT_QUANT = Quant.per_tensor(1 / 256, -128)
@@ -127,6 +128,11 @@ def from_tflite(op: SourceOp) -> Softmax:
 
 
 TFLITE = {"SOFTMAX": from_tflite}
+
+
+def to_tflite(op: Softmax, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
+    """Writes a TFLite SOFTMAX."""
+    return written(op, "SOFTMAX", inputs, outputs, Beta=op.beta)
 
 
 def from_onnx(node: OnnxNode) -> list[Tensor]:

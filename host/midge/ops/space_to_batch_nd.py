@@ -11,6 +11,7 @@ import numpy as np
 from midge.ir.graph import Array, Shape, Tensor
 from midge.ops.families.move import Move
 from midge.ops.formats import SourceOp
+from midge.ops.tflite_writing import integers, written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,3 +58,9 @@ def from_tflite(op: SourceOp) -> SpaceToBatchNd:
 
 
 TFLITE = {"SPACE_TO_BATCH_ND": from_tflite}
+
+
+def to_tflite(op: SpaceToBatchNd, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
+    """Writes a TFLite SPACE_TO_BATCH_ND."""
+    fields = integers(op, "block", op.block), integers(op, "paddings", op.paddings)
+    return written(op, "SPACE_TO_BATCH_ND", [*inputs, *fields], outputs)

@@ -8,9 +8,10 @@ from itertools import accumulate
 
 import numpy as np
 
-from midge.ir.graph import Array, Op, Permutation
+from midge.ir.graph import Array, Op, Permutation, Tensor
 from midge.ops.families.move import Move
 from midge.ops.formats import SourceOp, UnsupportedOp, axis_of
+from midge.ops.tflite_writing import integers, written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,3 +52,9 @@ def from_tflite_sizes(op: SourceOp) -> Split:
 
 
 TFLITE = {"SPLIT": from_tflite, "SPLIT_V": from_tflite_sizes}
+
+
+def to_tflite(op: Split, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
+    """Writes a TFLite SPLIT_V."""
+    sizes, axis = integers(op, "sizes", op.sizes), integers(op, "axis", op.axis)
+    return written(op, "SPLIT_V", [*inputs, sizes, axis], outputs, NumSplits=len(op.sizes))

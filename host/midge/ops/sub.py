@@ -10,7 +10,7 @@ import numpy as np
 from midge.ir.channels import Range
 from midge.ir.graph import Array, DType, Tensor
 from midge.numerics.sums import SumParameters, quantized_sum, sum_parameters
-from midge.ops.families.binary import Clamped, clamped_reader
+from midge.ops.families.binary import Clamped, clamped_reader, clamped_writer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,3 +42,4 @@ class Sub(Clamped):
 
 
 TFLITE = {"SUB": clamped_reader(Sub)}
+to_tflite = clamped_writer("SUB")

@@ -15,7 +15,7 @@ import numpy as np
 
 from midge.ir.graph import Array, DType, Tensor
 from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_multiplier
-from midge.ops.families.reduction import Reduction, reduction_reader
+from midge.ops.families.reduction import Reduction, reduction_reader, reduction_writer
 from midge.ops.types import check_same_type, reason_why_not
 
 # Values that an int32 holds the sum of, each up to 255 from the zero point.
@@ -53,3 +53,4 @@ class Sum(Reduction):
 
 
 TFLITE = {"SUM": reduction_reader(Sum)}
+to_tflite = reduction_writer("SUM")

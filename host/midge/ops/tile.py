@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from midge.ir.graph import Array, Shape, Tensor
 from midge.ops.families.move import Move
 from midge.ops.formats import SourceOp
+from midge.ops.tflite_writing import integers, written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,3 +47,14 @@ def from_tflite_broadcast(op: SourceOp) -> Tile:
 
 
 TFLITE = {"TILE": from_tflite, "BROADCAST_TO": from_tflite_broadcast}
+
+
+def to_tflite(op: Tile, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
+    """Writes a TFLite TILE."""
+    x, multiples = inputs[0], integers(op, "multiples", op.multiples)
+    if len(op.multiples) == len(x.shape):
+        return written(op, "TILE", [x, multiples], outputs)
+    shape = (1,) * (len(op.multiples) - len(x.shape)) + x.shape
+    wide = replace(x, name=f"{op.name}/wide", shape=shape)
+    reshape = SourceOp("RESHAPE", f"{op.name}/reshape", (x, integers(op, "shape", shape)), (wide,), {"NewShape": shape})
+    return [reshape, *written(op, "TILE", [wide, multiples], outputs)]

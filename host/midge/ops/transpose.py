@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Array
+from midge.ir.graph import Array, Tensor
 from midge.ops.families.move import Move
 from midge.ops.formats import SourceOp
+from midge.ops.tflite_writing import integers, written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,3 +32,8 @@ def from_tflite(op: SourceOp) -> Transpose:
 
 
 TFLITE = {"TRANSPOSE": from_tflite}
+
+
+def to_tflite(op: Transpose, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
+    """Writes a TFLite TRANSPOSE."""
+    return written(op, "TRANSPOSE", [*inputs, integers(op, "permutation", op.permutation)], outputs)

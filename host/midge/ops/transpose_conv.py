@@ -10,7 +10,8 @@ import numpy as np
 
 from midge.ir.graph import Array, Clamp, DType, Op, Padding, Shape, Tensor
 from midge.numerics.requantize import requantization
-from midge.ops.formats import SourceOp, tflite_clamp, tflite_padding, tflite_pair
+from midge.ops.formats import SourceOp, UnsupportedOp, same_padding, tflite_clamp, tflite_padding, tflite_pair
+from midge.ops.tflite_writing import integers, strides, with_activation
 from midge.ops.types import check_weighted, reason_why_not
 
 
@@ -96,3 +97,17 @@ def _with_size(y: Tensor, height: int, width: int) -> Tensor:
 
 
 TFLITE = {"TRANSPOSE_CONV": from_tflite}
+
+
+def to_tflite(op: TransposeConv, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
+    """Writes a TFLite TRANSPOSE_CONV."""
+    x, weights, *bias = inputs
+    y = outputs[0]
+    if op.padding == ((0, 0), (0, 0)):
+        padding = 1
+    elif op.padding == same_padding(y, (weights.shape[1], weights.shape[2]), op.stride, (1, 1)):
+        padding = 0
+    else:
+        raise UnsupportedOp(f"TRANSPOSE_CONV with the padding {op.padding}", "use SAME or VALID")
+    given = [integers(op, "size", y.shape), weights, x, *bias]
+    return with_activation(op, "TRANSPOSE_CONV", given, y, Padding=padding, **strides(op))

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Array
+from midge.ir.graph import Array, Tensor
 from midge.ops.families.move import Move
 from midge.ops.formats import SourceOp, axis_of
+from midge.ops.tflite_writing import written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,3 +31,8 @@ def from_tflite(op: SourceOp) -> Unpack:
 
 
 TFLITE = {"UNPACK": from_tflite}
+
+
+def to_tflite(op: Unpack, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
+    """Writes a TFLite UNPACK."""
+    return written(op, "UNPACK", inputs, outputs, Axis=op.axis, Num=len(outputs))

@@ -20,6 +20,7 @@ from midge.passes.fuse_activations import fuse_activations
 from midge.passes.merge_tables import merge_tables
 from midge.passes.merge_views import merge_views
 from midge.passes.one_channel_convolutions import one_channel_convolutions
+from midge.passes.pool_edges import pool_edges
 from midge.passes.sink_transposes import sink_transposes
 from midge.passes.slice_parts import slice_parts
 from midge.passes.store_states import store_states
@@ -32,6 +33,7 @@ CANONICALIZE: tuple[Pass, ...] = (
     slice_parts,
     drop_dead,
     sink_transposes,
+    pool_edges,
     merge_views,
     drop_identities,
     fold_affine,
@@ -61,6 +63,7 @@ __all__ = [
     "merge_views",
     "one_channel_convolutions",
     "pass_name",
+    "pool_edges",
     "run_passes",
     "sink_transposes",
     "slice_parts",

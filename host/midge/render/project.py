@@ -8,7 +8,7 @@ lib/<prefix>/                      the model, for PlatformIO (library.json), the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from midge.boards import Board
 from midge.lower.program import Program
@@ -17,7 +17,6 @@ from midge.render.sources import Sources, render_app
 from midge.resources import firmware_dir
 from midge.settings import Goal
 
-_LEVELS = {"speed": "-O3", "balanced": "-O2", "size": "-Os"}
 # Constants that 16-bit pointers surely reach, behind interrupt vectors and whatever else lies in low flash.
 _NEAR_BYTES = 49152
 _LINK = ("app.h", "cobs.c", "cobs.h", "crc.c", "crc.h", "protocol.c", "protocol.h")
@@ -36,7 +35,7 @@ def render_project(program: Program, sources: Sources, board: Board, goal: Goal)
         "src/port/port.cpp": (arduino / "port.cpp").read_text(),
     }
     project |= {f"src/link/{name}": (firmware / "link" / name).read_text() for name in _LINK}
-    level = "-Os" if board.core.address_space else _LEVELS[goal]
+    level: str = getattr(board.core.levels, goal)
     library = render_library(program, sources, level)
     return {**project, **{f"lib/{program.prefix}/{name}": text for name, text in library.items()}}
 
@@ -63,14 +62,20 @@ def build_flags(program: Program, board: Board) -> tuple[str, ...]:
     return tuple(_build_flags(program, board))
 
 
+def far_constants(program: Program, board: Board) -> Mapping[str, str]:
+    """The macros that let a model's code reach constants which 16 bits do not."""
+    if board.core.address_space and program.constant_bytes > _NEAR_BYTES:
+        return {"MIDGE_FLASH": "__memx"}
+    return {}
+
+
 def _build_flags(program: Program, board: Board) -> Iterator[str]:
     yield "-DMIDGE_PROFILE"
     yield f"-DMIDGE_PORT_SERIAL={board.build.serial}"
     yield f"-DMIDGE_PORT_SPEED={board.line.speed}"
     yield f"-DMIDGE_PORT_CLOCK_HZ={board.clock_hz}UL"
     yield f"-DMIDGE_LINK_MAX_PAYLOAD={board.line.payload_bytes}"
-    if board.core.address_space and program.constant_bytes > _NEAR_BYTES:
-        yield "-DMIDGE_FLASH=__memx"
+    yield from (f"-D{name}={value}" for name, value in far_constants(program, board).items())
     if board.core.address_space:
         yield "-Wl,--relax"
 

@@ -53,7 +53,7 @@ def model_facts(compiled: Compiled) -> record.Model:
         name=compiled.imported.graph.name,
         sha256=compiled.imported.sha256,
         macs=compiled.imported.graph.macs,
-        file_bytes=compiled.imported.path.stat().st_size,
+        file_bytes=compiled.imported.file_bytes,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from midge.boards import Board, Core, Unicorn, list_boards, list_cores, load_board, load_core
+from midge.boards import Board, Core, Simavr, Unicorn, list_boards, list_cores, load_board, load_core
 
 _HEAD = """# Boards and cores
 
@@ -61,7 +61,10 @@ def _boards(boards: Iterable[Board]) -> str:
 def _tested(board: Board) -> str:
     """What has been run: nothing in the repository runs on hardware."""
     if board.core.address_space:
-        return "built, flashed and run exactly on simavr (tests/pio); nobody has run it on the board itself"
+        return (
+            f"networks run exactly on the emulated {board.core.name}, and built by PlatformIO and flashed into it "
+            "(tests/pio); nobody has run it on the board itself"
+        )
     if board.core.emulator is None:
         return "nothing: neither built nor run"
     on_twin = f"networks run exactly on the emulated {board.core.name}"
@@ -82,6 +85,8 @@ def _twin(core: Core) -> str:
         return "Unicorn, in process"
     if emulator is None:
         return "none"
+    if isinstance(emulator, Simavr):
+        return "simavr (Debian: libsimavr-dev)"
     return f"`{emulator.command} -M {emulator.machine}` (Debian: {emulator.package})"
 
 

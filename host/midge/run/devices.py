@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import serial
 
-from midge.boards import Board, Qemu
+from midge.boards import Board, Qemu, Simavr
 from midge.build.image import Image
 from midge.build.stack import read_frames, worst_stack_bytes
 from midge.build.toolchain import compile_firmware, find_toolchain
 from midge.errors import LinkError
 from midge.ir.graph import Array
 from midge.lower.program import Program
+from midge.render.project import far_constants
 from midge.render.sources import render_app
 from midge.run.conversation import Conversation
 from midge.run.device import LinkedDevice, Sample
@@ -24,6 +25,7 @@ from midge.run.emulator import EmulatedBoard
 from midge.run.native import start_native
 from midge.run.qemu import QemuBoard
 from midge.run.serial_handlers import attach
+from midge.run.simavr.board import SimavrBoard
 
 if TYPE_CHECKING:
     from midge.pipeline import Compiled
@@ -39,7 +41,7 @@ class EmulatedDevice:
     """
 
     link: LinkedDevice
-    board: EmulatedBoard
+    board: EmulatedBoard | SimavrBoard
     image: Image
     run_symbol: str
     worst_stack_bytes: int | None
@@ -99,9 +101,10 @@ def emulated_device(compiled: Compiled, work_dir: Path) -> Iterator[EmulatedDevi
         with closing(QemuBoard(image, board, work_dir)) as qemu:
             yield QemuDevice(LinkedDevice(_conversation(qemu.port, program), program.outputs), qemu, image, stack)
         return
-    emulated = EmulatedBoard(image, board)
+    is_avr = isinstance(board.core.emulator, Simavr)
+    emulated = SimavrBoard(image, board) if is_avr else EmulatedBoard(image, board)
     emulated.watch(run_symbol)
-    with attach(emulated) as url, serial.serial_for_url(url) as port:
+    with closing(emulated), attach(emulated) as url, serial.serial_for_url(url) as port:
         link = LinkedDevice(_conversation(port, program), program.outputs)
         yield EmulatedDevice(link, emulated, image, run_symbol, stack)
 
@@ -124,7 +127,7 @@ def build_firmware(compiled: Compiled, work_dir: Path) -> Image:
         find_toolchain(compiled.board.core),
         work_dir,
         optimize=compiled.settings.optimize,
-        defines=_PROFILE,
+        defines={**_PROFILE, **far_constants(compiled.program, compiled.board)},
     )
 
 

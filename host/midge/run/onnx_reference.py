@@ -19,25 +19,25 @@ _IMPLEMENTED = 19
 
 
 class OnnxReference:
-    """The model file at `path` in ONNX's reference evaluator; inputs and outputs in the order of `graph`.
+    """A model, a file or its content, in ONNX's reference evaluator; inputs and outputs in the order of `graph`.
 
     Raises UnsupportedModelError when the evaluator refuses the model.
     """
 
-    def __init__(self, path: Path, graph: Graph) -> None:
+    def __init__(self, model: Path | bytes, graph: Graph) -> None:
         import onnx
         from onnx import version_converter
         from onnx.reference import ReferenceEvaluator
 
-        self._name, self._graph = path.name, graph
+        self._name, self._graph = graph.name, graph
         try:
-            model = onnx.load(path)
-            constants = {proto.name for proto in model.graph.initializer}
-            self._inputs = [proto.name for proto in model.graph.input if proto.name not in constants]
+            proto = onnx.load_model_from_string(model) if isinstance(model, bytes) else onnx.load(model)
+            constants = {constant.name for constant in proto.graph.initializer}
+            self._inputs = [i.name for i in proto.graph.input if i.name not in constants]
             # The evaluator has quantization from an opset on; the converter rewrites what changed until there.
-            if any(node.op_type in _QUANTIZATION for node in model.graph.node) and _opset(model) < _IMPLEMENTED:
-                model = version_converter.convert_version(model, _IMPLEMENTED)
-            self._evaluator = ReferenceEvaluator(model)
+            if any(node.op_type in _QUANTIZATION for node in proto.graph.node) and _opset(proto) < _IMPLEMENTED:
+                proto = version_converter.convert_version(proto, _IMPLEMENTED)
+            self._evaluator = ReferenceEvaluator(proto)
         except Exception as problem:
             raise self._refusal(problem) from problem
 

@@ -15,6 +15,7 @@ import socket
 import struct
 import subprocess
 import sys
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -137,8 +138,18 @@ def _without_empty_segments(elf: bytes) -> bytes:
 
 def _command(emulator: Qemu, elf: Path) -> list[str]:
     machine = [emulator.command, "-M", emulator.machine, *emulator.arguments, "-kernel", str(elf)]
+    machine += _single_step(emulator.command) if emulator.single_step else ()
     quiet = ["-display", "none", "-monitor", "none", "-serial", "stdio", "-nic", "none"]
     return [*machine, *quiet, "-icount", f"shift={emulator.icount_shift},sleep=off"]
+
+
+@lru_cache
+def _single_step(command: str) -> tuple[str, ...]:
+    """How this QEMU is told to translate one instruction at a time: the option was renamed in 8.1."""
+    said = subprocess.run([command, "--version"], capture_output=True, text=True, errors="replace", timeout=60).stdout
+    found = re.search(r"version (\d+)\.(\d+)", said)
+    renamed = found is not None and (int(found[1]), int(found[2])) >= (8, 1)
+    return ("-accel", "tcg,one-insn-per-tb=on") if renamed else ("-singlestep",)
 
 
 def _painting(paint: Path, address: int) -> list[str]:

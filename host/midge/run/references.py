@@ -11,11 +11,11 @@ AnyReference = Reference | OnnxReference
 
 def reference_name(imported: Imported) -> str:
     """What reports call the reference."""
-    return "ONNX reference evaluator" if imported.format == "onnx" else "TensorFlow Lite reference kernels"
+    return "ONNX reference evaluator" if imported.is_onnx else "TensorFlow Lite reference kernels"
 
 
 def open_reference(imported: Imported) -> AnyReference:
     """The model in its format's reference, to be used in a `with`. Raises MidgeError when it refuses the model."""
-    if imported.format == "onnx":
-        return OnnxReference(imported.path, imported.graph)
+    if imported.is_onnx:
+        return OnnxReference(imported.exported or imported.path, imported.graph)
     return Reference(imported.path)

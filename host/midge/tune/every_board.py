@@ -28,6 +28,8 @@ from midge.run.devices import build_firmware, emulated_device
 from midge.settings import Goal, Settings
 
 _AMPLE_BYTES = 16 * 2**20
+# What 16 bits address, without the registers.
+_AVR_RAM_BYTES = 2**16 - 2**9
 # Where nothing has run: as deep as the kernels' and the protocol's frames have been seen.
 _STACK_BYTES = 1024
 
@@ -108,8 +110,9 @@ def _ample(compiled: Compiled) -> Compiled:
     board = compiled.board
     memory = board.twin.memory
     distance = abs(memory.ram_address - memory.flash_address)
-    bytes_ = min(_AMPLE_BYTES, distance)
-    return replace(compiled, board=msgspec.structs.replace(board, flash_bytes=bytes_, ram_bytes=bytes_))
+    flash = min(_AMPLE_BYTES, distance)
+    ram = _AVR_RAM_BYTES if board.core.address_space else flash
+    return replace(compiled, board=msgspec.structs.replace(board, flash_bytes=flash, ram_bytes=ram))
 
 
 def _on_core(compiled: Compiled) -> _OnCore:

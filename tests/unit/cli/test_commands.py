@@ -183,7 +183,7 @@ def test_compare_passes_equal_reports_and_fails_slower_ones(midge: Midge, report
     ("arguments", "code", "words"),
     [
         (("inspect", "nothing.tflite"), 1, "there is no file"),
-        (("inspect", DATA), 1, "no TensorFlow Lite or ONNX model"),
+        (("inspect", DATA), 1, "no model that midge reads"),
         (("inspect",), 2, "Missing argument"),
         (("nonsense",), 2, "No such command"),
         (("run", MODEL, "--board", "nowhere", "--emulate"), 1, "there is no board 'nowhere'"),

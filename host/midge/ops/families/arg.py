@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from tflite.TensorType import TensorType
 
 from midge.ir.graph import Array, DType, Op, Shape, Tensor
 from midge.ops.formats import SourceOp, axis_of
+from midge.ops.tflite_writing import TFLiteWriter, integers, written
 from midge.ops.types import check_same_type, type_reason
 
 
@@ -51,3 +53,10 @@ def arg_reader(kind: type[Arg]) -> Callable[[SourceOp], Arg]:
         return kind(name=op.name, inputs=(x.name,), outputs=op.output_names, axis=axis_of(x, op.constant(1)))
 
     return read
+
+
+def arg_writer(code: str) -> TFLiteWriter:
+    """Writes an operator with a constant axis as its second input."""
+    return lambda op, inputs, outputs: written(
+        op, code, [*inputs, integers(op, "axis", op.axis)], outputs, OutputType=TensorType.INT32
+    )

@@ -10,6 +10,7 @@ import numpy as np
 
 from midge.ir.graph import Array, Clamp, DType, Op, Shape, Tensor
 from midge.ops.formats import SourceOp, tflite_clamp
+from midge.ops.tflite_writing import TFLiteWriter, with_activation
 from midge.ops.types import broadcast_shape, check_same_type, reason_why_not
 
 
@@ -71,3 +72,8 @@ def binary_reader(kind: type[Binary]) -> Callable[[SourceOp], Binary]:
 def clamped_reader(kind: type[Clamped]) -> Callable[[SourceOp], Clamped]:
     """Reads an operator that has two inputs and a fused activation."""
     return lambda op: kind(name=op.name, inputs=op.input_names(2, 2), outputs=op.output_names, clamp=tflite_clamp(op))
+
+
+def clamped_writer(code: str) -> TFLiteWriter:
+    """Writes an operator that has two inputs and a fused activation."""
+    return lambda op, inputs, outputs: with_activation(op, code, inputs, outputs[0])

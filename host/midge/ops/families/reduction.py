@@ -8,6 +8,7 @@ from math import prod
 
 from midge.ir.graph import Op, Permutation, Shape, Tensor
 from midge.ops.formats import SourceOp, axis_of
+from midge.ops.tflite_writing import TFLiteWriter, integers, written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,3 +57,10 @@ def reduction_reader(kind: type[Reduction]) -> Callable[[SourceOp], Reduction]:
         )
 
     return read
+
+
+def reduction_writer(code: str) -> TFLiteWriter:
+    """Writes an operator with constant axes as its second input."""
+    return lambda op, inputs, outputs: written(
+        op, code, [*inputs, integers(op, "axes", op.axes)], outputs, KeepDims=op.keep_dims
+    )

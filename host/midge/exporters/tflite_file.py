@@ -1,7 +1,6 @@
-"""Builds small .tflite files from the graph's own records, for tests that need a file of a known shape.
+"""The bytes of a .tflite file from the operators as the format spells them (`SourceOp`) and their tensors.
 
-`tflite_file` takes the operators as midge reads them (`SourceOp`) and their tensors, so that one description of a case
-serves both sides of a comparison.
+The schema's own builders (packages `tflite` and `flatbuffers`) write every table.
 """
 
 from __future__ import annotations

@@ -1,32 +1,24 @@
-/* An AVR board in simavr behind a TCP port: what comes in at the port goes to UART0, what UART0 sends comes back.
+/* A board behind a TCP port: what comes in at the port goes to UART0, what UART0 sends comes back.
  *
- *     simavr_board MCU CLOCK_HZ [FLASH.hex ...] [--dump FILE]
- *
- * Prints "port N" when it listens. A connection resets the core, as a board's DTR does; it then starts at its boot
- * loader when one of the files reaches the upper end of flash. On SIGTERM, `--dump` writes the flash to a file.
- * Links libsimavr (GPL-3), and so is a program of the tests alone.
+ * Prints "port N" when it listens. A connection resets the core, as a board's DTR does.
  */
+#include "runner.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <simavr/avr_uart.h>
-#include <simavr/sim_avr.h>
-#include <simavr/sim_hex.h>
 #include <simavr/sim_regbit.h>
 
 #define SLICE_CYCLES 20000 /* between two looks at the socket */
-#define BOOT_BYTES 8192
 #define WAIT_MS 100
 
 static volatile sig_atomic_t ended;
@@ -58,23 +50,6 @@ static void on_byte(struct avr_irq_t *irq, uint32_t value, void *parameter) {
     (void)irq, (void)parameter;
     if (sent_count < sizeof sent) {
         sent[sent_count++] = (uint8_t)value;
-    }
-}
-
-static void load(avr_t *avr, const char *file) {
-    ihex_chunk_p chunks = NULL;
-    int count = read_ihex_chunks(file, &chunks);
-    if (count <= 0) {
-        fprintf(stderr, "%s: no Intel hex file\n", file);
-        exit(1);
-    }
-    for (int i = 0; i < count; i++) {
-        memcpy(avr->flash + chunks[i].baseaddr, chunks[i].data, chunks[i].size);
-        avr->codeend = avr->flashend;
-        if (chunks[i].baseaddr + BOOT_BYTES > avr->flashend &&
-            (avr->reset_pc == 0 || chunks[i].baseaddr < avr->reset_pc)) {
-            avr->reset_pc = chunks[i].baseaddr;
-        }
     }
 }
 
@@ -144,26 +119,9 @@ static void serve(avr_t *avr, int line) {
     }
 }
 
-int main(int argc, char **argv) {
-    avr_t *avr = argc > 2 ? avr_make_mcu_by_name(argv[1]) : NULL;
-    const char *dump_file = NULL;
-    if (avr == NULL) {
-        fprintf(stderr, "usage: simavr_board MCU CLOCK_HZ [FLASH.hex ...] [--dump FILE]\n");
-        return 2;
-    }
+void midge_listen(avr_t *avr, const char *dump_file) {
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGTERM, &action, NULL);
-    avr_init(avr);
-    avr->frequency = (uint32_t)strtoul(argv[2], NULL, 10);
-    avr->log = LOG_ERROR;
-    memset(avr->flash, 0xFF, avr->flashend + 1);
-    for (int i = 3; i < argc; i++) {
-        if (strcmp(argv[i], "--dump") == 0 && i + 1 < argc) {
-            dump_file = argv[++i];
-        } else {
-            load(avr, argv[i]);
-        }
-    }
     uint32_t flags = 0;
     avr_ioctl(avr, AVR_IOCTL_UART_SET_FLAGS('0'), &flags);
     avr_irq_register_notify(avr_io_getirq(avr, AVR_IOCTL_UART_GETIRQ('0'), UART_IRQ_OUTPUT), on_byte, NULL);
@@ -188,5 +146,4 @@ int main(int argc, char **argv) {
     if (dump_file != NULL) {
         dump(avr, dump_file);
     }
-    return 0;
 }

@@ -1,0 +1,1 @@
+"""AVR boards in simavr, with exact cycles: a C program around libsimavr, and what drives it."""
