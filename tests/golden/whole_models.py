@@ -28,6 +28,8 @@ INT8 = (
     "resize_concat_tanh_int8",
     "split_concat_pad_slice_transpose_reshape_int8",
     "tconv_leaky_add_sigmoid_int8",
+    "lstm_fc_int8",
+    "mnist_lstm_int8",
 )
 FLOAT = (
     # Float16 weights behind DEQUANTIZE.
@@ -52,6 +54,8 @@ FLOAT = (
     "resize_concat_tanh_float",
     "split_concat_pad_slice_transpose_reshape_float",
     "tconv_leaky_add_sigmoid_float",
+    "lstm_fc_float",
+    "mnist_lstm_float",
     # Converted for dynamic range, but with weights too small for it: float throughout.
     "conv1d_dilated_dyn",
     "conv_dw_pool_fc_softmax_dyn",
@@ -64,6 +68,7 @@ FLOAT = (
     "resize_concat_tanh_dyn",
     "split_concat_pad_slice_transpose_reshape_dyn",
     "tconv_leaky_add_sigmoid_dyn",
+    "lstm_fc_dyn",
 )
 # Networks that remember, whose recorded calls are one stream.
-STREAMS = ("choo_choo_homie",)
+STREAMS = ("choo_choo_homie", "keyword_scrambled_svdf")

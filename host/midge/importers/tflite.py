@@ -254,7 +254,8 @@ def _read_layer(model: Any, table: Any, name: str, tensors: TensorReader) -> tup
             return unknown_operator(name, code)
         inputs = tuple(tensors.optional(i) for i in _indices(table, "Inputs"))
         outputs = tuple(tensors[i] for i in _indices(table, "Outputs"))
-        op = reader(SourceOp(code, name, inputs, outputs, attributes(table)))
+        inside = tuple(tensors.quant(i) for i in _indices(table, "Intermediates"))
+        op = reader(SourceOp(code, name, inputs, outputs, attributes(table), intermediates=inside))
         known = {t.name: t for t in (*inputs, *outputs) if t is not None}
         op, before = _with_float_weights(op, known)
         updates = updated_states(op, known)

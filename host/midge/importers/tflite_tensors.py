@@ -56,6 +56,15 @@ class TensorReader:
             self._tensors[index] = self._read(self._subgraph.Tensors(index), self.names[index])
         return self._tensors[index]
 
+    def quant(self, index: int) -> Quant | None:
+        """The quantization alone of tensor `index`, which no buffer and no shape goes with."""
+        if not 0 <= index < len(self.names):
+            raise DamagedFile(f"there is no tensor {index} (there are {len(self.names)})")
+        table = self._subgraph.Tensors(index)
+        dtype = _TYPES.get(table.Type(), DType.F32)
+        quantized = dtype not in (DType.F32, DType.BOOL)
+        return self._quant(table.Quantization(), self.names[index], (), dtype) if quantized else None
+
     def rename(self, index: int, tensor: Tensor) -> None:
         """From here on tensor `index` is another name of `tensor`."""
         self._tensors[index] = tensor

@@ -20,7 +20,7 @@ from midge.numerics.gemmlowp import exp_on_negative_values, reciprocal
 from midge.ops.formats import SourceOp, UnsupportedOp
 from midge.ops.onnx_nodes import OnnxNode
 from midge.ops.tflite_writing import written
-from midge.ops.types import check_fixed_output, check_same_type, reason_why_not
+from midge.ops.types import check_fixed_output, check_per_tensor, check_same_type, reason_why_not
 
 OUTPUT_QUANT = Quant.per_tensor(1 / 256, -128)
 
@@ -28,8 +28,8 @@ OUTPUT_QUANT = Quant.per_tensor(1 / 256, -128)
 DIFFERENCE_INTEGER_BITS = 5
 SUM_INTEGER_BITS = 12
 
-# From Q0 to the output's 8 bits; the bits of the reciprocal come on top.
-OUTPUT_SHIFT = 31 - 8
+# The scale of an int16 output of int8 inputs, which TFLite takes as 1 / 65536 within a thousandth, and its zero point.
+_WIDE_SCALE, _WIDE_ZERO_POINT = 1 / 65536, -32768
 
 # Exponentials are at most 1: this many cannot overflow their sum.
 _MAX_DEPTH = (1 << SUM_INTEGER_BITS) - 1
@@ -48,13 +48,23 @@ class Softmax(Op):
         return (inputs[0].shape,)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float, or int8 with the output's fixed scale."""
+        """Float, or int8 with the output's fixed scale, which may be int16."""
         if not isfinite(self.beta) or self.beta <= 0:
             return f"a beta of {self.beta}"
+        if (inputs[0].dtype, outputs[0].dtype) == (DType.S8, DType.S16):
+            return self._check_wide(inputs, outputs)
         reason = check_same_type(inputs, outputs)
         if reason or outputs[0].dtype is DType.F32:
             return reason
         return check_fixed_output(outputs[0], OUTPUT_QUANT) or reason_why_not(lambda: softmax_parameters(self, inputs))
+
+    def _check_wide(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
+        quant = outputs[0].quant
+        if quant is None or quant.axis is not None or quant.zero_points != (_WIDE_ZERO_POINT,):
+            return f"an int16 output of int8 inputs whose zero point is not {_WIDE_ZERO_POINT}"
+        if abs(quant.scale - _WIDE_SCALE) > _WIDE_SCALE / 1000:
+            return f"an int16 output of int8 inputs with scale {quant.scale:.6g} instead of {_WIDE_SCALE:.6g}"
+        return check_per_tensor(inputs) or reason_why_not(lambda: softmax_parameters(self, inputs))
 
     def output_quant(self, inputs: Sequence[Tensor]) -> OutputQuant:
         """Fixed: scale 1 / 256, zero point -128."""
@@ -74,8 +84,10 @@ class Softmax(Op):
         exps = softmax_exponentials(softmax_parameters(self, inputs))[differences]
         sums = rounding_divide_by_pot(exps, SUM_INTEGER_BITS).sum(axis=-1, keepdims=True)
         scale, bits = reciprocal(sums, SUM_INTEGER_BITS)
-        scaled = rounding_divide_by_pot(saturating_rounding_doubling_high_mul(exps, scale), bits + OUTPUT_SHIFT)
-        return [np.clip(scaled - 128, -128, 127).astype(np.int8)]
+        y = outputs[0].dtype
+        shift = 31 - 8 * y.bytes + bits  # from Q0 to the output's bits; the bits of the reciprocal come on top
+        scaled = rounding_divide_by_pot(saturating_rounding_doubling_high_mul(exps, scale), shift)
+        return [np.clip(scaled + y.limits[0], *y.limits).astype(y.numpy)]
 
     def permuted(self, permutation: Permutation) -> tuple[Op, Permutation] | None:
         """Where the last axis stays the last."""

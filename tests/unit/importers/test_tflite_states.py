@@ -108,7 +108,6 @@ def test_the_runtime_remembers_the_same() -> None:
                 np.testing.assert_array_equal(reference.run([value])[0], found)
 
 
-INT8 = TensorSpec("value", (1, 4), TensorType.INT8, None, (0.5,), (3,))
 HOSTILE = {
     "a handle that is none": (replace(SUM, ops=(once(), read(2, 3), add(3, 0, 1), assign(2, 1))), "without a handle"),
     "nothing to start with": (replace(SUM, ops=SUM.ops[1:]), "before anything is assigned"),
@@ -162,4 +161,59 @@ HOSTILE = {
 @pytest.mark.parametrize(("spec", "words"), HOSTILE.values(), ids=HOSTILE)
 def test_variables_that_cannot_be_are_refused_in_words(spec: ModelSpec, words: str) -> None:
     with pytest.raises(MidgeError, match=words.replace("[", r"\[")):
+        graph_of(spec)
+
+
+def svdf(state: int, output: int, rank: int = 1) -> OpSpec:
+    return OpSpec(BuiltinOperator.SVDF, (0, 2, 3, -1, state), (output,), BuiltinOptions.SVDFOptions, (("Rank", rank),))
+
+
+# Three filters over four inputs that remember two steps. Tensors: x, y, features, times, state, a second y.
+ONES = np.ones((3, 4), np.float32)
+MEMORY = ModelSpec(
+    (
+        TensorSpec("x", (1, 4)),
+        TensorSpec("y", (1, 3)),
+        TensorSpec("features", (3, 4), data=ONES.tobytes()),
+        TensorSpec("times", (3, 2), data=ONES[:, :2].tobytes()),
+        TensorSpec("state", (1, 6), variable=True),
+        TensorSpec("z", (1, 3)),
+    ),
+    (svdf(4, 1),),
+)
+
+
+def test_a_variable_tensor_is_a_state_of_the_operator_that_overwrites_it() -> None:
+    graph = graph_of(MEMORY)
+    assert graph.updates == {"state": "state/next"}
+    ones = np.ones((1, 4), np.float32)
+    assert [float(y[0, 0]) for y in outputs(graph, [ones, ones, ones])] == [4, 8, 8]
+
+
+STATES = {
+    "no variable": (
+        replace(MEMORY, tensors=(*MEMORY.tensors[:4], replace(MEMORY.tensors[4], variable=False), MEMORY.tensors[5])),
+        "not a variable tensor",
+    ),
+    "of another size": (
+        replace(MEMORY, tensors=(*MEMORY.tensors[:4], replace(MEMORY.tensors[4], shape=(1, 5)), MEMORY.tensors[5])),
+        "a state (1, 5)",
+    ),
+    "of another type": (
+        replace(
+            MEMORY,
+            tensors=(*MEMORY.tensors[:4], replace(MEMORY.tensors[4], type=TensorType.INT32), MEMORY.tensors[5]),
+        ),
+        "types",
+    ),
+    "of two operators": (replace(MEMORY, ops=(svdf(4, 1), svdf(4, 5))), "others read too"),
+    "of no rank": (replace(MEMORY, ops=(svdf(4, 1, rank=0),)), "rank 0"),
+    "of a rank that does not divide": (replace(MEMORY, ops=(svdf(4, 1, rank=2),)), "rank 2"),
+    "that an operator reads besides": (replace(MEMORY, ops=(svdf(4, 1), add(4, 4, 5))), "state"),
+}
+
+
+@pytest.mark.parametrize(("spec", "words"), STATES.values(), ids=STATES)
+def test_states_that_cannot_be_are_refused_in_words(spec: ModelSpec, words: str) -> None:
+    with pytest.raises(MidgeError, match=words.replace("(", r"\(").replace(")", r"\)")):
         graph_of(spec)

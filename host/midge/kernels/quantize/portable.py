@@ -46,9 +46,10 @@ def bind(layer: Layer) -> Binding:
     )
 
 
-def overlap(layer: Layer) -> int | None:
-    """In place where output elements are no larger than input elements."""
-    return 0 if layer.outputs[0].dtype.bytes <= layer.inputs[0].dtype.bytes else None
+def overlap(layer: Layer) -> int:
+    """In place; where output elements are larger, the input is as far ahead as they grow until the last is read."""
+    growth = layer.outputs[0].dtype.bytes - layer.inputs[0].dtype.bytes
+    return max(0, growth * (layer.inputs[0].elements - 1))
 
 
 VARIANT = Variant(__name__, fits=fits, bind=bind, overlap=overlap)

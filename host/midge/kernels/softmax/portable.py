@@ -6,6 +6,7 @@ from typing import cast
 
 import numpy as np
 
+from midge.ir.graph import DType
 from midge.kernels.literals import in_place, is_either, is_float
 from midge.kernels.variant import Binding, Constant, Layer, Variant
 from midge.ops.softmax import Softmax, softmax_exponentials, softmax_parameters
@@ -20,7 +21,13 @@ def bind(layer: Layer) -> Binding:
     exponentials = softmax_exponentials(softmax_parameters(op, layer.inputs)).astype(np.int32)
     entries = int(np.flatnonzero(exponentials)[-1]) + 1
     table = Constant("exponentials", "int32_t", exponentials[:entries])
-    return Binding({**params, "is_float": False, "entries": entries}, (table,))
+    low = layer.outputs[0].dtype.limits[0]
+    return Binding({**params, "is_float": False, "entries": entries, "low": low}, (table,))
 
 
-VARIANT = Variant(__name__, fits=is_either, bind=bind, overlap=in_place)
+def fits(layer: Layer) -> bool:
+    """Float or int8 throughout, or int8 to int16."""
+    return is_either(layer) or (layer.inputs[0].dtype, layer.outputs[0].dtype) == (DType.S8, DType.S16)
+
+
+VARIANT = Variant(__name__, fits=fits, bind=bind, overlap=in_place)
