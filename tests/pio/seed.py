@@ -15,7 +15,17 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
+FIRMWARE = HERE.parents[1] / "firmware"
 ARDUINO = Path("/usr/share/arduino/hardware/arduino/avr")
+# By the names that PlatformIO's platforms ask for.
+_TOOLCHAINS = {
+    "toolchain-atmelavr": "avr-",
+    "toolchain-gccarmnoneeabi": "arm-none-eabi-",
+    "toolchain-riscv32-esp": "riscv64-unknown-elf-",
+    "toolchain-xtensa": "xtensa-lx106-elf-",
+}
+# All of these are the core in tests/pio/core.
+_FRAMEWORKS = ("framework-arduino-mbed", "framework-arduinoespressif32", "framework-arduinoespressif8266")
 _SCONS = """import sys
 from SCons.Script.Main import main
 sys.exit(main())
@@ -24,17 +34,19 @@ sys.exit(main())
 
 def seed_core(folder: Path) -> dict[str, str]:
     """Fill `folder` as PlatformIO's core directory; gives the environment in which `pio` uses it, and no network."""
-    needed = {name: shutil.which(name) for name in ("avr-gcc", "avrdude")}
+    needed = {name: shutil.which(name) for name in ("avrdude", *(f"{prefix}gcc" for prefix in _TOOLCHAINS.values()))}
     missing = [name for name, path in needed.items() if path is None]
     if missing or not ARDUINO.is_dir():
         pytest.skip(f"needs {', '.join(missing) or 'the Arduino core'}: apt install -y $(cat .ci/packages.txt)")
-    shutil.copytree(HERE / "platforms", folder / "platforms")
-    for platform in sorted((folder / "platforms").iterdir()):
-        manifest = json.loads((platform / "platform.json").read_text())
-        _mark(platform, "platform", manifest["name"], manifest["version"])
+    for manifest in sorted(HERE.glob("platforms/*/platform.json")):
+        _platform(manifest.parent, folder / "platforms" / manifest.parent.name)
     packages = folder / "packages"
-    _package(packages / "toolchain-atmelavr", "1.0.0", {f"bin/{path.name}": path for path in _avr_tools()})
+    for name, prefix in _TOOLCHAINS.items():
+        tools = sorted(Path("/usr/bin").glob(f"{prefix}*"))
+        _package(packages / name, "1.0.0", {f"bin/{path.name}": path for path in tools})
     _package(packages / "framework-arduino-avr", "5.0.0", {path.name: path for path in ARDUINO.iterdir()})
+    for name in _FRAMEWORKS:
+        _package(packages / name, "1.0.0", {"core": HERE / "core", "firmware": FIRMWARE})
     avrdude = {"bin/avrdude": Path(str(needed["avrdude"])), "avrdude.conf": Path("/etc/avrdude.conf")}
     _package(packages / "tool-avrdude", "1.0.0", avrdude)
     _package(packages / "tool-scons", _scons_version(), {})
@@ -54,8 +66,13 @@ def _scons_version() -> str:
     return subprocess.run([sys.executable, "-c", ask], check=True, capture_output=True, text=True).stdout.strip()
 
 
-def _avr_tools() -> list[Path]:
-    return sorted(Path("/usr/bin").glob("avr-*"))
+def _platform(stand_in: Path, folder: Path) -> None:
+    """A platform as its stand-in describes it; those without a builder of their own share one."""
+    shutil.copytree(stand_in, folder)
+    if not (folder / "builder").is_dir():
+        shutil.copytree(HERE / "builder", folder / "builder")
+    manifest = json.loads((folder / "platform.json").read_text())
+    _mark(folder, "platform", manifest["name"], manifest["version"])
 
 
 def _package(folder: Path, version: str, links: Mapping[str, Path]) -> None:

@@ -1,6 +1,6 @@
 /* The port of boards with an Arduino core: the line is MIDGE_PORT_SERIAL, the clock the finest that the core has.
  *
- *   AVR                       Timer 1, one tick per cycle
+ *   AVR with a Timer 1        that timer, one tick per cycle
  *   Cortex-M3, M4, M7, M33    the DWT's cycle counter
  *   ESP32, ESP8266            the core's cycle counter
  *   others                    micros()
@@ -14,7 +14,7 @@
 #error "platformio.ini gives the serial object, its speed and the clock, all from the board's file"
 #endif
 
-#if defined(__AVR__)
+#if defined(TCCR1A)
 
 static volatile uint16_t overflows;
 

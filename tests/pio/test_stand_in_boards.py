@@ -1,0 +1,109 @@
+"""nRF52840, RP2040, ESP32-C3 and ESP8266: the very project that a user gets, built by PlatformIO without a network and
+run on the emulated core, every output exact. The Arduino core is a stand-in, the compilers are Debian's: of the boards
+themselves this shows that midge's C and its project are right for their cores, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+import pytest
+import serial
+
+from midge.boards import Board, load_board
+from midge.build.image import Image
+from midge.build.platformio import build_project
+from midge.build.stock_sizes import stock_flash, stock_ram
+from midge.data import draw_inputs, load_data
+from midge.importers import import_model
+from midge.measure.agreement import agreement
+from midge.pipeline import Compiled, compile_model
+from midge.run.board import write_project
+from midge.run.conversation import Conversation
+from midge.run.device import Interpreter, LinkedDevice
+from midge.run.emulator import EmulatedBoard
+from midge.run.qemu import QemuBoard
+from midge.run.serial_handlers import attach
+from midge.settings import Settings
+from pio.seed import seed_core
+
+DIGITS = Path(__file__).parents[2] / "examples" / "digits" / "digits"
+# What emulates the board: itself where it has a twin, else the generic board of its core.
+EMULATED = {
+    "nano33ble": "nano33ble",
+    "pico": "pico",
+    "esp32-c3-devkitm-1": "esp32-c3-devkitm-1",
+    "d1_mini": "xtensa-lx106",
+}
+SAMPLES = 3
+_DWT = 0xE0001000
+_CYCLE_COUNTER = 4
+
+
+@pytest.fixture(scope="module", autouse=True)
+def core(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """PlatformIO's core directory, seeded."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in seed_core(tmp_path_factory.mktemp("pio") / "core").items():
+            patch.setenv(name, value)
+        yield
+
+
+@pytest.mark.parametrize("name", EMULATED)
+def test_the_stock_project_builds_and_gives_exact_outputs(name: str, tmp_path: Path) -> None:
+    compiled = _digits(name)
+    write_project(compiled, tmp_path)
+    image = build_project(tmp_path, compiled.board, print)
+    _inspect(compiled, image)
+    with _running(image, load_board(EMULATED[name]), tmp_path) as port:
+        conversation = Conversation(port, expect_hash=bytes.fromhex(compiled.program.hash))
+        device = LinkedDevice(conversation, compiled.program.outputs)
+        for inputs in draw_inputs(compiled.graph, SAMPLES, seed=5):
+            found = device.infer(inputs)
+            assert agreement(found.outputs, Interpreter(compiled.graph).infer(inputs).outputs).mismatches == 0
+            assert found.total_ticks >= sum(found.layer_ticks) > 0
+
+
+def _digits(name: str) -> Compiled:
+    imported = import_model(DIGITS.with_suffix(".tflite"))
+    data = load_data(DIGITS.with_suffix(".npz"), imported.graph)
+    return compile_model(imported, Settings(board=name, calibration_samples=20), data)
+
+
+def _inspect(compiled: Compiled, image: Image) -> None:
+    """The model is in it, whole, at a place of its own."""
+    prefix, board = compiled.program.prefix, compiled.board
+    assert image.symbol(f"{prefix}_run").is_function
+    flash, ram = stock_flash(image, prefix), stock_ram(image, prefix)
+    assert 4_000 < flash.code_bytes < 16_000
+    assert compiled.program.constant_bytes - 32 <= flash.const_bytes <= 1.1 * compiled.program.constant_bytes
+    assert flash.total_bytes <= board.flash_bytes
+    assert ram.model_bytes == compiled.program.arena_bytes
+    assert ram.total_bytes <= board.ram_bytes
+
+
+@contextmanager
+def _running(image: Image, board: Board, folder: Path) -> Iterator[serial.SerialBase]:
+    """The firmware's serial port."""
+    with ExitStack() as stack:
+        if board.name == "xtensa-lx106":
+            yield stack.enter_context(closing(QemuBoard(image, board, folder))).port
+            return
+        emulated = EmulatedBoard(image, board)
+        if "fpu" in board.core.features:
+            _add_dwt(emulated)
+        url = stack.enter_context(attach(emulated))
+        yield stack.enter_context(serial.serial_for_url(url))
+
+
+def _add_dwt(board: EmulatedBoard) -> None:
+    """The debug unit that the emulator has not: its cycle counter, by which midge's Arduino port measures."""
+
+    def read(engine: object, offset: int, size: int, data: object) -> int:
+        return board.cycles & 0xFFFFFFFF if offset == _CYCLE_COUNTER else 0
+
+    def write(engine: object, offset: int, size: int, value: int, data: object) -> None:
+        pass
+
+    board._engine.mmio_map(_DWT, 0x1000, read, None, write, None)
