@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
 from tflite.BuiltinOperator import BuiltinOperator
 from tflite.BuiltinOptions import BuiltinOptions
 from tflite.TensorType import TensorType
@@ -15,11 +17,13 @@ from differential.draw import mismatches
 from differential.draw_states import draw_lstm, draw_svdf
 from differential.draw_tensors import Case, Rng, values
 from midge.boards import load_board
-from midge.errors import ToolchainError
+from midge.cli import cli
+from midge.errors import SettingsError, ToolchainError
 from midge.importers import Imported
 from midge.importers.tflite import import_tflite
-from midge.ir.graph import DType, Graph
+from midge.ir.graph import Array, DType, Graph
 from midge.pipeline import Compiled, compile_graph
+from midge.quantize import quantize_model
 from midge.run.device import Interpreter
 from midge.run.devices import emulated_device, native_device
 from midge.run.reference import Reference
@@ -79,7 +83,7 @@ def svdf_file(rng: Rng, units: int = 3, rank: int = 2, depth: int = 5, memory: i
     return model_file(ModelSpec(tensors, (op,)))
 
 
-def stream(graph: Graph, rng: Rng, steps: int) -> Iterator[list[np.ndarray]]:
+def stream(graph: Graph, rng: Rng, steps: int) -> Iterator[list[Array]]:
     for _ in range(steps):
         yield [values(t, rng) for t in graph.input_tensors]
 
@@ -109,3 +113,59 @@ def test_a_thousand_steps_on_the_emulated_core_equal_the_reference_at_each_step(
             np.testing.assert_array_equal(found, reference.run(x)[0], err_msg=f"step {step}")
             seen.add(found.tobytes())
     assert len(seen) > MANY / 2
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, arguments)
+
+
+def test_a_run_forgets_before_each_sample_or_where_a_stream_begins(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    model, data = tmp_path / "net.tflite", tmp_path / "data.npz"
+    model.write_bytes(svdf_file(rng, units=3, rank=1, memory=6))
+    graph = import_tflite(model.read_bytes(), "net")
+    x = rng.integers(-128, 128, (30, *graph.input_tensors[0].shape[1:])).astype(np.int8)
+    sequence = np.repeat([0, 1, 2], 10)
+    labels, alone = (predictions(graph, x, starts) for starts in (sequence, np.arange(30)))
+    assert (labels != alone).any()
+    quant = graph.input_tensors[0].q
+    np.savez(data, x=x, y=labels, sequence=sequence, scale=quant.scale, zero_point=quant.zero_point)
+    arguments = ("run", str(model), "--board", "cortex-m4f", "--emulate", "--data", str(data), "--json")
+    for flags, expected in (((), float((labels == alone).mean() * 100)), (("--sequence",), 100.0)):
+        report = json.loads(run(*arguments, *flags).stdout)
+        assert report["exact"]["mismatches"] == 0
+        assert "TensorFlow Lite" in report["exact"]["against"]
+        assert report["accuracy"]["device"] == pytest.approx(expected, abs=0.01)
+        assert report["accuracy"]["integer"] == pytest.approx(expected, abs=0.01)
+        assert report["ram"]["state_bytes"] == 36
+
+
+def predictions(graph: Graph, x: Array, sequence: Array) -> Array:
+    definition, found = Interpreter(graph), []
+    for number, sample in enumerate(x):
+        if number == 0 or sequence[number] != sequence[number - 1]:
+            definition.reset()
+        found.append(int(definition.infer([sample[None]]).outputs[0].argmax()))
+    return np.array(found)
+
+
+def test_goldens_are_one_stream_or_stand_alone(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    model, golden = tmp_path / "net.tflite", tmp_path / "golden.npz"
+    model.write_bytes(svdf_file(rng, units=2, rank=1, memory=5))
+    graph = import_tflite(model.read_bytes(), "net")
+    definition, inputs = Interpreter(graph), [x[0] for x in stream(graph, rng, 10)]
+    outputs = [definition.infer([x]).outputs[0] for x in inputs]
+    np.savez(golden, rand_in0=np.stack(inputs), rand_out0=np.stack(outputs))
+    for place in ("interpreter", "native"):
+        flags = ("verify", str(model), "--on", place, "--no-sanitize")
+        assert run(*flags, "--golden", str(golden), "--sequence").exit_code == 0
+        assert run(*flags, "--golden", str(golden)).exit_code != 0
+        assert run(*flags).exit_code == 0
+        assert run(*flags, "--sequence").exit_code == 0
+
+
+def test_a_float_model_that_remembers_is_not_quantized(tmp_path: Path) -> None:
+    case = draw_svdf(np.random.default_rng(1), DType.F32)
+    with pytest.raises(SettingsError, match="remembers"):
+        quantize_model(case.graph, Settings(precision="int8"))

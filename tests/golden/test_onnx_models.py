@@ -44,6 +44,15 @@ def test_a_float_model_gives_the_recorded_outputs(name: str, place: str, assets:
     assert found.agreement.mismatches == 0
 
 
+@pytest.mark.parametrize("place", ["interpreter", "native"])
+def test_a_recurrent_model_takes_the_shape_that_its_file_leaves_open(place: str, assets: Path) -> None:
+    path = model(assets, "lstm_k1")
+    imported = import_model(path, {"input_1": (1, 7, 5)})
+    found = verify_model(imported, Settings(precision="as-is"), place, path.with_suffix(".npz"), sanitize=False)
+    assert found.agreement.samples > 0
+    assert found.agreement.mismatches == 0
+
+
 @pytest.mark.parametrize("name", VISION)
 def test_no_transpose_is_left_in_a_model_with_channels_first(name: str, assets: Path) -> None:
     graph = run_passes(import_model(model(assets, name)).graph, CANONICALIZE)

@@ -12,6 +12,7 @@ from midge.cli.talk import show_progress, talk
 from midge.data import Dataset
 from midge.errors import MidgeError
 from midge.importers import import_model
+from midge.importers.shapes import parse_shapes
 from midge.kernels.timings import Timings
 from midge.pipeline import Compiled, compile_model
 from midge.settings import Settings
@@ -22,8 +23,9 @@ from midge.tune.memory import recall
 def compile_from(model: Path, data_path: Path | None, options: dict[str, Any]) -> tuple[Compiled, Dataset | None]:
     """The model compiled as the flags say, and its data."""
     use_tuning = not options.pop("no_tuning")
+    shapes = parse_shapes(options.pop("shapes"))
     settings = settings_from(options)
-    imported = import_model(model)
+    imported = import_model(model, shapes)
     data = load_dataset(data_path, imported.graph)
     timings = _timings(settings) if use_tuning else {}
     compiled = compile_model(imported, settings, data, show_progress, timings)

@@ -13,6 +13,7 @@ from midge.boards import list_boards
 from midge.cli.options import JSON, MODEL, compile_options, load_dataset, settings_from
 from midge.cli.talk import out, show_progress, talk
 from midge.importers import Imported, import_model
+from midge.importers.shapes import parse_shapes
 from midge.report.fit_console import print_fits
 from midge.settings import Settings
 from midge.tune.every_board import BoardFit, fit_boards
@@ -27,8 +28,9 @@ def command(model: Path, data_path: Path | None, as_json: bool, **options: Any) 
     """Show on which boards a model fits, with flash, RAM and predicted latency. --board looks at that one alone."""
     options.pop("no_tuning")
     names = list_boards() if options["board"] is None else (options["board"],)
+    shapes = parse_shapes(options.pop("shapes"))
     settings = settings_from(options)
-    imported = import_model(model)
+    imported = import_model(model, shapes)
     data = load_dataset(data_path, imported.graph)
     fits = fit_boards(imported, _deployable(settings, imported, data is not None), names, data, show_progress)
     if as_json:

@@ -9,9 +9,10 @@ from typing import Any
 import click
 from rich.table import Table
 
-from midge.cli.options import JSON, MODEL
+from midge.cli.options import JSON, MODEL, SHAPES
 from midge.cli.talk import out
 from midge.importers import Imported, import_model
+from midge.importers.shapes import parse_shapes
 from midge.ir.graph import Graph, Op, Tensor
 from midge.ir.text import graph_text
 from midge.passes import CANONICALIZE, OPTIMIZE, run_passes
@@ -21,11 +22,12 @@ from midge.report.removals import print_removals, removal_facts
 
 @click.command()
 @MODEL
+@SHAPES
 @JSON
 @click.option("--graph", "as_graph", is_flag=True, help="Print the network as midge holds it, one line per operator.")
-def command(model: Path, as_json: bool, as_graph: bool) -> None:
+def command(model: Path, shapes: tuple[str, ...], as_json: bool, as_graph: bool) -> None:
     """Show a model's operators, shapes, MACs and sizes."""
-    imported = import_model(model)
+    imported = import_model(model, parse_shapes(shapes))
     canonical = run_passes(imported.graph, CANONICALIZE)
     graph = run_passes(canonical, OPTIMIZE)
     if as_graph:
@@ -54,6 +56,7 @@ def facts(imported: Imported, canonical: Graph, graph: Graph) -> dict[str, Any]:
         },
         "inputs": [_port(t) for t in graph.input_tensors],
         "outputs": [_port(t) for t in graph.output_tensors],
+        "states": [_port(t) for t in graph.states],
         "layers": [
             {
                 "name": op.name,
@@ -85,7 +88,7 @@ def _print(imported: Imported, canonical: Graph, graph: Graph) -> None:
     console.print(f"{graph.name}: {model['format']}, {model['precision']}, {model['macs']:,} MACs, ", end="")
     console.print(f"{model['constant_bytes']:,} bytes of constants")
     console.print(f"sha256 {imported.sha256}", soft_wrap=True)
-    for kind in ("inputs", "outputs"):
+    for kind in ("inputs", "outputs", "states"):
         for port in known[kind]:
             shape = "x".join(map(str, port["shape"]))
             scale = f", real = (value - {port['zero_point']}) * {port['scale']:.6g}" if "scale" in port else ""
@@ -103,5 +106,7 @@ def _print(imported: Imported, canonical: Graph, graph: Graph) -> None:
         print_removals(console, find_removals(canonical), canonical.macs, graph.macs)
     else:
         console.print(
-            "A float model: compile and run deploy it as int8 with --data to calibrate on, or --precision float."
+            "A float model that remembers: compile and run deploy it with --precision float."
+            if graph.updates
+            else "A float model: compile and run deploy it as int8 with --data to calibrate on, or --precision float."
         )

@@ -18,6 +18,13 @@ from midge.settings import Goal, Precision, Ranges, Settings, load_settings
 F = TypeVar("F", bound=Callable[..., Any])
 
 MODEL = click.argument("model", type=click.Path(path_type=Path))
+SHAPES = click.option(
+    "--shape",
+    "shapes",
+    multiple=True,
+    metavar="NAME=1,28,28",
+    help="The shape of an input that the file leaves open; once for each such input.",
+)
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 
 
@@ -29,6 +36,7 @@ def compile_options(function: F) -> F:
 
 
 _COMPILE = (
+    SHAPES,
     click.option("--board", help=f"A board's name (see `midge boards`) or .toml file.  [default: {Settings.board}]"),
     click.option(
         "--precision",

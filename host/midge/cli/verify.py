@@ -8,16 +8,18 @@ from typing import Any, get_args
 
 import click
 
-from midge.cli.options import JSON, MODEL
+from midge.cli.options import JSON, MODEL, SHAPES
 from midge.cli.talk import out, show_progress, talk
 from midge.errors import CheckFailedError, SettingsError
 from midge.importers import import_model
+from midge.importers.shapes import parse_shapes
 from midge.settings import Goal, Settings
 from midge.verification import BOARD, PLACES, verify_model
 
 
 @click.command()
 @MODEL
+@SHAPES
 @click.option("--golden", type=click.Path(path_type=Path), help=".npz of inputs and outputs to compare with.")
 @click.option(
     "--on", "place", type=click.Choice(PLACES), default="interpreter", show_default=True, help="Where to run."
@@ -38,6 +40,7 @@ from midge.verification import BOARD, PLACES, verify_model
 @JSON
 def command(
     model: Path,
+    shapes: tuple[str, ...],
     golden: Path | None,
     place: str,
     port: str | None,
@@ -55,7 +58,16 @@ def command(
         raise SettingsError("--on board needs a port", hint="--port PORT, or --port auto")
     place = BOARD if port is not None else place
     result = verify_model(
-        import_model(model), settings, place, golden, samples, sanitize, show_progress, port or "", talk, sequence
+        import_model(model, parse_shapes(shapes)),
+        settings,
+        place,
+        golden,
+        samples,
+        sanitize,
+        show_progress,
+        port or "",
+        talk,
+        sequence,
     )
     found = result.agreement
     if as_json:

@@ -11,6 +11,7 @@ from typing import Any
 from midge.errors import ModelFileError
 from midge.importers.file_format import is_keras, is_onnx, is_torch_program
 from midge.importers.limits import MAX_FILE_BYTES
+from midge.importers.shapes import Shapes, check_fixed
 from midge.ir.graph import Graph
 
 __all__ = ["Imported", "import_model", "import_torch"]
@@ -41,11 +42,14 @@ class Imported:
         return len(self.exported) if self.exported is not None and not self.path.is_file() else self.path.stat().st_size
 
 
-def import_model(path: Path) -> Imported:
+def import_model(path: Path, shapes: Shapes | None = None) -> Imported:
     """Read a model file. The graph is called after the file, without its suffix.
 
+    `shapes` are those of inputs, by name, that the file leaves open.
+
     Raises ModelFileError when the file cannot be read, is damaged or of another format, and UnsupportedModelError when
-    it asks for what midge does not do. MissingExtraError when its format needs a package that is not installed.
+    it asks for what midge does not do. MissingExtraError when its format needs a package that is not installed,
+    SettingsError for a shape that contradicts the file.
     """
     data = read_model_file(path)
     sha256 = hashlib.sha256(data).hexdigest()
@@ -53,19 +57,21 @@ def import_model(path: Path) -> Imported:
     if is_onnx(data):
         from midge.importers.onnx import import_onnx
 
-        return Imported(import_onnx(data, path.stem, path.parent), path, sha256, "onnx")
+        return Imported(import_onnx(data, path.stem, path.parent, shapes), path, sha256, "onnx")
     if is_keras(data):
         from midge.importers.framework import FrameworkFile, export_to_onnx
 
         exported = export_to_onnx([FrameworkFile("keras", path.stem, data)])[0]
-        return _through_onnx(exported, path.stem, path, sha256, "keras")
+        return _through_onnx(exported, path.stem, path, sha256, "keras", shapes)
     if is_torch_program(data):
         from midge.importers.torch import onnx_of_program
 
-        return _through_onnx(onnx_of_program(data, path.stem), path.stem, path, sha256, "pytorch")
+        return _through_onnx(onnx_of_program(data, path.stem), path.stem, path, sha256, "pytorch", shapes)
     from midge.importers.tflite import import_tflite
 
-    return Imported(import_tflite(data, path.stem), path, sha256, "tflite")
+    graph = import_tflite(data, path.stem)
+    check_fixed(shapes or {}, graph)
+    return Imported(graph, path, sha256, "tflite")
 
 
 def import_torch(module: Any, example_inputs: Sequence[Any], name: str = "model") -> Imported:
@@ -80,10 +86,12 @@ def import_torch(module: Any, example_inputs: Sequence[Any], name: str = "model"
     return _through_onnx(exported, name, Path(name), hashlib.sha256(exported).hexdigest(), "pytorch")
 
 
-def _through_onnx(exported: bytes, name: str, path: Path, sha256: str, kind: str) -> Imported:
+def _through_onnx(
+    exported: bytes, name: str, path: Path, sha256: str, kind: str, shapes: Shapes | None = None
+) -> Imported:
     from midge.importers.onnx import import_onnx
 
-    return Imported(import_onnx(exported, name), path, sha256, kind, exported)
+    return Imported(import_onnx(exported, name, None, shapes), path, sha256, kind, exported)
 
 
 def read_model_file(path: Path) -> bytes:

@@ -18,6 +18,7 @@ from midge.importers import limits
 from midge.importers.flatbuffer import DamagedFile
 from midge.importers.names import layer_name, unique_names
 from midge.importers.problems import Problem, unknown_operator, unsupported
+from midge.importers.shapes import Shapes, check_names, describe, resolve
 from midge.ir.graph import Array, DType, Graph, Quant, Shape, Tensor
 from midge.ir.rewrite import rewire
 from midge.ir.verify import verify
@@ -46,14 +47,15 @@ _SCOPES, _SCOPE = "pkg.torch.onnx.name_scopes", re.compile(r"'([^']*)'")
 _STATIC = "export the model with fixed shapes"
 
 
-def import_onnx(data: bytes, name: str, folder: Path | None = None) -> Graph:
-    """The graph of an ONNX model; `folder` is where the file lies, and the files that hold its constants.
+def import_onnx(data: bytes, name: str, folder: Path | None = None, shapes: Shapes | None = None) -> Graph:
+    """The graph of an ONNX model; `folder` is where the file lies, and the files that hold its constants;
+    `shapes` are those of inputs that the file leaves open.
 
     Raises ModelFileError when the file is no such model or contradicts itself, and UnsupportedModelError, listing
-    every layer at fault, when it is sound but asks for what midge does not do.
+    every layer at fault, when it is sound but asks for what midge does not do. SettingsError for shapes that cannot be.
     """
     try:
-        graph = _Reader(_parse(data), name, folder).graph()
+        graph = _Reader(_parse(data), name, folder, shapes or {}).graph()
     except DamagedFile as problem:
         raise ModelFileError(f"{name} is damaged: {problem}", hint="copy or export the file again") from problem
     limits.check_size(graph)
@@ -98,8 +100,8 @@ class _Reader:
     outputs of layers that cannot be done: what reads them cannot be looked at.
     """
 
-    def __init__(self, model: Any, name: str, folder: Path | None) -> None:
-        self.name, self.proto = name, model.graph
+    def __init__(self, model: Any, name: str, folder: Path | None, shapes: Shapes) -> None:
+        self.name, self.proto, self.shapes = name, model.graph, shapes
         self.opsets = _opsets(model, name)
         self.constant_reader = ConstantReader(folder)
         self.sketch = Sketch()
@@ -120,6 +122,8 @@ class _Reader:
             self.constants[proto.name] = self.constant_reader.read(proto)
         if self.proto.sparse_initializer:
             raise DamagedFile("it has sparse constants, which midge does not read")
+        constants = {proto.name for proto in self.proto.initializer}
+        check_names(self.shapes, {i.name for i in self.proto.input} - constants, self.name)
         inputs = [name for proto in self.proto.input if (name := self._input(proto)) is not None]
         codes = [clean(node.op_type) for node in self.proto.node]
         names = unique_names(
@@ -149,7 +153,8 @@ class _Reader:
         self._define(proto.name)
         name: str = self.safe[proto.name]
         try:
-            dtype, shape = _type(proto.type.tensor_type, proto.type.HasField("tensor_type"))
+            given = self.shapes.get(proto.name)
+            dtype, shape = _type(name, proto.type.tensor_type, proto.type.HasField("tensor_type"), given)
         except UnsupportedOp as problem:
             self.lost.add(proto.name)
             self.problems.append(Problem(name, "network input", problem.reason, problem.remedy))
@@ -300,8 +305,8 @@ def _opsets(model: Any, name: str) -> dict[str, int]:
     return found
 
 
-def _type(proto: Any, is_tensor: bool) -> tuple[DType, Shape]:
-    """Element type and shape of a network input; a dynamic first dimension is a batch of 1."""
+def _type(name: str, proto: Any, is_tensor: bool, given: Shape | None) -> tuple[DType, Shape]:
+    """Element type and shape of the network input `name`; a dynamic first dimension is a batch of 1."""
     if not is_tensor:
         raise UnsupportedOp("it is no tensor", "export the model with tensors as inputs")
     try:
@@ -311,15 +316,16 @@ def _type(proto: Any, is_tensor: bool) -> tuple[DType, Shape]:
         raise UnsupportedOp(f"a type that midge does not have ({proto.elem_type})", _STATIC) from problem
     if not proto.HasField("shape"):
         raise UnsupportedOp("it has no shape", _STATIC)
-    shape = []
-    for index, dim in enumerate(proto.shape.dim):
-        fixed = dim.dim_value if dim.HasField("dim_value") else 0
-        if fixed < 1 and index > 0:
-            raise UnsupportedOp(f"its dimension {index} is dynamic", _STATIC)
-        shape.append(int(max(fixed, 1)))
+    dimensions = [int(max(dim.dim_value, 0)) if dim.HasField("dim_value") else 0 for dim in proto.shape.dim]
+    shape, missing = resolve(name, dimensions, given)
+    if missing:
+        what = (
+            f"its dimension {missing[0]} is dynamic" if len(missing) == 1 else f"its dimensions {missing} are dynamic"
+        )
+        raise UnsupportedOp(what, f"give a number for each ?: --shape {name}={describe(dimensions[:10])}")
     if len(shape) > limits.MAX_RANK or np.prod(shape, dtype=float) > limits.MAX_ELEMENTS:
-        raise DamagedFile(f"an input has the shape {shape[:10]}")
-    return dtype, tuple(shape)
+        raise DamagedFile(f"an input has the shape {list(shape[:10])}")
+    return dtype, shape
 
 
 def _stored_quant(inputs: Sequence[Array | None], axis: Any) -> Quant | None:

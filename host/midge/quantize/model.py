@@ -44,6 +44,11 @@ def quantize_model(graph: Graph, settings: Settings, data: Dataset | None = None
         return _fused(graph) if settings.precision == "int8" else graph
     if settings.precision != "int8":
         return graph
+    if graph.updates:
+        raise SettingsError(
+            f"{graph.name} is a float model that remembers ({graph.states[0].name}), which midge does not quantize",
+            hint="--precision float, or let the exporter quantize it: midge runs int8 LSTM and SVDF of TensorFlow Lite",
+        )
     samples = None if data is None else calibration_samples(graph, data, settings)
     found = calibrate(graph, samples, settings.ranges, settings.percentile, progress)
     for note in found.notes:
