@@ -1,4 +1,5 @@
-"""Train the digits example and write digits.tflite and digits.npz beside this file.
+"""Train the digits example and write digits.tflite and digits.npz beside this file; with `--small` digits_small.tflite,
+a network for boards with 2 KB of RAM, from the same images.
 
 Run by hand, once, in an environment of its own; nothing else in the project needs TensorFlow:
 
@@ -14,6 +15,7 @@ The data is scikit-learn's `load_digits`: 1797 images of 8 x 8 pixels with value
 
 import argparse
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,7 @@ BATCH = 32
 SCALE = np.float32(1 / 16)
 
 Array = NDArray[Any]
+Builder = Callable[[], Any]
 
 
 def make_data() -> dict[str, Any]:
@@ -79,15 +82,29 @@ def build_network() -> Any:
     return tf.keras.Model(image, layers.Softmax(name="probabilities")(x), name="digits")
 
 
+def build_small_network() -> Any:
+    """The same for 2 KB of RAM: no more than the stem's 768 outputs and the image are alive at once."""
+    layers = tf.keras.layers
+    image = tf.keras.Input((8, 8, 1), name="image")
+    x = conv_norm(layers.Conv2D(12, 3, padding="same", use_bias=False, name="stem"), image)
+    x = layers.ReLU(name="stem_relu")(x)
+    x = layers.MaxPooling2D(2, name="pool")(x)
+    x = conv_norm(layers.Conv2D(24, 3, padding="same", use_bias=False, name="head"), x)
+    x = layers.ReLU(name="head_relu")(x)
+    x = layers.GlobalAveragePooling2D(name="mean")(x)
+    x = layers.Dense(10, name="logits")(x)
+    return tf.keras.Model(image, layers.Softmax(name="probabilities")(x), name="digits_small")
+
+
 def conv_norm(conv: Any, x: Any) -> Any:
     """`conv` applied to `x`, then batch normalization, which the converter folds into the weights."""
     return tf.keras.layers.BatchNormalization(name=f"{conv.name}_norm")(conv(x))
 
 
-def train(x: Array, y: Array) -> Any:
-    """The network after a fixed number of epochs on float images `x` [n, 8, 8, 1] and labels `y` [n]."""
+def train(build: Builder, x: Array, y: Array) -> Any:
+    """What `build` makes after a fixed number of epochs on float images `x` [n, 8, 8, 1] and labels `y` [n]."""
     tf.keras.utils.set_random_seed(SEED)
-    network = build_network()
+    network = build()
     steps = EPOCHS * -(-len(x) // BATCH)
     rate = tf.keras.optimizers.schedules.CosineDecay(3e-3, steps)
     network.compile(tf.keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
@@ -123,16 +140,17 @@ def accuracy(model: bytes, x: Array, y: Array) -> float:
     return right / len(y)
 
 
-def validate(x: Array, y: Array) -> list[float]:
+def validate(build: Builder, x: Array, y: Array) -> list[float]:
     """Accuracy on each fifth of the given training images after training on the other four."""
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=SEED).split(x, y)
-    return [accuracy(to_tflite(train(x[kept], y[kept])), x[held], y[held]) for kept, held in folds]
+    return [accuracy(to_tflite(train(build, x[kept], y[kept])), x[held], y[held]) for kept, held in folds]
 
 
 def main() -> None:
     """Train, write both files, print the accuracy on split 0."""
     parser = argparse.ArgumentParser(description="Train the digits example.")
     parser.add_argument("--validate", action="store_true", help="score on held-out training images, write nothing")
+    parser.add_argument("--small", action="store_true", help="the network for 2 KB of RAM; the images stay as they are")
     arguments = parser.parse_args()
 
     tf.config.experimental.enable_op_determinism()
@@ -142,16 +160,18 @@ def main() -> None:
     data = make_data()
     x, y, split = data["x"] * SCALE, data["y"], data["split"]
     learn, judge = split == CALIBRATE, split == EVALUATE
+    build, name = (build_small_network, "digits_small") if arguments.small else (build_network, "digits")
     if arguments.validate:
-        scores = validate(x[learn], y[learn])
+        scores = validate(build, x[learn], y[learn])
         print(f"held-out fifths of split 1: {np.mean(scores):.2%}, from {min(scores):.2%} to {max(scores):.2%}")
         return
 
-    model = to_tflite(train(x[learn], y[learn]))
-    (HERE / "digits.tflite").write_bytes(model)
-    np.savez_compressed(HERE / "digits.npz", **data)
+    model = to_tflite(train(build, x[learn], y[learn]))
+    (HERE / f"{name}.tflite").write_bytes(model)
+    if not arguments.small:
+        np.savez_compressed(HERE / "digits.npz", **data)
     score = accuracy(model, x[judge], y[judge])
-    print(f"digits.tflite: {len(model)} bytes, {score:.2%} of the {judge.sum()} images of split 0 right")
+    print(f"{name}.tflite: {len(model)} bytes, {score:.2%} of the {judge.sum()} images of split 0 right")
 
 
 if __name__ == "__main__":

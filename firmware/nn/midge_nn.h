@@ -57,6 +57,11 @@ static inline int32_t midge_requantize(int32_t x, int32_t multiplier, int shift)
     return midge_scale_down((int32_t)((uint32_t)x << left), multiplier, right);
 }
 
+/* x * reduced / 2^total with halves rounded up, for a multiplier reduced to 16 bits; |x| < 2^47, total is 8..46. */
+static inline int32_t midge_scale_wide(int64_t x, int32_t reduced, int total) {
+    return (int32_t)(uint32_t)((x * reduced + (INT64_C(1) << (total - 1))) >> total);
+}
+
 /* x / divisor rounded to nearest, halves away from zero. divisor is positive, |x| + divisor / 2 fits. */
 static inline int32_t midge_divide(int32_t x, int32_t divisor) {
     return (x < 0 ? x - divisor / 2 : x + divisor / 2) / divisor;

@@ -17,18 +17,19 @@ static inline int32_t midge_inverse_root(int32_t x, int *shift) {
     if (x <= 1) {
         return INT32_MAX;
     }
-    for (; x >= 1 << 29; ++right) {
+    for (; x >= INT32_C(1) << 29; ++right) {
         x /= 4;
     }
-    for (; x < 1 << 27; --right) {
+    for (; x < INT32_C(1) << 27; --right) {
         x *= 4;
     }
     const int32_t scaled = x >> 1;
     const int32_t half = midge_divide_by_pot(scaled, 1);
-    int32_t y = 1 << 28;
+    const int32_t three_halves = (INT32_C(1) << 28) + (INT32_C(1) << 27);
+    int32_t y = INT32_C(1) << 28;
     for (int i = 0; i < 5; ++i) {
         const int32_t cube = midge_saturating_shift(midge_high_mul(midge_high_mul(y, y), y), 6);
-        y = midge_saturating_shift(midge_high_mul(y, (1 << 28) + (1 << 27)) - midge_high_mul(half, cube), 3);
+        y = midge_saturating_shift(midge_high_mul(y, three_halves) - midge_high_mul(half, cube), 3);
     }
     y = midge_high_mul(y, 1518500250);
     if (right < 0) {

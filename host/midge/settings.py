@@ -8,10 +8,15 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import tomli_w
+
 from midge.errors import SettingsError
 
 Precision = Literal["int8", "float", "as-is"]
-Ranges = Literal["minmax", "percentile", "mse"]
+Ranges = Literal["minmax", "percentile", "mse", "kl", "output"]
+Rounding = Literal["nearest", "adaround"]
+Correction = Literal["none", "inputs", "outputs"]
+Width = Literal["int8", "int4", "int2", "ternary", "binary"]
 Goal = Literal["speed", "balanced", "size"]
 
 
@@ -21,7 +26,9 @@ class Settings:
 
     `board`: a board's name or the path of a board file. `precision`: what is deployed. `ranges`: how calibration finds
     the range of an activation; `percentile` (of 100, over 50) is for that method. `calibration_samples`: at most this
-    many are used, spread over the data. `float_io`: float inputs and outputs around an int8 network. `optimize`: what
+    many are used, spread over the data. `weights`: how wide they are, and `layers` those of a layer by its name, e.g.
+    {"conv_1" = "int4"}. `equalize`, `clip_weights`, `rounding` and `bias_correction` are steps of quantization, see
+    midge.quantize. `float_io`: float inputs and outputs around an int8 network. `optimize`: what
     to favor. `kernels`: variant by operator, e.g. {"conv2d": "portable"}. `seed`: of whatever is drawn.
     """
 
@@ -30,6 +37,12 @@ class Settings:
     ranges: Ranges = "minmax"
     percentile: float = 99.99
     calibration_samples: int = 500
+    weights: Width = "int8"
+    layers: Mapping[str, Width] = field(default_factory=dict)
+    equalize: bool = False
+    clip_weights: bool = False
+    rounding: Rounding = "nearest"
+    bias_correction: Correction = "none"
     float_io: bool = False
     optimize: Goal = "speed"
     kernels: Mapping[str, str] = field(default_factory=dict)
@@ -39,16 +52,23 @@ class Settings:
         _check_text("board", self.board)
         _check_choice("precision", self.precision, get_args(Precision))
         _check_choice("ranges", self.ranges, get_args(Ranges))
+        _check_choice("weights", self.weights, get_args(Width))
+        _check_choice("rounding", self.rounding, get_args(Rounding))
+        _check_choice("bias_correction", self.bias_correction, get_args(Correction))
         _check_choice("optimize", self.optimize, get_args(Goal))
         _check_number("percentile", self.percentile, 50, 100, (int, float))
         _check_number("calibration_samples", self.calibration_samples, 1, 1 << 20, (int,))
         _check_number("seed", self.seed, 0, (1 << 63) - 1, (int,))
-        if not isinstance(self.float_io, bool):
-            raise SettingsError(f"float_io is {self.float_io!r}", hint="allowed: true, false")
-        if not isinstance(self.kernels, Mapping):
-            raise SettingsError(f"kernels is {self.kernels!r}", hint='a table, e.g. {conv2d = "portable"}')
+        for name in ("float_io", "equalize", "clip_weights"):
+            if not isinstance(getattr(self, name), bool):
+                raise SettingsError(f"{name} is {getattr(self, name)!r}", hint="allowed: true, false")
+        for name, example in (("kernels", 'conv2d = "portable"'), ("layers", 'conv_1 = "int4"')):
+            if not isinstance(getattr(self, name), Mapping):
+                raise SettingsError(f"{name} is {getattr(self, name)!r}", hint=f"a table, e.g. {{{example}}}")
         for op, variant in self.kernels.items():
             _check_text(f"kernels.{op}", variant)
+        for layer, width in self.layers.items():
+            _check_choice(f"layers.{layer}", width, get_args(Width))
 
 
 def load_settings(path: Path) -> Settings:
@@ -64,6 +84,14 @@ def load_settings(path: Path) -> Settings:
         return settings_from_table(table)
     except SettingsError as problem:
         raise SettingsError(f"{path}: {problem.message}", hint=problem.hint) from problem
+
+
+def settings_to_toml(settings: Settings) -> str:
+    """What `load_settings` reads back as `settings`; settings that have their default are left out."""
+    default = Settings()
+    table = {f.name: getattr(settings, f.name) for f in fields(Settings)}
+    changed = {name: value for name, value in table.items() if value != getattr(default, name)}
+    return tomli_w.dumps(changed)
 
 
 def settings_from_table(table: Mapping[str, Any]) -> Settings:

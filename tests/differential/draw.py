@@ -28,6 +28,7 @@ from differential.draw_values import (
     draw_relu,
     draw_softmax,
     draw_sub,
+    draw_take,
 )
 from differential.draw_windows import (
     draw_average_pool2d,
@@ -62,6 +63,7 @@ DRAWS: Mapping[str, tuple[Callable[[Rng, DType], Case], tuple[DType, ...]]] = {
     "sub": (draw_sub, _BOTH),
     "svdf": (draw_svdf, _BOTH),
     "unidirectional_sequence_lstm": (draw_lstm, _BOTH),
+    "take": (draw_take, _BOTH),
 }
 
 
@@ -74,7 +76,7 @@ FAMILIES: Mapping[str, tuple[Sequence[str], tuple[DType, ...]]] = {
     "constant": (drawn_truths.CONSTANTS, _BOTH),
     "select_v2": (["SELECT_V2"], _BOTH),
     "batch_matmul": (["BATCH_MATMUL"], _BOTH),
-    "cumsum": (["CUMSUM"], _FLOAT),
+    "cumsum": (["CUMSUM"], _BOTH),
     "log_softmax": (["LOG_SOFTMAX"], _FLOAT),
     "l2_normalization": (["L2_NORMALIZATION"], _BOTH),
     "reduce": (drawn_sums.REDUCTIONS, _BOTH),

@@ -22,6 +22,7 @@ from midge.ops.relu import Relu
 from midge.ops.softmax import OUTPUT_QUANT as SOFTMAX_QUANT
 from midge.ops.softmax import Softmax
 from midge.ops.sub import Sub
+from midge.ops.take import Take
 
 
 def draw_mean(rng: Rng, dtype: DType) -> Case:
@@ -172,3 +173,18 @@ def draw_dequantize(rng: Rng, dtype: DType) -> Case:
     x = activation("x", (below(rng, 9), below(rng, 9)), dtype, rng)
     op = Dequantize(name="layer", inputs=("x",), outputs=("y",))
     return one_op(op, [x], Tensor("y", x.shape, DType.F32), rng)
+
+
+def draw_take(rng: Rng, dtype: DType) -> Case:
+    """Indices of up to two dimensions along any axis: some from the end, some outside; x is constant at times."""
+    shape = tuple(rng.integers(1, 5, below(rng, 4)).tolist())
+    axis = int(rng.integers(len(shape)))
+    x = activation("x", shape, dtype, rng)
+    kind = DType.S32 if rng.random() < 0.7 else DType.S64
+    indices = Tensor("i", tuple(rng.integers(1, 4, int(rng.integers(0, 3))).tolist()), kind)
+    x = constant(x, rng) if rng.random() < 0.3 else x
+    op = Take(name="layer", inputs=("x", "i"), outputs=("y",), axis=axis)
+    case = one_op(op, [x, indices], replace(x, name="y", shape=op.infer([x, indices])[0], data=None), rng)
+    given = case.inputs[-1]
+    given[...] = np.where(rng.random(given.shape) < 0.8, rng.integers(-shape[axis], shape[axis], given.shape), given)
+    return case

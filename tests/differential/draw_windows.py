@@ -106,5 +106,10 @@ def draw_average_pool2d(rng: Rng, dtype: DType) -> Case:
 
 
 def draw_max_pool2d(rng: Rng, dtype: DType) -> Case:
-    """Windows that the padding cuts, and one over all."""
-    return _draw_pool(MaxPool2D, rng, dtype)
+    """Windows that the padding cuts, and one over all; dilated ones where each still reads a value."""
+    case = _draw_pool(MaxPool2D, rng, dtype)
+    op, (x,), (y,) = replace(case.op, dilation=pair(rng, 3)), case.graph.input_tensors, case.graph.output_tensors
+    try:
+        return one_op(op, [x], replace(y, shape=op.infer([x])[0]), rng)
+    except ValueError:
+        return case

@@ -13,9 +13,9 @@ from differential.drawn_weighted import drawn_bias, drawn_weights, weighted_outp
 from midge.ir.graph import DType, Quant, Tensor
 
 # Operators that midge has in float32 alone.
-FLOAT_ONLY = {"CUMSUM", "LOG_SOFTMAX", "REDUCE_PROD"}
-# Operators whose int8 form is midge's own: TFLite's wraps, or goes through floats.
-OWN_INT8 = {"SUM"}
+FLOAT_ONLY = {"LOG_SOFTMAX"}
+# Operators whose int8 form is midge's own: TFLite's wraps, goes through floats, or is not there.
+OWN_INT8 = {"CUMSUM", "SUM"}
 
 
 def _reduce(code: str, dtype: DType, rng: Rng) -> Case:
@@ -26,6 +26,10 @@ def _reduce(code: str, dtype: DType, rng: Rng) -> Case:
     y = like(x)
     if code == "SUM" and dtype is DType.S8:
         y = replace(y, quant=drawn_quant(rng, x.q.scale * float(np.exp(rng.uniform(0, 5)))))
+    if code == "REDUCE_PROD" and dtype is DType.S8:
+        count = int(np.prod([x.shape[a] for a in {int(a) % rank for a in axes}]))
+        x = replace(x, quant=drawn_quant(rng, float(rng.choice([0.01, 0.02, 0.05]))))
+        y = replace(y, quant=drawn_quant(rng, float(rng.choice([0.01, 0.5, 2.0])) ** min(count, 3)))
     return case(code, rng, (x, constant("axes", axes)), y, {"KeepDims": bool(rng.integers(0, 2))})
 
 
@@ -72,7 +76,10 @@ def _cumsum(code: str, dtype: DType, rng: Rng) -> Case:
     x = activation("x", drawn_shape(rng), dtype, rng)
     axis = int(rng.integers(-len(x.shape), len(x.shape)))
     options = {"Exclusive": bool(rng.integers(0, 2)), "Reverse": bool(rng.integers(0, 2))}
-    return case(code, rng, (x, constant("axis", axis)), like(x), options)
+    y = like(x)
+    if dtype is DType.S8:
+        y = replace(y, quant=drawn_quant(rng, x.q.scale * float(np.exp(rng.uniform(0, 3)))))
+    return case(code, rng, (x, constant("axis", axis)), y, options)
 
 
 REDUCTIONS = ("REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD", "SUM")

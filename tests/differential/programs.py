@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,11 +58,11 @@ def render_cases(cases: Sequence[Case], variant: Variant, folder: Path) -> list[
     return rendered
 
 
-def write_case(case: Case, program: Program, folder: Path) -> Rendered:
-    """The sources of one case, in a folder of its own below `folder`."""
+def write_case(case: Case, program: Program, folder: Path, sources: Mapping[str, str] | None = None) -> Rendered:
+    """The sources of one case, rendered where they are not given, in a folder of its own below `folder`."""
     item = Rendered(case, program, folder / case.graph.name)
     item.folder.mkdir(parents=True)
-    for name, text in render(item.program).items():
+    for name, text in (sources or render(item.program)).items():
         (item.folder / name).write_text(text)
     return item
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from midge.data import load_golden
+from midge.errors import UnsupportedModelError
 from midge.importers import import_model
 from midge.interpreter import interpret
 from midge.measure.agreement import agreement
@@ -45,12 +46,18 @@ def test_a_float_model_gives_the_recorded_outputs(name: str, place: str, assets:
 
 
 @pytest.mark.parametrize("place", ["interpreter", "native"])
-def test_a_recurrent_model_takes_the_shape_that_its_file_leaves_open(place: str, assets: Path) -> None:
+def test_a_model_with_open_dimensions_gives_the_recorded_outputs_once_they_are_said(place: str, assets: Path) -> None:
     path = model(assets, "lstm_k1")
+    with pytest.raises(UnsupportedModelError, match="dimension 1 is dynamic") as caught:
+        import_model(path)
+    assert "--input-shape" in caught.value.message
     imported = import_model(path, {"input_1": (1, 7, 5)})
-    found = verify_model(imported, Settings(precision="as-is"), place, path.with_suffix(".npz"), sanitize=False)
-    assert found.agreement.samples > 0
-    assert found.agreement.mismatches == 0
+    found = verify_model(imported, Settings(precision="as-is"), place, path.with_suffix(".npz"), 5)
+    assert (found.agreement.samples, found.agreement.mismatches) == (5, 0)
+
+
+def test_every_recorded_onnx_model_is_tested(assets: Path) -> None:
+    assert {path.stem for path in (assets / "models" / "onnx").glob("*.onnx")} == {*FLOAT, QUANTIZED, "lstm_k1"}
 
 
 @pytest.mark.parametrize("name", VISION)

@@ -5,7 +5,7 @@
  *   0xE2  TICKS      read: bits 0 to 7 of the cycles since reset; 0xE3 to 0xE5 the others as they were then
  *
  * Timer 1 would count the same, but its overflow every 65,536 cycles needs an interrupt that takes some itself. The
- * other side of these registers is host/midge/run/simavr/measure.c.
+ * other side of these registers is host/midge/run/simavr/core.c.
  */
 #include "port/port.h"
 

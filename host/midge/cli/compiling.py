@@ -7,12 +7,10 @@ from typing import Any
 
 from midge.boards import load_board
 from midge.build.toolchain import find_toolchain
-from midge.cli.options import load_dataset, settings_from
+from midge.cli.options import import_named, load_dataset, settings_from
 from midge.cli.talk import show_progress, talk
 from midge.data import Dataset
 from midge.errors import MidgeError
-from midge.importers import import_model
-from midge.importers.shapes import parse_shapes
 from midge.kernels.timings import Timings
 from midge.pipeline import Compiled, compile_model
 from midge.settings import Settings
@@ -22,10 +20,9 @@ from midge.tune.memory import recall
 
 def compile_from(model: Path, data_path: Path | None, options: dict[str, Any]) -> tuple[Compiled, Dataset | None]:
     """The model compiled as the flags say, and its data."""
-    use_tuning = not options.pop("no_tuning")
-    shapes = parse_shapes(options.pop("shapes"))
+    use_tuning, input_shapes = not options.pop("no_tuning"), options.pop("input_shapes")
     settings = settings_from(options)
-    imported = import_model(model, shapes)
+    imported = import_named(model, input_shapes)
     data = load_dataset(data_path, imported.graph)
     timings = _timings(settings) if use_tuning else {}
     compiled = compile_model(imported, settings, data, show_progress, timings)

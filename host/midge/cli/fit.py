@@ -10,10 +10,9 @@ from typing import Any
 import click
 
 from midge.boards import list_boards
-from midge.cli.options import JSON, MODEL, compile_options, load_dataset, settings_from
+from midge.cli.options import JSON, MODEL, compile_options, import_named, load_dataset, settings_from
 from midge.cli.talk import out, show_progress, talk
-from midge.importers import Imported, import_model
-from midge.importers.shapes import parse_shapes
+from midge.importers import Imported
 from midge.report.fit_console import print_fits
 from midge.settings import Settings
 from midge.tune.every_board import BoardFit, fit_boards
@@ -27,10 +26,9 @@ from midge.tune.every_board import BoardFit, fit_boards
 def command(model: Path, data_path: Path | None, as_json: bool, **options: Any) -> None:
     """Show on which boards a model fits, with flash, RAM and predicted latency. --board looks at that one alone."""
     options.pop("no_tuning")
+    imported = import_named(model, options.pop("input_shapes"))
     names = list_boards() if options["board"] is None else (options["board"],)
-    shapes = parse_shapes(options.pop("shapes"))
     settings = settings_from(options)
-    imported = import_model(model, shapes)
     data = load_dataset(data_path, imported.graph)
     fits = fit_boards(imported, _deployable(settings, imported, data is not None), names, data, show_progress)
     if as_json:
@@ -51,11 +49,17 @@ def facts(fit: BoardFit) -> dict[str, Any]:
         "ram_available_bytes": fit.board.ram_bytes,
         "sizes": fit.sizes,
         "latency_us": fit.latency_us,
-        "latency_is": None if fit.latency_us is None else "lower bound" if fit.lower_bound else "modelled",
+        "latency_is": _latency_is(fit),
         "instructions": fit.instructions,
         "basis": f"one inference on the emulated {fit.ran}: {fit.basis}" if fit.ran else fit.basis,
         "advice": fit.advice or None,
     }
+
+
+def _latency_is(fit: BoardFit) -> str | None:
+    if fit.latency_us is None or fit.lower_bound:
+        return None if fit.latency_us is None else "lower bound"
+    return "exact" if fit.board.twin.timing.kind == "exact cycles" else "modelled"
 
 
 def _deployable(settings: Settings, imported: Imported, has_data: bool) -> Settings:

@@ -9,10 +9,9 @@ from typing import Any
 import click
 from rich.table import Table
 
-from midge.cli.options import JSON, MODEL, SHAPES
+from midge.cli.options import INPUT_SHAPES, JSON, MODEL, import_named
 from midge.cli.talk import out
-from midge.importers import Imported, import_model
-from midge.importers.shapes import parse_shapes
+from midge.importers import Imported
 from midge.ir.graph import Graph, Op, Tensor
 from midge.ir.text import graph_text
 from midge.passes import CANONICALIZE, OPTIMIZE, run_passes
@@ -22,12 +21,12 @@ from midge.report.removals import print_removals, removal_facts
 
 @click.command()
 @MODEL
-@SHAPES
 @JSON
+@INPUT_SHAPES
 @click.option("--graph", "as_graph", is_flag=True, help="Print the network as midge holds it, one line per operator.")
-def command(model: Path, shapes: tuple[str, ...], as_json: bool, as_graph: bool) -> None:
+def command(model: Path, as_json: bool, input_shapes: tuple[str, ...], as_graph: bool) -> None:
     """Show a model's operators, shapes, MACs and sizes."""
-    imported = import_model(model, parse_shapes(shapes))
+    imported = import_named(model, input_shapes)
     canonical = run_passes(imported.graph, CANONICALIZE)
     graph = run_passes(canonical, OPTIMIZE)
     if as_graph:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -12,18 +12,19 @@ import click
 from midge.cli.talk import talk
 from midge.data import Dataset, load_data
 from midge.errors import SettingsError
-from midge.ir.graph import Graph
+from midge.importers import Imported, import_model
+from midge.ir.graph import Graph, Shape
 from midge.settings import Goal, Precision, Ranges, Settings, load_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 MODEL = click.argument("model", type=click.Path(path_type=Path))
-SHAPES = click.option(
-    "--shape",
-    "shapes",
+INPUT_SHAPES = click.option(
+    "--input-shape",
+    "input_shapes",
     multiple=True,
-    metavar="NAME=1,28,28",
-    help="The shape of an input that the file leaves open; once for each such input.",
+    metavar="NAME=1x7x5",
+    help="The shape of an input whose dimensions an ONNX file leaves open.",
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 
@@ -36,7 +37,6 @@ def compile_options(function: F) -> F:
 
 
 _COMPILE = (
-    SHAPES,
     click.option("--board", help=f"A board's name (see `midge boards`) or .toml file.  [default: {Settings.board}]"),
     click.option(
         "--precision",
@@ -51,6 +51,7 @@ _COMPILE = (
     click.option("--float-io", is_flag=True, default=None, help="Float inputs and outputs around an int8 network."),
     click.option("--optimize", type=click.Choice(get_args(Goal)), help="What to favor.  [default: speed]"),
     click.option("--kernel", "kernels", multiple=True, metavar="OP=VARIANT", help="Prefer a kernel variant."),
+    INPUT_SHAPES,
     click.option("--no-tuning", is_flag=True, help="Ignore what `midge tune` has measured on this computer."),
     click.option(
         "--settings",
@@ -75,6 +76,18 @@ def _pair(text: str) -> tuple[str, str]:
     if not (op and equals and variant):
         raise SettingsError(f"--kernel {text}: not of the form OP=VARIANT", hint="for example conv2d=portable")
     return op, variant
+
+
+def import_named(model: Path, input_shapes: Sequence[str]) -> Imported:
+    """The model file, its open dimensions as --input-shape says. Raises what import_model does, and SettingsError."""
+    shapes: dict[str, Shape] = {}
+    for text in input_shapes:
+        name, _, sizes = text.rpartition("=")
+        try:
+            shapes[name] = tuple(int(size) for size in sizes.split("x"))
+        except ValueError as problem:
+            raise SettingsError(f"--input-shape {text}: not of the form NAME=SIZExSIZE", hint="x=1x7x5") from problem
+    return import_model(model, shapes)
 
 
 def load_dataset(path: Path | None, graph: Graph) -> Dataset | None:

@@ -8,18 +8,15 @@ from typing import Any, get_args
 
 import click
 
-from midge.cli.options import JSON, MODEL, SHAPES
+from midge.cli.options import INPUT_SHAPES, JSON, MODEL, import_named
 from midge.cli.talk import out, show_progress, talk
 from midge.errors import CheckFailedError, SettingsError
-from midge.importers import import_model
-from midge.importers.shapes import parse_shapes
 from midge.settings import Goal, Settings
 from midge.verification import BOARD, PLACES, verify_model
 
 
 @click.command()
 @MODEL
-@SHAPES
 @click.option("--golden", type=click.Path(path_type=Path), help=".npz of inputs and outputs to compare with.")
 @click.option(
     "--on", "place", type=click.Choice(PLACES), default="interpreter", show_default=True, help="Where to run."
@@ -37,10 +34,10 @@ from midge.verification import BOARD, PLACES, verify_model
 @click.option("--sequence", is_flag=True, help="The samples are one stream: what the network remembers stays.")
 @click.option("--sanitize/--no-sanitize", default=True, show_default=True, help="Sanitizers of the native build.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the drawn inputs, without --golden.")
+@INPUT_SHAPES
 @JSON
 def command(
     model: Path,
-    shapes: tuple[str, ...],
     golden: Path | None,
     place: str,
     port: str | None,
@@ -50,6 +47,7 @@ def command(
     sequence: bool,
     sanitize: bool,
     seed: int,
+    input_shapes: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Compare a model's outputs with goldens, or with TensorFlow Lite's reference kernels on drawn inputs."""
@@ -57,17 +55,9 @@ def command(
     if (place == BOARD) and port is None:
         raise SettingsError("--on board needs a port", hint="--port PORT, or --port auto")
     place = BOARD if port is not None else place
+    imported = import_named(model, input_shapes)
     result = verify_model(
-        import_model(model, parse_shapes(shapes)),
-        settings,
-        place,
-        golden,
-        samples,
-        sanitize,
-        show_progress,
-        port or "",
-        talk,
-        sequence,
+        imported, settings, place, golden, samples, sanitize, show_progress, port or "", talk, sequence
     )
     found = result.agreement
     if as_json:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from midge.errors import ModelFileError
+from midge.errors import ModelFileError, SettingsError
 from midge.importers.file_format import is_keras, is_onnx, is_torch_program
 from midge.importers.limits import MAX_FILE_BYTES
-from midge.importers.shapes import Shapes, check_fixed
-from midge.ir.graph import Graph
+from midge.ir.graph import Graph, Shape
 
 __all__ = ["Imported", "import_model", "import_torch"]
 
@@ -42,36 +41,36 @@ class Imported:
         return len(self.exported) if self.exported is not None and not self.path.is_file() else self.path.stat().st_size
 
 
-def import_model(path: Path, shapes: Shapes | None = None) -> Imported:
+def import_model(path: Path, shapes: Mapping[str, Shape] | None = None) -> Imported:
     """Read a model file. The graph is called after the file, without its suffix.
 
-    `shapes` are those of inputs, by name, that the file leaves open.
+    `shapes` are those of inputs, by name, whose dimensions an ONNX file leaves open (a batch counts as 1 unless given).
 
     Raises ModelFileError when the file cannot be read, is damaged or of another format, and UnsupportedModelError when
-    it asks for what midge does not do. MissingExtraError when its format needs a package that is not installed,
-    SettingsError for a shape that contradicts the file.
+    it asks for what midge does not do. MissingExtraError when its format needs a package that is not installed.
     """
     data = read_model_file(path)
     sha256 = hashlib.sha256(data).hexdigest()
     # The formats' packages are slow to load: only who imports such a model pays.
+    shapes = shapes or {}
     if is_onnx(data):
         from midge.importers.onnx import import_onnx
 
         return Imported(import_onnx(data, path.stem, path.parent, shapes), path, sha256, "onnx")
-    if is_keras(data):
+    if is_keras(data) and not shapes:
         from midge.importers.framework import FrameworkFile, export_to_onnx
 
         exported = export_to_onnx([FrameworkFile("keras", path.stem, data)])[0]
-        return _through_onnx(exported, path.stem, path, sha256, "keras", shapes)
+        return _through_onnx(exported, path.stem, path, sha256, "keras")
     if is_torch_program(data):
         from midge.importers.torch import onnx_of_program
 
         return _through_onnx(onnx_of_program(data, path.stem), path.stem, path, sha256, "pytorch", shapes)
+    if shapes:
+        raise SettingsError(f"{path} fixes its inputs' shapes itself", hint="leave --input-shape out")
     from midge.importers.tflite import import_tflite
 
-    graph = import_tflite(data, path.stem)
-    check_fixed(shapes or {}, graph)
-    return Imported(graph, path, sha256, "tflite")
+    return Imported(import_tflite(data, path.stem), path, sha256, "tflite")
 
 
 def import_torch(module: Any, example_inputs: Sequence[Any], name: str = "model") -> Imported:
@@ -87,11 +86,11 @@ def import_torch(module: Any, example_inputs: Sequence[Any], name: str = "model"
 
 
 def _through_onnx(
-    exported: bytes, name: str, path: Path, sha256: str, kind: str, shapes: Shapes | None = None
+    exported: bytes, name: str, path: Path, sha256: str, kind: str, shapes: Mapping[str, Shape] | None = None
 ) -> Imported:
     from midge.importers.onnx import import_onnx
 
-    return Imported(import_onnx(exported, name, None, shapes), path, sha256, kind, exported)
+    return Imported(import_onnx(exported, name, shapes=shapes or {}), path, sha256, kind, exported)
 
 
 def read_model_file(path: Path) -> bytes:

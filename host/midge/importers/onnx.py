@@ -6,7 +6,7 @@ Inputs and outputs keep the file's shapes and order of axes (N, C, H, W). A batc
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ from midge.importers import limits
 from midge.importers.flatbuffer import DamagedFile
 from midge.importers.names import layer_name, unique_names
 from midge.importers.problems import Problem, unknown_operator, unsupported
-from midge.importers.shapes import Shapes, check_names, describe, resolve
 from midge.ir.graph import Array, DType, Graph, Quant, Shape, Tensor
 from midge.ir.rewrite import rewire
 from midge.ir.verify import verify
@@ -32,6 +31,8 @@ try:
     from google.protobuf.message import DecodeError
 
     from midge.importers.onnx_folding import FOLDABLE, fold
+    from midge.importers.onnx_inputs import chosen_shapes, input_type
+    from midge.importers.onnx_quants import stored_quant
     from midge.importers.onnx_values import ConstantReader, attributes, clean
 except ImportError as problem:
     raise MissingExtraError(
@@ -44,18 +45,19 @@ _DOMAINS = ("", "ai.onnx")
 _NONSENSE = (ValueError, IndexError, KeyError, TypeError, ArithmeticError)
 # PyTorch's exporter lists the modules around an operator: "['', 'block', 'block.conv', 'conv2d']".
 _SCOPES, _SCOPE = "pkg.torch.onnx.name_scopes", re.compile(r"'([^']*)'")
-_STATIC = "export the model with fixed shapes"
+NO_SHAPES: Mapping[str, Shape] = {}
 
 
-def import_onnx(data: bytes, name: str, folder: Path | None = None, shapes: Shapes | None = None) -> Graph:
-    """The graph of an ONNX model; `folder` is where the file lies, and the files that hold its constants;
-    `shapes` are those of inputs that the file leaves open.
+def import_onnx(data: bytes, name: str, folder: Path | None = None, shapes: Mapping[str, Shape] = NO_SHAPES) -> Graph:
+    """The graph of an ONNX model; `folder` is where the file lies, and the files that hold its constants.
+
+    `shapes` are those of inputs, by name, whose dimensions the file leaves open.
 
     Raises ModelFileError when the file is no such model or contradicts itself, and UnsupportedModelError, listing
-    every layer at fault, when it is sound but asks for what midge does not do. SettingsError for shapes that cannot be.
+    every layer at fault, when it is sound but asks for what midge does not do.
     """
     try:
-        graph = _Reader(_parse(data), name, folder, shapes or {}).graph()
+        graph = _Reader(_parse(data), name, folder, shapes).graph()
     except DamagedFile as problem:
         raise ModelFileError(f"{name} is damaged: {problem}", hint="copy or export the file again") from problem
     limits.check_size(graph)
@@ -100,9 +102,10 @@ class _Reader:
     outputs of layers that cannot be done: what reads them cannot be looked at.
     """
 
-    def __init__(self, model: Any, name: str, folder: Path | None, shapes: Shapes) -> None:
-        self.name, self.proto, self.shapes = name, model.graph, shapes
+    def __init__(self, model: Any, name: str, folder: Path | None, shapes: Mapping[str, Shape]) -> None:
+        self.name, self.proto = name, model.graph
         self.opsets = _opsets(model, name)
+        self.shapes = chosen_shapes(shapes, {i.name for i in self.proto.input}, name)
         self.constant_reader = ConstantReader(folder)
         self.sketch = Sketch()
         self.values: dict[str, str] = {}
@@ -122,8 +125,6 @@ class _Reader:
             self.constants[proto.name] = self.constant_reader.read(proto)
         if self.proto.sparse_initializer:
             raise DamagedFile("it has sparse constants, which midge does not read")
-        constants = {proto.name for proto in self.proto.initializer}
-        check_names(self.shapes, {i.name for i in self.proto.input} - constants, self.name)
         inputs = [name for proto in self.proto.input if (name := self._input(proto)) is not None]
         codes = [clean(node.op_type) for node in self.proto.node]
         names = unique_names(
@@ -153,8 +154,8 @@ class _Reader:
         self._define(proto.name)
         name: str = self.safe[proto.name]
         try:
-            given = self.shapes.get(proto.name)
-            dtype, shape = _type(name, proto.type.tensor_type, proto.type.HasField("tensor_type"), given)
+            is_tensor = proto.type.HasField("tensor_type")
+            dtype, shape = input_type(proto.type.tensor_type, is_tensor, self.shapes.get(proto.name))
         except UnsupportedOp as problem:
             self.lost.add(proto.name)
             self.problems.append(Problem(name, "network input", problem.reason, problem.remedy))
@@ -209,7 +210,7 @@ class _Reader:
         for output, value in zip(node.output, fold(node, self.opsets, stand_in), strict=True):
             if output:
                 self.constants[output] = value
-        if code == "DequantizeLinear" and (quant := _stored_quant(stand_in, found.get("axis", 1))) is not None:
+        if code == "DequantizeLinear" and (quant := stored_quant(stand_in, found.get("axis", 1))) is not None:
             self.quants[node.output[0]] = quant
         return True
 
@@ -303,49 +304,6 @@ def _opsets(model: Any, name: str) -> dict[str, int]:
             hint="pip install --upgrade onnx" if version > newest else "export the model with opset 13 or newer",
         )
     return found
-
-
-def _type(name: str, proto: Any, is_tensor: bool, given: Shape | None) -> tuple[DType, Shape]:
-    """Element type and shape of the network input `name`; a dynamic first dimension is a batch of 1."""
-    if not is_tensor:
-        raise UnsupportedOp("it is no tensor", "export the model with tensors as inputs")
-    try:
-        kind = onnx.helper.tensor_dtype_to_np_dtype(proto.elem_type).name
-        dtype = DType(kind)
-    except (KeyError, ValueError, TypeError) as problem:
-        raise UnsupportedOp(f"a type that midge does not have ({proto.elem_type})", _STATIC) from problem
-    if not proto.HasField("shape"):
-        raise UnsupportedOp("it has no shape", _STATIC)
-    dimensions = [int(max(dim.dim_value, 0)) if dim.HasField("dim_value") else 0 for dim in proto.shape.dim]
-    shape, missing = resolve(name, dimensions, given)
-    if missing:
-        what = (
-            f"its dimension {missing[0]} is dynamic" if len(missing) == 1 else f"its dimensions {missing} are dynamic"
-        )
-        raise UnsupportedOp(what, f"give a number for each ?: --shape {name}={describe(dimensions[:10])}")
-    if len(shape) > limits.MAX_RANK or np.prod(shape, dtype=float) > limits.MAX_ELEMENTS:
-        raise DamagedFile(f"an input has the shape {list(shape[:10])}")
-    return dtype, shape
-
-
-def _stored_quant(inputs: Sequence[Array | None], axis: Any) -> Quant | None:
-    """The scales of int8 or uint8 constants that a DequantizeLinear makes floats of, so that they can be had back.
-
-    uint8 counts as int8 with 128 less. None for other types and for blocks.
-    """
-    stored, scale, zero = (*inputs, None)[:3]
-    if stored is None or scale is None or stored.dtype not in (np.int8, np.uint8) or scale.dtype != np.float32:
-        return None
-    per_channel = scale.ndim == 1 and scale.size > 1
-    if (scale.size != 1 and not per_channel) or not (np.isfinite(scale).all() and (scale > 0).all()):
-        return None
-    axis = int(axis) + stored.ndim if int(axis) < 0 else int(axis)
-    if per_channel and not (axis < stored.ndim and stored.shape[axis] == scale.size):
-        return None
-    zeros = np.zeros(scale.shape, np.int64) if zero is None else zero.astype(np.int64)
-    offset = 128 if stored.dtype == np.uint8 else 0
-    points = tuple(int(z) - offset for z in np.broadcast_to(zeros, scale.shape).reshape(-1))
-    return Quant(tuple(float(s) for s in scale.reshape(-1)), points, axis if per_channel else None)
 
 
 def _layer_name(node: Any, code: str) -> str:

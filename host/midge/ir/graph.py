@@ -22,12 +22,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from math import inf, prod
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from midge.ir.channels import Mixing, Range, Ties
+
+if TYPE_CHECKING:
+    from midge.numerics.matrix_form import MatrixForm
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
@@ -236,6 +239,21 @@ class Op:
 
     def mixing(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Mixing | None:
         """The weighted sum over input channels that an int8 operator is, or None. Then `ties` ties weights' axes."""
+        return None
+
+    def scales_through(self, inputs: Sequence[Tensor]) -> bool:
+        """Whether positive factors by channel, the same on all inputs, come out as they went in, but for the clamp."""
+        return False
+
+    def weight_channels(self, inputs: Sequence[Tensor]) -> tuple[int, int] | None:
+        """The axes of the weights that go over input and output channels, both of them one axis in a depthwise layer.
+
+        None for an operator that has no such weights.
+        """
+        return None
+
+    def as_matrix(self, inputs: Sequence[Tensor]) -> MatrixForm | None:
+        """The weighted sums that the operator is, as matrix products; None for an operator that is none."""
         return None
 
 

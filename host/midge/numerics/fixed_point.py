@@ -78,6 +78,15 @@ def multiply_by_quantized_multiplier(
     return rounding_divide_by_pot(saturating_rounding_doubling_high_mul(scaled, multiplier), right)
 
 
+def multiply_wide_by_quantized_multiplier(x: NDArray[Any], multiplier: int, shift: int) -> Ints:
+    """x * multiplier * 2^shift / 2^31 for |x| < 2^47, with 16 bits of the multiplier, rounded up from halves, in int32.
+
+    Source: MultiplyByQuantizedMultiplier for int64 in tensorflow/lite/kernels/internal/common.h.
+    """
+    reduced, total = min((multiplier + (1 << 15)) >> 16, 0x7FFF), 15 - shift
+    return wrap_int32((np.asarray(x, np.int64) * reduced + (1 << (total - 1))) >> total)
+
+
 def quantize_value(real: float, quant: Quant) -> int:
     """zero_point + round(real / scale), the division in float32 as in TFLite's activation ranges.
 

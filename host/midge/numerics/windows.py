@@ -38,14 +38,22 @@ def windows(
     )
 
 
-def pooled_shape(x: Shape, kernel: tuple[int, int], stride: tuple[int, int], padding: Padding) -> Shape:
+def pooled_shape(
+    x: Shape,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: Padding,
+    dilation: tuple[int, int] = (1, 1),
+) -> Shape:
     """Shape of the output of a pooling over `x` (N, H, W, C). Raises ValueError when that cannot be.
 
     A window must hold at least one value of `x`, so padding is smaller than the kernel.
     """
     if len(x) != 4:
         raise ValueError(f"input {x} is not (N, H, W, C)")
-    if any(pad >= k for k, sides in zip(kernel, padding, strict=True) for pad in sides):
-        raise ValueError(f"padding {padding} holds a whole window of {kernel}")
-    height, width = window_output_size((x[1], x[2]), kernel, stride, (1, 1), padding)
+    height, width = window_output_size((x[1], x[2]), kernel, stride, dilation, padding)
+    for n, out, k, s, d, sides in zip(x[1:3], (height, width), kernel, stride, dilation, padding, strict=True):
+        places = np.arange(out)[:, None] * s - sides[0] + np.arange(k) * d
+        if not ((places >= 0) & (places < n)).any(axis=1).all():
+            raise ValueError(f"padding {padding} holds a whole window of {kernel} with dilation {dilation}")
     return (x[0], height, width, x[3])

@@ -30,6 +30,10 @@ class AveragePool2D(Op):
     padding: Padding
     clamp: Clamp
 
+    def scales_through(self, inputs: Sequence[Tensor]) -> bool:
+        """It does."""
+        return True
+
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
         """(N, out_h, out_w, C)."""
         return (pooled_shape(inputs[0].shape, self.kernel, self.stride, self.padding),)

@@ -10,6 +10,7 @@ import numpy as np
 
 from midge.ir.channels import Mixing, Range, Ties
 from midge.ir.graph import NO_CLAMP, Array, Clamp, DType, Op, Padding, Shape, Tensor
+from midge.numerics.matrix_form import MatrixForm, window_form
 from midge.numerics.requantize import requantization
 from midge.numerics.window_taps import TapsInside, always_inside, taps_inside
 from midge.numerics.windows import window_output_size, windows
@@ -47,6 +48,15 @@ class Conv2D(Op):
             raise ValueError(f"bias {inputs[2].shape} for {weights[0]} channels")
         size = window_output_size(x[1:3], weights[1:3], self.stride, self.dilation, self.padding)
         return ((x[0], *size, weights[0]),)
+
+    def weight_channels(self, inputs: Sequence[Tensor]) -> tuple[int, int] | None:
+        """None in groups."""
+        return (3, 0) if inputs[0].shape[3] == inputs[1].shape[3] else None
+
+    def as_matrix(self, inputs: Sequence[Tensor]) -> MatrixForm | None:
+        """Of its windows."""
+        x, weights = inputs[0].shape, inputs[1].shape
+        return window_form(weights, x[3] // weights[3], self.stride, self.dilation, self.padding)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
         """Float, or int8 with symmetric weights."""

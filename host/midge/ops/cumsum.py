@@ -1,4 +1,8 @@
-"""CUMSUM: running sums along an axis, from either end, each with its own value or without."""
+"""CUMSUM: running sums along an axis, from either end, each with its own value or without.
+
+TFLite has no int8 form. midge's adds offset values up in int32, which is exact, and rescales each sum once: it errs by
+half a step of the output.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Array, Op, Shape, Tensor
+from midge.ir.graph import Array, DType, Op, Shape, Tensor
+from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_multiplier
 from midge.ops.formats import SourceOp, axis_of
 from midge.ops.tflite_writing import integers, written
-from midge.ops.types import check_float
+from midge.ops.types import check_same_type, reason_why_not
+
+# Values that an int32 holds the sum of, each up to 255 from the zero point.
+_MAX_COUNT = (1 << 31) // 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,15 +36,29 @@ class Cumsum(Op):
         return (inputs[0].shape,)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float."""
-        return check_float(inputs, outputs)
+        """Float or int8."""
+        reason = check_same_type(inputs, outputs)
+        if reason or outputs[0].dtype is DType.F32:
+            return reason
+        return reason_why_not(lambda: self.factor(inputs, outputs))
+
+    def factor(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> tuple[int, int]:
+        """(multiplier, shift) of int8 sums. Raises ValueError when they leave int32 or scales are too far apart."""
+        if (count := inputs[0].shape[self.axis]) > _MAX_COUNT:
+            raise ValueError(f"the sum of {count} values needs more than 32 bits")
+        return quantize_multiplier(inputs[0].q.scale / outputs[0].q.scale)
 
     def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
-        """In float64."""
-        x = values[0].astype(np.float64)
+        """Floats: in float64. Integers: sums of offset values, each rescaled once."""
+        is_float = outputs[0].dtype is DType.F32
+        x = values[0].astype(np.float64) if is_float else values[0].astype(np.int64) - inputs[0].q.zero_point
         x = np.flip(x, self.axis) if self.reverse else x
         sums = np.cumsum(x, axis=self.axis) - (x if self.exclusive else 0)
-        return [np.array(np.flip(sums, self.axis) if self.reverse else sums, np.float32, order="C")]
+        sums = np.flip(sums, self.axis) if self.reverse else sums
+        if is_float:
+            return [np.array(sums, np.float32, order="C")]
+        scaled = multiply_by_quantized_multiplier(sums, *self.factor(inputs, outputs)) + outputs[0].q.zero_point
+        return [np.array(np.clip(scaled, -128, 127), np.int8, order="C")]
 
 
 def from_tflite(op: SourceOp) -> Cumsum:

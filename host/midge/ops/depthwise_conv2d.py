@@ -10,6 +10,7 @@ import numpy as np
 
 from midge.ir.channels import Range, Ties
 from midge.ir.graph import Array, Clamp, DType, Op, Padding, Shape, Tensor
+from midge.numerics.matrix_form import MatrixForm, depthwise_form
 from midge.numerics.requantize import requantization
 from midge.numerics.window_taps import taps_inside
 from midge.numerics.windows import window_output_size, windows
@@ -41,6 +42,14 @@ class DepthwiseConv2D(Op):
             raise ValueError(f"bias {inputs[2].shape} for {weights[3]} channels")
         size = window_output_size(x[1:3], weights[1:3], self.stride, self.dilation, self.padding)
         return ((x[0], *size, weights[3]),)
+
+    def weight_channels(self, inputs: Sequence[Tensor]) -> tuple[int, int] | None:
+        """One axis."""
+        return 3, 3
+
+    def as_matrix(self, inputs: Sequence[Tensor]) -> MatrixForm | None:
+        """Of its windows, a group for each channel."""
+        return depthwise_form(inputs[1].shape, inputs[0].shape[3], self.stride, self.dilation, self.padding)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
         """Float, or int8 with symmetric weights."""

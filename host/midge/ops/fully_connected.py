@@ -11,6 +11,7 @@ import numpy as np
 
 from midge.ir.channels import Mixing, Range, Ties
 from midge.ir.graph import NO_CLAMP, Array, Clamp, DType, Op, Shape, Tensor
+from midge.numerics.matrix_form import MatrixForm, dense_form
 from midge.numerics.requantize import Requantization, requantization, requantization_per_tensor
 from midge.ops.accumulators import weighted_constants, with_bias
 from midge.ops.add import Add
@@ -48,6 +49,14 @@ class FullyConnected(Op):
         if x[-1] != weights[1]:
             raise ValueError(f"the last dimension of {x} is not the depth {weights[1]}")
         return ((*x[:-1], weights[0]),)
+
+    def weight_channels(self, inputs: Sequence[Tensor]) -> tuple[int, int] | None:
+        """None where the weights read more than the last dimension."""
+        return (1, 0) if inputs[0].shape[-1] == inputs[1].shape[1] else None
+
+    def as_matrix(self, inputs: Sequence[Tensor]) -> MatrixForm | None:
+        """It is one."""
+        return dense_form((inputs[1].shape[0], inputs[1].shape[1]))
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
         """Float, or int8 with symmetric weights."""

@@ -10,6 +10,7 @@ import numpy as np
 from midge.ir.graph import Array, Op, Permutation, Shape, Tensor
 from midge.ops.families.move import Move
 from midge.ops.formats import SourceOp, UnsupportedOp, axis_of
+from midge.ops.take import Take, take_from_tflite
 from midge.ops.tflite_writing import integers, written
 
 
@@ -37,11 +38,14 @@ class Gather(Move):
         return (np.take(x, np.reshape(self.indices, self.shape).astype(np.intp), axis=self.axis),)
 
 
-def from_tflite(op: SourceOp) -> Gather:
-    """Reads a TFLite GATHER; the indices must be constant."""
-    x, indices = op.tensor(0), op.constant(1)
+def from_tflite(op: SourceOp) -> Gather | Take:
+    """Reads a TFLite GATHER; its indices may be computed."""
+    x = op.tensor(0)
     if op.attributes.get("BatchDims", 0):
         raise UnsupportedOp("batch dimensions", "gather each batch by an operator of its own")
+    if not op.tensor(1).is_constant:
+        return take_from_tflite(op, axis_of(x, op.attributes.get("Axis", 0)))
+    indices = op.constant(1)
     return Gather(
         name=op.name,
         inputs=(x.name,),

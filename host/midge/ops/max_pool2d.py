@@ -29,10 +29,15 @@ class MaxPool2D(Op):
     stride: tuple[int, int]
     padding: Padding
     clamp: Clamp
+    dilation: tuple[int, int] = (1, 1)
+
+    def scales_through(self, inputs: Sequence[Tensor]) -> bool:
+        """It does."""
+        return True
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
         """(N, out_h, out_w, C)."""
-        return (pooled_shape(inputs[0].shape, self.kernel, self.stride, self.padding),)
+        return (pooled_shape(inputs[0].shape, self.kernel, self.stride, self.padding, self.dilation),)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
         """Float, or int8 with equal scales."""
@@ -50,7 +55,7 @@ class MaxPool2D(Op):
         else:
             low, high = integer_clamp(self.clamp, y.q, y.dtype)
             lowest = y.dtype.limits[0]
-        taps = windows(values[0], self.kernel, self.stride, (1, 1), self.padding, lowest)
+        taps = windows(values[0], self.kernel, self.stride, self.dilation, self.padding, lowest)
         return [np.clip(taps.max(axis=(3, 4)), low, high).astype(y.dtype.numpy)]
 
     def intervals(
@@ -85,7 +90,9 @@ TFLITE = {"MAX_POOL_2D": from_tflite}
 
 
 def to_tflite(op: MaxPool2D, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
-    """Writes a TFLite MAX_POOL_2D."""
+    """Writes a TFLite MAX_POOL_2D, which has no dilation."""
+    if op.dilation != (1, 1):
+        raise UnsupportedOp(f"dilation {op.dilation}", "pool without dilation")
     padding = pool_padding(op, inputs[0])
     size = {"FilterHeight": op.kernel[0], "FilterWidth": op.kernel[1], "Padding": padding, **strides(op)}
     return with_activation(op, "MAX_POOL_2D", inputs, outputs[0], **size)
@@ -96,13 +103,12 @@ def from_onnx(node: OnnxNode) -> list[Tensor]:
     node.only_output()
     x = node.tensor(0)
     window = onnx_window(node, x, node.integers("kernel_shape", ()))
-    if window.dilation != (1, 1):
-        raise UnsupportedOp(f"dilations {window.dilation}", "pool without dilation")
     fields: dict[str, Any] = {
         "kernel": window.kernel,
         "stride": window.stride,
         "padding": window.whole_padding,
         "clamp": NO_CLAMP,
+        "dilation": window.dilation,
     }
     y = node.add(MaxPool2D, [channels_last(node, x)], "", integers=True, **fields)
     return [channels_first(node, y, len(x.shape))]

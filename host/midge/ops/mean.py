@@ -22,6 +22,10 @@ _MAX_COUNT = (1 << 31) // 256
 class Mean(Reduction):
     """inputs: x. See Reduction for the axes."""
 
+    def scales_through(self, inputs: Sequence[Tensor]) -> bool:
+        """Unless the average goes over channels."""
+        return self.keeps_channels(inputs[0]) and (self.keep_dims or len(inputs[0].shape) - 1 not in self.axes)
+
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
         """Float or int8."""
         reason = check_same_type(inputs, outputs)

@@ -15,6 +15,7 @@ from midge.ops.onnx_windows import channels_first, channels_last
 from midge.ops.slice import Slice
 from midge.ops.space_to_depth import SpaceToDepth
 from midge.ops.split import Split
+from midge.ops.take import Take
 from midge.ops.tile import Tile
 
 _DAMAGED = "the file is damaged: export it again"
@@ -66,8 +67,11 @@ def _forward(ranges: list[tuple[int, int, int]]) -> bool:
 
 
 def _gather(node: OnnxNode) -> list[Tensor]:
-    x, indices = node.tensor(0), node.constant(1)
+    x = node.tensor(0)
     axis = node.axis(int(node.attributes.get("axis", 0)), len(x.shape))
+    if not node.tensor(1).is_constant:
+        return [node.add(Take, [x, node.tensor(1)], "", integers=True, axis=axis)]
+    indices = node.constant(1)
     chosen = tuple(node.axis(int(i), x.shape[axis]) for i in indices.reshape(-1))
     return [_moved(node, Gather, x, axis=axis, indices=chosen, shape=indices.shape)]
 

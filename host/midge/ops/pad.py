@@ -38,6 +38,10 @@ class Pad(Op):
             raise ValueError(f"paddings {self.paddings} for an input {shape}")
         return (tuple(before + n + after for n, (before, after) in zip(shape, self.paddings, strict=True)),)
 
+    def scales_through(self, inputs: Sequence[Tensor]) -> bool:
+        """Zeros stay zeros; channels stay where they are."""
+        return self.value == 0 and (not self.paddings or self.paddings[-1] == (0, 0))
+
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
         """Float, or int8 with equal scales."""
         return check_same_quant(inputs, outputs)

@@ -27,6 +27,10 @@ class Relu(Op):
 
     is_elementwise: ClassVar[bool] = True
 
+    def scales_through(self, inputs: Sequence[Tensor]) -> bool:
+        """It does."""
+        return True
+
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
         """x's shape."""
         return (inputs[0].shape,)

@@ -21,6 +21,10 @@ class ResizeNearestNeighbor(Move):
     align_corners: bool
     half_pixel_centers: bool
 
+    def scales_through(self, inputs: Sequence[Tensor]) -> bool:
+        """It does."""
+        return True
+
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
         """Batch and channels stay."""
         n, _, _, channels = inputs[0].shape

@@ -17,6 +17,10 @@ from midge.ops.families.binary import Clamped, clamped_reader, clamped_writer
 class Sub(Clamped):
     """inputs: x and y, at most one of them constant."""
 
+    def scales_through(self, inputs: Sequence[Tensor]) -> bool:
+        """It does."""
+        return True
+
     def real(self, x: Array, y: Array) -> Array:
         """x - y."""
         return x - y

@@ -75,11 +75,13 @@ class TransposeConv(Op):
 
 
 def from_tflite(op: SourceOp) -> TransposeConv:
-    """Reads a TFLite TRANSPOSE_CONV; the size is the declared one of the output."""
+    """Reads a TFLite TRANSPOSE_CONV; the size, computed or not, is the declared one of the output."""
     weights, x, y = op.tensor(1, rank=4), op.tensor(2, rank=4), op.output()
     stride = tflite_pair(op, "StrideH", "StrideW")
     bias = [t for t in op.inputs[3:4] if t is not None]
-    height, width = (int(n) for n in op.constant(0).reshape(-1)[1:3])
+    # What computes the size at run time (SHAPE, STRIDED_SLICE, PACK) is nothing's input any more, and goes.
+    given = y.shape if op.tensor(0).data is None else op.constant(0).reshape(-1)
+    height, width = (int(n) for n in given[1:3])
     padding = tflite_padding(op, _with_size(y, height, width), (weights.shape[1], weights.shape[2]), stride, (1, 1))
     return TransposeConv(
         name=op.name,

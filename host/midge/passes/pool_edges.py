@@ -33,7 +33,7 @@ def pool_edges(graph: Graph) -> Graph:
 
 def _with_padding(pool: MaxPool2D, edges: Gather, shape: tuple[int, ...]) -> MaxPool2D | None:
     """The pooling of what `edges` reads, which has `shape`; None where the result would differ."""
-    if edges.axis not in (1, 2) or len(shape) != 4:
+    if edges.axis not in (1, 2) or len(shape) != 4 or pool.dilation != (1, 1):
         return None
     place, size = edges.axis - 1, shape[edges.axis]
     before, after = edges.indices.count(0) - 1, edges.indices.count(size - 1) - 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,19 +17,27 @@ from midge.ops.quantize import Quantize
 from midge.quantize.ranges import Range
 from midge.quantize.sharing import activation_quants
 from midge.quantize.weights import quantize_weights
+from midge.settings import Width
 
 
-def quantize_graph(graph: Graph, ranges: Mapping[str, Range], float_io: bool = False) -> Graph:
+def quantize_graph(
+    graph: Graph,
+    ranges: Mapping[str, Range],
+    float_io: bool = False,
+    widths: Callable[[str], Width] = lambda name: "int8",
+    clip: bool = False,
+) -> Graph:
     """The int8 network that computes what float `graph` does, with activations covering `ranges`.
 
     Weights are symmetric per channel, activations asymmetric, biases int32. Inputs and outputs keep their names; they
     are int8, or with `float_io` float with a QUANTIZE or DEQUANTIZE next to them. A graph with quantized activations
-    comes back as it is. Raises UnsupportedModelError naming a layer that int8 cannot do.
+    comes back as it is. `widths` says how wide the weights of a layer are; `clip` lets the largest be clipped where
+    that lowers the squared error. Raises UnsupportedModelError naming a layer that int8 cannot do.
     """
     if not graph.is_float:
         return graph
     _require_weights(graph)
-    made = _Int8(activation_quants(graph, ranges), {}, [])
+    made = _Int8(activation_quants(graph, ranges), {}, [], widths, clip)
     for name in graph.inputs:
         made.tensors[name] = _activation(graph.tensors[name], made.quants[name])
     for op in graph.ops:
@@ -45,6 +53,8 @@ class _Int8:
     quants: Mapping[str, Quant]
     tensors: dict[str, Tensor]
     ops: list[Op]
+    widths: Callable[[str], Width]
+    clip: bool
 
 
 def _add(made: _Int8, graph: Graph, op: Op) -> None:
@@ -65,7 +75,8 @@ def _inputs(made: _Int8, graph: Graph, op: Op) -> tuple[str, ...]:
     names = list(op.inputs)
     for index, axis in op.weight_axis.items():
         bias = inputs[op.bias_input] if op.bias_input is not None and op.bias_input < len(inputs) else None
-        weighted = quantize_weights(inputs[index], bias, axis, made.quants[inputs[0].name].scale)
+        x_scale = made.quants[inputs[0].name].scale
+        weighted = quantize_weights(inputs[index], bias, axis, x_scale, made.widths(op.name), made.clip)
         names[index] = _place(made, graph, weighted.weights, op)
         if weighted.bias is not None and op.bias_input is not None:
             names[op.bias_input] = _place(made, graph, weighted.bias, op)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,10 +11,17 @@ import numpy as np
 from midge.errors import SettingsError
 from midge.ir.graph import Array, Graph
 from midge.progress import Progress, silent
-from midge.quantize.calibrate import calibrate
+from midge.quantize.adaround import adaround
+from midge.quantize.bias_correction import correct_by_inputs, correct_by_outputs
+from midge.quantize.calibrate import observe
+from midge.quantize.equalize import equalize
 from midge.quantize.fuse import fuse_quantization
 from midge.quantize.int8_graph import quantize_graph
-from midge.settings import Settings
+from midge.quantize.output_ranges import ranges_by_output
+from midge.quantize.ranges import chosen_range
+from midge.quantize.refine import refine
+from midge.quantize.samples import Samples, require_samples, sample_notes
+from midge.settings import Settings, Width
 
 if TYPE_CHECKING:
     from midge.data import Dataset
@@ -49,11 +57,48 @@ def quantize_model(graph: Graph, settings: Settings, data: Dataset | None = None
             f"{graph.name} is a float model that remembers ({graph.states[0].name}), which midge does not quantize",
             hint="--precision float, or let the exporter quantize it: midge runs int8 LSTM and SVDF of TensorFlow Lite",
         )
-    samples = None if data is None else calibration_samples(graph, data, settings)
-    found = calibrate(graph, samples, settings.ranges, settings.percentile, progress)
-    for note in found.notes:
+    samples = require_samples(graph, None if data is None else calibration_samples(graph, data, settings))
+    for note in sample_notes(samples):
         warnings.warn(note, CalibrationWarning, stacklevel=2)
-    return quantize_graph(graph, found.ranges, settings.float_io)
+    return quantize_with(graph, settings, samples, progress)
+
+
+def quantize_with(graph: Graph, settings: Settings, samples: Samples, progress: Progress = silent) -> Graph:
+    """The float `graph` as integers, by the steps that `settings` name, over float `samples`.
+
+    In order: equalize -> calibrate -> ranges -> integers -> rounding -> biases. Raises DataError as `calibrate`, and
+    SettingsError for a layer that is not there.
+    """
+    _check_layers(graph, settings)
+    if settings.equalize:
+        graph = equalize(graph, samples, progress)
+    seen = observe(graph, samples, progress)
+    if settings.ranges == "output":
+        ranges = ranges_by_output(graph, seen, samples, progress)
+    else:
+        ranges = {name: chosen_range(h, settings.ranges, settings.percentile) for name, h in seen.items()}
+    made = quantize_graph(graph, ranges, settings.float_io, partial(width_of, settings), settings.clip_weights)
+    if settings.rounding == "adaround":
+        step = adaround(partial(width_of, settings), settings.seed)
+        made = refine(made, graph, samples, step, progress, "rounding weights")
+    if settings.bias_correction != "none":
+        step = correct_by_inputs if settings.bias_correction == "inputs" else correct_by_outputs
+        made = refine(made, graph, samples, step, progress, "correcting biases")
+    return made
+
+
+def width_of(settings: Settings, layer: str) -> Width:
+    """How wide the weights of `layer` are."""
+    return settings.layers.get(layer, settings.weights)
+
+
+def _check_layers(graph: Graph, settings: Settings) -> None:
+    names = [op.name for op in graph.ops if op.weight_axis]
+    for layer in settings.layers:
+        if layer not in names:
+            raise SettingsError(
+                f"layers.{layer}: {graph.name} has no such layer with weights", hint=f"it has {', '.join(names)}"
+            )
 
 
 def _fused(graph: Graph) -> Graph:

@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midge.ir.graph import Array, DType, Quant, Tensor
+from midge.quantize.widths import LIMITS, nearest
+from midge.settings import Width
 
-# Symmetric weights leave out -128, so that no product of two operands is the one that does not fit.
-WEIGHT_LIMIT = 127
+# The least squared error is looked for among scales this much finer than those that hold every weight.
+_SHRINKS = np.linspace(1.0, 0.1, 91)
 # A quantized bias stays below this, which leaves as much room in int32 for the sum of products.
 BIAS_LIMIT = 1 << 30
 
@@ -23,22 +25,45 @@ class Weighted:
     bias: Tensor | None
 
 
-def quantize_weights(weights: Tensor, bias: Tensor | None, axis: int, x_scale: float) -> Weighted:
-    """Symmetric int8 per channel along `axis`, and the bias at scale x_scale * weight_scale.
+def quantize_weights(
+    weights: Tensor, bias: Tensor | None, axis: int, x_scale: float, width: Width = "int8", clip: bool = False
+) -> Weighted:
+    """Symmetric integers of `width` in int8, per channel along `axis`, and the bias at scale x_scale * weight_scale.
 
-    A channel whose bias would not fit gets a wider weight scale: its weights are then so small beside the bias that
-    they matter little. A channel of zeros has the largest scale of the others (any would do).
+    The scale of a channel holds its largest weight; with `clip`, and always below 8 bits, it is the one of least
+    squared error, at which the largest weights are clipped. A channel whose bias would not fit gets a wider weight
+    scale: its weights are then so small beside the bias that they matter little. A channel of zeros has the largest
+    scale of the others (any would do).
     """
     data = np.asarray(weights.data, np.float64)
-    largest = np.abs(np.moveaxis(data, axis, 0).reshape(data.shape[axis], -1)).max(axis=1)
-    scales = largest / WEIGHT_LIMIT
+    rows = np.moveaxis(data, axis, 0).reshape(data.shape[axis], -1)
+    scales = _least_squares(rows, width) if clip or width != "int8" else _holding(rows, width)
     if bias is not None:
         scales = np.maximum(scales, np.abs(np.asarray(bias.data, np.float64)) / (x_scale * BIAS_LIMIT))
     scales = _representable(scales)
     shape = [-1 if i == axis else 1 for i in range(data.ndim)]
-    q = np.clip(np.rint(data / scales.reshape(shape)), -WEIGHT_LIMIT, WEIGHT_LIMIT).astype(np.int8)
+    q = nearest(data / scales.reshape(shape), width).astype(np.int8)
     quantized = _constant(weights, DType.S8, _per_channel(scales, axis), q)
     return Weighted(quantized, None if bias is None else _bias(bias, x_scale, scales))
+
+
+def _holding(rows: NDArray[np.float64], width: Width) -> NDArray[np.float64]:
+    """The scale of each row at which its largest value is the largest integer."""
+    limits = np.abs(LIMITS[width]).max()
+    return np.asarray(np.abs(rows).max(axis=1) / limits, np.float64)
+
+
+def _least_squares(rows: NDArray[np.float64], width: Width) -> NDArray[np.float64]:
+    """The scale of each row at which the integers are nearest to it, by squared error."""
+    if width == "binary":  # in closed form: Rastegari et al., arXiv 1603.05279, section 3.1
+        return np.asarray(np.abs(rows).mean(axis=1), np.float64)
+    widest = _holding(rows, width) * (2 if width == "int2" else 1)
+    best, least = widest, np.full(len(rows), np.inf)
+    for shrink in _SHRINKS:
+        scales = np.maximum(widest * shrink, np.finfo(np.float64).tiny)[:, None]
+        error = ((nearest(rows / scales, width) * scales - rows) ** 2).sum(axis=1)
+        best, least = np.where(error < least, widest * shrink, best), np.minimum(error, least)
+    return best
 
 
 def _bias(bias: Tensor, x_scale: float, scales: NDArray[np.float64]) -> Tensor:

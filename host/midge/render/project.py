@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from midge.boards import Board
+from midge.errors import DoesNotFitError
 from midge.lower.program import Program
 from midge.render.environment import environment
 from midge.render.sources import Sources, render_app
@@ -19,11 +20,15 @@ from midge.settings import Goal
 
 # Constants that 16-bit pointers surely reach, behind interrupt vectors and whatever else lies in low flash.
 _NEAR_BYTES = 49152
+# Sizes are 16-bit integers with a sign.
+_MOST_ARRAY_BYTES = 32767
 _LINK = ("app.h", "cobs.c", "cobs.h", "crc.c", "crc.h", "protocol.c", "protocol.h")
 
 
 def render_project(program: Program, sources: Sources, board: Board, goal: Goal) -> Sources:
-    """Every file of the project: path -> text. Raises BoardError for a board that exists only emulated."""
+    """Every file of the project: path -> text. Raises BoardError for a board that exists only emulated, DoesNotFitError
+    for constants that its compiler does not take."""
+    check_arrays(program, board)
     firmware = firmware_dir()
     arduino = firmware / "port" / "arduino"
     project = {
@@ -60,6 +65,17 @@ def render_library(program: Program, sources: Sources, level: str) -> Sources:
 def build_flags(program: Program, board: Board) -> tuple[str, ...]:
     """What firmware and model are compiled with besides the board's own flags."""
     return tuple(_build_flags(program, board))
+
+
+def check_arrays(program: Program, board: Board) -> None:
+    """Whether the board's compiler takes constants so large. Raises DoesNotFitError, which names the layer."""
+    for constant in program.constants if board.core.address_space else ():
+        if constant.bytes > _MOST_ARRAY_BYTES:
+            raise DoesNotFitError(
+                f"{program.name} cannot be compiled for {board.name}: the constants of layer {constant.comment} have "
+                f"{constant.bytes:,} bytes, and an array has {_MOST_ARRAY_BYTES:,} there at most",
+                hint="a layer with fewer weights, or a board with another core (midge boards)",
+            )
 
 
 def far_constants(program: Program, board: Board) -> Mapping[str, str]:

@@ -72,7 +72,8 @@ def _time(report: Report) -> Iterator[Fact]:
         yield Fact("min", duration(spread.min_us), f"of {runs} runs", is_part=True)
         yield Fact("p99", duration(spread.p99_us), f"99 % of {runs} runs took no longer", is_part=True)
     if report.cycles.total is not None:
-        yield Fact("cycles", count(report.cycles.total), f"{clock.kind}: {clock.basis}")
+        words = clock.basis if clock.basis.startswith(clock.kind) else f"{clock.kind}: {clock.basis}"
+        yield Fact("cycles", count(report.cycles.total), words)
     if report.instructions.total is not None:
         words = clock.basis if clock.kind == "instructions" else ""
         yield Fact("instructions", count(report.instructions.total), words)

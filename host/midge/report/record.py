@@ -21,7 +21,7 @@ _MOST_JSON_BYTES = 64 * 2**20
 
 Precision = Literal["int8", "float", "as-is"]
 ClockKind = Literal["modelled cycles", "exact cycles", "instructions", "seconds"]
-LatencyIs = Literal["lower bound", "modelled", "measured"]
+LatencyIs = Literal["lower bound", "modelled", "exact", "measured"]
 
 Count = Annotated[int, Meta(ge=0)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
@@ -198,7 +198,7 @@ def latency_is(clock: Clock) -> LatencyIs | None:
         return "measured"
     if clock.chip_wait_states is not None and clock.wait_states < clock.chip_wait_states:
         return "lower bound"
-    return "modelled" if clock.kind == "modelled cycles" else "measured"
+    return "modelled" if clock.kind == "modelled cycles" else "exact"
 
 
 def to_json(report: Report) -> str:

@@ -17,7 +17,7 @@ from midge.build.toolchain import compile_firmware, find_toolchain
 from midge.errors import LinkError
 from midge.ir.graph import Array
 from midge.lower.program import Program
-from midge.render.project import far_constants
+from midge.render.project import check_arrays, far_constants
 from midge.render.sources import render_app
 from midge.run.conversation import Conversation
 from midge.run.device import LinkedDevice, Sample
@@ -121,6 +121,7 @@ def build_firmware(compiled: Compiled, work_dir: Path) -> Image:
 
     Raises ToolchainError, DoesNotFitError, MissingExtraError.
     """
+    check_arrays(compiled.program, compiled.board)
     return compile_firmware(
         firmware_sources(compiled),
         compiled.board,

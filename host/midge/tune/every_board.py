@@ -19,7 +19,14 @@ import msgspec
 from midge.boards import Board, load_board
 from midge.build.image import Image
 from midge.data import Dataset, draw_inputs
-from midge.errors import BoardError, DoesNotFitError, MidgeError, MissingExtraError, ToolchainError
+from midge.errors import (
+    BoardError,
+    DeviceFaultError,
+    DoesNotFitError,
+    MidgeError,
+    MissingExtraError,
+    ToolchainError,
+)
 from midge.importers import Imported
 from midge.pipeline import Compiled, compile_graph, compile_model
 from midge.progress import Progress, silent
@@ -32,6 +39,7 @@ _AMPLE_BYTES = 16 * 2**20
 _AVR_RAM_BYTES = 2**16 - 2**9
 # Where nothing has run: as deep as the kernels' and the protocol's frames have been seen.
 _STACK_BYTES = 1024
+_AVR_STACK_BYTES = 256
 
 
 @dataclass(frozen=True)
@@ -117,13 +125,18 @@ def _ample(compiled: Compiled) -> Compiled:
 
 def _on_core(compiled: Compiled) -> _OnCore:
     """Build and run one inference; whatever of that cannot be had is left out."""
+    is_avr = compiled.board.core.address_space
     try:
-        with _work_dir() as folder, emulated_device(_ample(compiled), folder) as device:
+        # An AVR is emulated with the memories that it has.
+        runs = compiled if is_avr else _ample(compiled)
+        with _work_dir() as folder, emulated_device(runs, folder) as device:
             sample = device.infer(draw_inputs(compiled.graph, 1, compiled.settings.seed)[0])
             stack, image = device.board.stack_high_water_bytes(), device.image
-    except (BoardError, MissingExtraError, ToolchainError, DoesNotFitError) as problem:
-        basis = f"nothing was run: {_first_line(problem)}"
-        return _OnCore(compiled, _without_running(compiled, _STACK_BYTES), None, _STACK_BYTES, "", basis)
+    except (BoardError, MissingExtraError, ToolchainError, DoesNotFitError, DeviceFaultError) as problem:
+        if isinstance(problem, DeviceFaultError) and not is_avr:
+            raise
+        basis, stack = f"nothing was run: {_first_line(problem)}", _AVR_STACK_BYTES if is_avr else _STACK_BYTES
+        return _OnCore(compiled, _without_running(compiled, stack), None, stack, "", basis)
     core, compiler = compiled.board.core, f"{image.compiler} {image.flags[-1]}"
     ran = f"{core.name}, {compiler}"
     return _OnCore(compiled, _footprint(image, stack), sample, stack, ran, compiled.board.twin.timing.basis)
@@ -138,7 +151,10 @@ def _without_running(compiled: Compiled, stack_bytes: int) -> Footprint:
         program, harness = compiled.program, compiled.board.core.harness
         flash, ram = program.constant_bytes + harness.flash_bytes, program.arena_bytes + harness.ram_bytes
         # What a compiler refuses no installation cures; an error of what is missing says what to install.
-        refused = _first_line(problem) if isinstance(problem, ToolchainError) and not problem.hint else ""
+        # What does not fit ample memory, no board of the core has room for.
+        refused = _first_line(problem) if isinstance(problem, DoesNotFitError) else ""
+        if isinstance(problem, ToolchainError) and not problem.hint:
+            refused = f"{_first_line(problem)} its firmware"
         return Footprint(flash, ram, f"estimated: {_first_line(problem)}", refused)
 
 
@@ -182,7 +198,7 @@ def _advice(board: Board, core: _OnCore) -> str:
     """The cheapest change that makes it fit: other kernels, else how much smaller the network has to become."""
     smallest = core.footprint
     if smallest.refused:
-        return f"another core: {smallest.refused} its firmware"
+        return f"another core: {smallest.refused}"
     goals: tuple[Goal, ...] = get_args(Goal)
     for goal in goals[goals.index(core.compiled.settings.optimize) + 1 :]:
         other = _without_running(_compiled_for(core.compiled, board, goal), core.stack_bytes)

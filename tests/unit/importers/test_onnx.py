@@ -12,7 +12,7 @@ from onnx import TensorProto
 from onnx.reference import ReferenceEvaluator
 
 from midge.data import load_golden
-from midge.errors import ModelFileError, UnsupportedModelError
+from midge.errors import ModelFileError, SettingsError, UnsupportedModelError
 from midge.importers import import_model
 from midge.importers.onnx import import_onnx
 from midge.interpreter import interpret
@@ -105,6 +105,42 @@ def test_shapes_computed_from_shapes_are_folded() -> None:
     constants = {"axis": np.array([0]), "minus": np.array([-1]), "w": drawn(24, 3)}
     after = assert_equals_reference(onnx_model(nodes, {"x": [1, 2, 3, 4]}, ["y"], constants), drawn(1, 2, 3, 4))
     assert kinds(after) == ["fully_connected"] or kinds(after) == ["reshape", "fully_connected"]
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "pads"), [(6, 3, 2, (0, 1)), (7, 3, 1, (1, 1)), (5, 2, 2, (1, 1))]
+)
+@pytest.mark.parametrize("mode", ["edge", "wrap"])
+def test_edges_repeated_around_a_max_pool_are_its_padding(
+    mode: str, size: int, kernel: int, stride: int, pads: tuple[int, int]
+) -> None:
+    nodes = [
+        node("Conv", ["x", "w"], ["c"]),
+        node("Pad", ["c", "pads"], ["p"], mode=mode),
+        node("MaxPool", ["p"], ["y"], kernel_shape=[kernel] * 2, strides=[stride] * 2),
+    ]
+    constants = {"pads": np.array([0, 0, pads[0], pads[0], 0, 0, pads[1], pads[1]]), "w": drawn(2, 2, 1, 1)}
+    model = onnx_model(nodes, {"x": [1, 2, size, size]}, ["y"], constants, opset=19)
+    after = assert_equals_reference(model, drawn(1, 2, size, size))
+    assert ("gather" in kinds(after)) == (mode == "wrap")
+
+
+def test_a_max_pool_may_be_dilated() -> None:
+    options = {"kernel_shape": [2, 3], "dilations": [2, 2], "strides": [1, 2], "pads": [1, 1, 0, 1]}
+    model = onnx_model([node("MaxPool", ["x"], ["y"], **options)], {"x": [1, 2, 7, 9]}, ["y"])
+    after = assert_equals_reference(model, drawn(1, 2, 7, 9))
+    assert "max_pool2d" in kinds(after)
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_indices_may_be_computed(axis: int) -> None:
+    nodes = [
+        node("ArgMax", ["x"], ["i"], axis=1, keepdims=0),
+        node("Gather", ["table", "i"], ["y"], axis=axis),
+    ]
+    model = onnx_model(nodes, {"x": [2, 3]}, ["y"], {"table": drawn(3, 4, 5)})
+    after = assert_equals_reference(model, drawn(2, 3))
+    assert kinds(after) == ["arg_max", "take"]
 
 
 @pytest.mark.parametrize("ceil", [0, 1])
@@ -288,6 +324,17 @@ def test_all_unsupported_places_are_named_at_once() -> None:
 def test_a_model_that_contradicts_itself_is_damaged(nodes: list[Any], constants: dict[str, Any], reason: str) -> None:
     with pytest.raises((ModelFileError, UnsupportedModelError), match=reason):
         import_onnx(onnx_file(nodes, {"x": [1, 3, 4, 4]}, ["y"], constants), "net")
+
+
+def test_open_dimensions_are_those_that_the_caller_says() -> None:
+    data = onnx_file([node("Relu", ["x"], ["y"])], {"x": ["N", "L", 3]}, ["y"])
+    assert import_onnx(data, "net", shapes={"x": (2, 5, 3)}).input_tensors[0].shape == (2, 5, 3)
+    for shape, words in (((1, 5, 4), "contradicts"), ((1, 5), "contradicts"), ((1, 0, 3), "no shape")):
+        with pytest.raises(SettingsError, match=words):
+            import_onnx(data, "net", shapes={"x": shape})
+    with pytest.raises(SettingsError, match="no input z") as caught:
+        import_onnx(data, "net", shapes={"z": (1,)})
+    assert caught.value.hint == "its inputs are x"
 
 
 def test_an_output_that_is_an_input_is_copied() -> None:

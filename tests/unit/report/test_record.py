@@ -93,7 +93,7 @@ def test_parts_that_do_not_sum_up_are_no_flash() -> None:
         ("modelled cycles", 5, 5, "modelled"),
         ("modelled cycles", 0, 0, "modelled"),
         ("modelled cycles", 0, None, "modelled"),
-        ("exact cycles", 0, 0, "measured"),
+        ("exact cycles", 0, 0, "exact"),
         ("exact cycles", 0, 1, "lower bound"),
         ("seconds", 0, 5, "measured"),
         ("instructions", 0, 5, None),

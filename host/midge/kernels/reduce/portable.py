@@ -8,6 +8,7 @@ from midge.kernels.literals import is_either, is_float, per_tensor, requantizati
 from midge.kernels.reduced_dims import reduced_loops
 from midge.kernels.variant import Binding, Layer, Variant
 from midge.ops.families.reduction import Reduction
+from midge.ops.reduce_prod import ReduceProd
 from midge.ops.sum import Sum
 
 
@@ -16,6 +17,10 @@ def bind(layer: Layer) -> Binding:
     op, (x, y) = cast(Reduction, layer.op), (layer.inputs[0], layer.outputs[0])
     loops, count = reduced_loops(x.shape, op.axes)
     params = {**loops, "kind": op.kind, "element": x.dtype.c_type, "is_float": is_float(layer)}
+    if isinstance(op, ReduceProd) and not is_float(layer):
+        multiplier, shift = op.factor(layer.inputs, layer.outputs)
+        zeros = {"in_zero": x.q.zero_point, "out_zero": y.q.zero_point}
+        return Binding({**params, **zeros, "reduced": min((multiplier + (1 << 15)) >> 16, 0x7FFF), "total": 15 - shift})
     if is_float(layer) or not isinstance(op, Sum):
         return Binding(params)
     factor = per_tensor(*op.factor(layer.inputs, layer.outputs), y.q.zero_point, -128, 127)

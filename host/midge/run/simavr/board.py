@@ -30,7 +30,7 @@ _TWO_BYTE_FLASH = 2**17  # up to here a return address has two bytes, then three
 
 
 class Stop(IntEnum):
-    """Why the core stopped; `enum stop` in measure.c."""
+    """Why the core stopped; `midge_stop` in core.h."""
 
     IDLE = 1
     FULL = 2

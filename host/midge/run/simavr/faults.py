@@ -15,7 +15,7 @@ _WORDS = {
 
 
 def fault_words(stop: str, said: str, stack_pointer: int, stack_limit: int, deadline_cycles: int) -> str:
-    """Why the core stopped. `stop`: a name of `enum stop` in measure.c; `said`: what simavr has said meanwhile;
+    """Why the core stopped. `stop`: a name of `midge_stop` in core.h; `said`: what simavr has said meanwhile;
     addresses are those of data memory."""
     if stop == "STACK" or (stop == "CRASHED" and stack_pointer + 1 < stack_limit):
         return f"stack overflow: it has grown to 0x{stack_pointer:04x}, its end is at 0x{stack_limit:04x}"

@@ -1,0 +1,129 @@
+"""Networks on an Uno's 2 KB of RAM and a Mega's 8, in simavr: exact, as small as promised, and refused in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from midge.boards import load_board
+from midge.build.toolchain import find_toolchain
+from midge.cli.fit import facts
+from midge.data import load_data
+from midge.errors import DoesNotFitError, MidgeError
+from midge.exporters.tflite_file import tflite_file
+from midge.importers import Imported, import_model
+from midge.ir.graph import DType, Quant, Tensor
+from midge.ops.formats import SourceOp
+from midge.pipeline import compile_model, run_model
+from midge.report.console import report_text
+from midge.run.simavr.runner import find_runner
+from midge.settings import Settings
+from midge.tune.every_board import fit_boards
+from midge.verification import verify_model
+
+DIGITS = Path(__file__).parents[2] / "examples" / "digits"
+HELLO = "models/tflm/hello_world_int8.tflite"
+# Of the whole firmware with the protocol, stack included; the bare library is measured in tests/pio.
+FIRMWARE_FLASH, FIRMWARE_RAM = 6144, 700
+
+
+@pytest.fixture(autouse=True)
+def tools() -> None:
+    """Skips where there is no compiler or no simavr."""
+    try:
+        find_runner()
+        find_toolchain(load_board("uno").core)
+    except MidgeError as error:
+        if "apt install" not in error.hint:
+            raise
+        pytest.skip(f"needs what is not installed: {error.hint}")
+
+
+def test_digits_in_a_version_for_2_kb_of_ram_runs_on_an_uno(tmp_path: Path) -> None:
+    imported = import_model(DIGITS / "digits_small.tflite")
+    data = load_data(DIGITS / "digits.npz", imported.graph)
+    report = run_model(compile_model(imported, Settings(board="uno"), data), data, tmp_path, samples=20)
+    assert report.exact.mismatches == 0
+    assert report.accuracy is not None
+    assert report.accuracy.device == report.accuracy.integer
+    assert report.accuracy.device >= 95
+    assert report.ram.total_bytes < 1536
+    assert report.latency_is == "exact"
+    assert report.latency_us == pytest.approx(report.cycles.total / 16)
+    layers = sum(layer.cycles for layer in report.cycles.per_layer)
+    assert 0 <= report.cycles.total - layers < 1000
+    assert "exact at 16 MHz" in report_text(report)
+    assert "exact cycles (simavr)" in report_text(report)
+
+
+def test_digits_itself_is_too_large_for_an_uno_and_fit_says_by_how_much() -> None:
+    imported = import_model(DIGITS / "digits.tflite")
+    data = load_data(DIGITS / "digits.npz", imported.graph)
+    uno, mega = fit_boards(imported, Settings(), ["uno", "mega2560"], data)
+    assert not uno.fits
+    assert uno.sizes == "linked"
+    assert "bytes of RAM too many" in uno.advice
+    assert mega.fits
+    assert facts(mega)["latency_is"] == "exact"
+    assert "exact cycles (simavr)" in facts(mega)["basis"]
+
+
+def test_hello_world_is_small_on_an_uno(asset: Callable[[str], Path], tmp_path: Path) -> None:
+    imported = import_model(asset(HELLO))
+    compiled = compile_model(imported, Settings(board="uno", precision="as-is"))
+    report = run_model(compiled, None, tmp_path, samples=20)
+    assert report.exact.mismatches == 0
+    assert report.flash.total_bytes <= FIRMWARE_FLASH
+    assert report.ram.total_bytes <= FIRMWARE_RAM
+
+
+def test_a_keyword_network_runs_exactly_on_a_mega(asset: Callable[[str], Path]) -> None:
+    model = asset("models/tflm/micro_speech_int8.tflite")
+    settings = Settings(board="mega2560", precision="as-is")
+    found = verify_model(import_model(model), settings, "emulator", model.with_suffix(".npz"), samples=1)
+    assert found.agreement.samples == 1
+    assert found.agreement.mismatches == 0
+
+
+def test_constants_beyond_64_kb_are_reached(tmp_path: Path) -> None:
+    imported = _dense(tmp_path, (100, 310, 100, 310))
+    compiled = compile_model(imported, Settings(board="mega2560", precision="as-is"))
+    assert compiled.program.constant_bytes > 2**16
+    report = run_model(compiled, None, tmp_path / "build", samples=1)
+    assert report.exact.mismatches == 0
+    assert report.exact.values == 310
+
+
+def test_constants_of_a_layer_that_the_compiler_cannot_have_are_refused_in_words(tmp_path: Path) -> None:
+    imported = _dense(tmp_path, (160, 210))
+    compiled = compile_model(imported, Settings(board="mega2560", precision="as-is"))
+    with pytest.raises(DoesNotFitError, match=r"layer .* have 33,600 bytes, and an array has 32,767"):
+        run_model(compiled, None, tmp_path / "build", samples=1)
+    (fit,) = fit_boards(imported, Settings(precision="as-is"), ["mega2560"], None)
+    assert not fit.fits
+    assert "another core" in fit.advice
+
+
+def _dense(folder: Path, widths: Sequence[int]) -> Imported:
+    """A chain of fully connected layers with drawn weights."""
+    rng = np.random.default_rng(1)
+    activation = Quant.per_tensor(0.05, 3)
+    tensors = [Tensor(f"t{i}", (1, width), DType.S8, activation) for i, width in enumerate(widths)]
+    operators = []
+    for i, (before, after) in enumerate(pairwise(tensors)):
+        shape = (after.shape[1], before.shape[1])
+        weights = rng.integers(-127, 128, shape).astype(np.int8)
+        bias = rng.integers(-2000, 2000, shape[0]).astype(np.int32)
+        constants = (
+            Tensor(f"w{i}", shape, DType.S8, Quant.per_tensor(0.01, 0), weights),
+            Tensor(f"b{i}", shape[:1], DType.S32, Quant.per_tensor(0.0005, 0), bias),
+        )
+        attributes = {"FusedActivationFunction": 0, "WeightsFormat": 0, "KeepNumDims": False}
+        operators.append(SourceOp("FULLY_CONNECTED", f"op{i}", (before, *constants), (after,), attributes))
+    path = folder / "dense.tflite"
+    path.write_bytes(tflite_file(operators, [tensors[0]], [tensors[-1]]))
+    return import_model(path)
