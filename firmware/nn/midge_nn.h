@@ -58,13 +58,20 @@ static inline int32_t midge_requantize(int32_t x, int32_t multiplier, int shift)
 }
 
 /* x * reduced / 2^total with halves rounded up, for a multiplier reduced to 16 bits; |x| < 2^47, total is 8..46. */
-static inline int32_t midge_scale_wide(int64_t x, int32_t reduced, int total) {
+MIDGE_SHARED int32_t midge_scale_wide(int64_t x, int32_t reduced, int total) {
     return (int32_t)(uint32_t)((x * reduced + (INT64_C(1) << (total - 1))) >> total);
 }
 
 /* x / divisor rounded to nearest, halves away from zero. divisor is positive, |x| + divisor / 2 fits. */
 static inline int32_t midge_divide(int32_t x, int32_t divisor) {
     return (x < 0 ? x - divisor / 2 : x + divisor / 2) / divisor;
+}
+
+/* A function of an int16 value: the line between the two of its 513 anchors that the value is between. */
+static inline int16_t midge_interpolate(const MIDGE_FLASH int16_t *anchors, int32_t x) {
+    const MIDGE_FLASH int16_t *anchor = anchors + 256 + (x >> 7);
+    const int32_t slope = (int32_t)anchor[1] - anchor[0];
+    return (int16_t)(anchor[0] + ((slope * (x & 0x7F) + 64) >> 7));
 }
 
 /* The taps of a window that lie inside the input, along one axis: tap k is at start + k * dilation, and first_tap ..

@@ -145,25 +145,39 @@ static inline float midge_gelu_tanh(float x) {
     return 0.5f * x * (1.0f + midge_tanh(0.79788456f * (x + 0.044715f * x * x * x)));
 }
 
-/* real as int8: zero_point + real / scale, nearest, halves away from zero, saturated. Not a number counts as 0. */
-static inline int8_t midge_quantize(float real, float scale, int32_t zero_point) {
+/* real / scale to the nearest integer, halves away from zero, within -limit..limit. Not a number counts as 0. */
+static inline int32_t midge_round_ratio(float real, float scale, float limit) {
     const float ratio = real / scale;
-    const float limited = ratio == ratio ? midge_at_most(midge_at_least(ratio, -300.0f), 300.0f) : 0.0f;
+    const float limited = ratio == ratio ? midge_at_most(midge_at_least(ratio, -limit), limit) : 0.0f;
     const int32_t whole = (int32_t)limited;
     const float rest = limited - (float)whole;
-    return (int8_t)midge_clamp(whole + (rest >= 0.5f) - (rest <= -0.5f) + zero_point, -128, 127);
+    return whole + (rest >= 0.5f) - (rest <= -0.5f);
 }
 
 /* The same with halves to the even neighbor, as ONNX's QuantizeLinear rounds. */
-static inline int8_t midge_quantize_to_even(float real, float scale, int32_t zero_point) {
+static inline int32_t midge_round_ratio_to_even(float real, float scale, float limit) {
     const float ratio = real / scale;
-    const float limited = ratio == ratio ? midge_at_most(midge_at_least(ratio, -300.0f), 300.0f) : 0.0f;
+    const float limited = ratio == ratio ? midge_at_most(midge_at_least(ratio, -limit), limit) : 0.0f;
     const int32_t whole = (int32_t)limited;
     const float rest = limited - (float)whole;
     const int32_t odd = whole % 2 != 0;
     const int32_t up = rest > 0.5f || (rest == 0.5f && odd);
     const int32_t down = rest < -0.5f || (rest == -0.5f && odd);
-    return (int8_t)midge_clamp(whole + up - down + zero_point, -128, 127);
+    return whole + up - down;
+}
+
+/* real as int8 or int16: zero_point + real / scale, nearest, halves away from zero or to even, saturated. */
+static inline int8_t midge_quantize(float real, float scale, int32_t zero_point) {
+    return (int8_t)midge_clamp(midge_round_ratio(real, scale, 300.0f) + zero_point, -128, 127);
+}
+static inline int8_t midge_quantize_to_even(float real, float scale, int32_t zero_point) {
+    return (int8_t)midge_clamp(midge_round_ratio_to_even(real, scale, 300.0f) + zero_point, -128, 127);
+}
+static inline int16_t midge_quantize_s16(float real, float scale, int32_t zero_point) {
+    return (int16_t)midge_clamp(midge_round_ratio(real, scale, 70000.0f) + zero_point, -32768, 32767);
+}
+static inline int16_t midge_quantize_to_even_s16(float real, float scale, int32_t zero_point) {
+    return (int16_t)midge_clamp(midge_round_ratio_to_even(real, scale, 70000.0f) + zero_point, -32768, 32767);
 }
 
 #endif

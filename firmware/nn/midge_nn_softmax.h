@@ -37,8 +37,8 @@ static inline int8_t midge_softmax_ratio(int32_t exponential, int32_t scale, int
     return (int8_t)midge_min(ratio - 128, 127);
 }
 
-/* The same as int16 at scale 1 / 65536 and zero point -32768. */
-static inline int16_t midge_softmax_ratio_s16(int32_t exponential, int32_t scale, int zeros) {
+/* The same as int16 at scale 2^-16 and zero point -32768. */
+static inline int16_t midge_softmax_ratio_wide(int32_t exponential, int32_t scale, int zeros) {
     const int32_t ratio = midge_divide_by_pot(midge_high_mul(exponential, scale), 27 - zeros);
     return (int16_t)midge_min(ratio - 32768, 32767);
 }

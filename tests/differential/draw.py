@@ -42,25 +42,28 @@ from midge.ir.graph import Array, DType, Graph
 from midge.ir.verify import verify
 
 _BOTH, _FLOAT, _INT8 = (DType.S8, DType.F32), (DType.F32,), (DType.S8,)
+# In the order of how many cases each has.
+_ALL = (DType.S8, DType.F32, DType.S16)
+_NOT_INT8, _QUANTIZED = (DType.F32, DType.S16), (DType.S8, DType.S16)
 
 DRAWS: Mapping[str, tuple[Callable[[Rng, DType], Case], tuple[DType, ...]]] = {
-    "add": (draw_add, _BOTH),
-    "average_pool2d": (draw_average_pool2d, _BOTH),
-    "concatenation": (draw_concatenation, _BOTH),
-    "conv2d": (draw_conv2d, _BOTH),
-    "depthwise_conv2d": (draw_depthwise_conv2d, _BOTH),
-    "dequantize": (draw_dequantize, _INT8),
-    "fully_connected": (draw_fully_connected, _BOTH),
-    "leaky_relu": (draw_leaky_relu, _FLOAT),
+    "add": (draw_add, _ALL),
+    "average_pool2d": (draw_average_pool2d, _ALL),
+    "concatenation": (draw_concatenation, _ALL),
+    "conv2d": (draw_conv2d, _ALL),
+    "depthwise_conv2d": (draw_depthwise_conv2d, _ALL),
+    "dequantize": (draw_dequantize, _QUANTIZED),
+    "fully_connected": (draw_fully_connected, _ALL),
+    "leaky_relu": (draw_leaky_relu, _NOT_INT8),
     "lookup": (draw_lookup, _INT8),
-    "max_pool2d": (draw_max_pool2d, _BOTH),
-    "mean": (draw_mean, _BOTH),
-    "mul": (draw_mul, _BOTH),
-    "pad": (draw_pad, _BOTH),
-    "quantize": (draw_quantize, _BOTH),
-    "relu": (draw_relu, _FLOAT),
-    "softmax": (draw_softmax, _BOTH),
-    "sub": (draw_sub, _BOTH),
+    "max_pool2d": (draw_max_pool2d, _ALL),
+    "mean": (draw_mean, _ALL),
+    "mul": (draw_mul, _ALL),
+    "pad": (draw_pad, _ALL),
+    "quantize": (draw_quantize, _ALL),
+    "relu": (draw_relu, _NOT_INT8),
+    "softmax": (draw_softmax, _ALL),
+    "sub": (draw_sub, _ALL),
     "svdf": (draw_svdf, _BOTH),
     "unidirectional_sequence_lstm": (draw_lstm, _BOTH),
     "take": (draw_take, _BOTH),
@@ -69,22 +72,26 @@ DRAWS: Mapping[str, tuple[Callable[[Rng, DType], Case], tuple[DType, ...]]] = {
 
 # Kernels that a family of operators shares, with the TFLite codes of the family and the types that kernels compute in.
 FAMILIES: Mapping[str, tuple[Sequence[str], tuple[DType, ...]]] = {
-    "binary": (sorted(drawn_elementwise.BINARY), _BOTH),
+    "binary": (sorted(drawn_elementwise.BINARY), _ALL),
     "arg": (["ARG_MAX", "ARG_MIN"], _BOTH),
     "cast": (["CAST", "LOGICAL_NOT"], _BOTH),
     "compare": ((*drawn_truths.COMPARISONS, *drawn_truths.LOGIC), _BOTH),
-    "constant": (drawn_truths.CONSTANTS, _BOTH),
-    "select_v2": (["SELECT_V2"], _BOTH),
-    "batch_matmul": (["BATCH_MATMUL"], _BOTH),
+    "constant": (drawn_truths.CONSTANTS, _ALL),
+    "select_v2": (["SELECT_V2"], _ALL),
+    "batch_matmul": (["BATCH_MATMUL"], _ALL),
     "cumsum": (["CUMSUM"], _BOTH),
     "log_softmax": (["LOG_SOFTMAX"], _FLOAT),
     "l2_normalization": (["L2_NORMALIZATION"], _BOTH),
-    "reduce": (drawn_sums.REDUCTIONS, _BOTH),
-    "resize_bilinear": (["RESIZE_BILINEAR"], _BOTH),
-    "transpose_conv": (["TRANSPOSE_CONV"], _BOTH),
-    "unary": (sorted(drawn_elementwise.UNARY | dict.fromkeys(("LOGISTIC", "TANH"))), _FLOAT),
-    "move": (sorted(drawn_moves.DRAWS.keys() - {"PACK", "SPLIT", "SPLIT_V", "UNPACK"}), _BOTH),
+    "reduce": (drawn_sums.REDUCTIONS, _ALL),
+    "resize_bilinear": (["RESIZE_BILINEAR"], _ALL),
+    "transpose_conv": (["TRANSPOSE_CONV"], _ALL),
+    "unary": (sorted(drawn_elementwise.UNARY | dict.fromkeys(("LOGISTIC", "TANH"))), _NOT_INT8),
+    "move": (sorted(drawn_moves.DRAWS.keys() - {"PACK", "SPLIT", "SPLIT_V", "UNPACK"}), _ALL),
 }
+
+
+# Of the families above, what neither TFLite nor midge has in int16.
+_WITHOUT_INT16 = {"DIV", "PRELU", "REDUCE_PROD", "SQUARED_DIFFERENCE", "SUM"}
 
 
 def draw_cases(kind: str, count: int, seed: int = 0) -> list[Case]:
@@ -105,7 +112,8 @@ def draw_cases(kind: str, count: int, seed: int = 0) -> list[Case]:
 
 
 def _type(code: str, types: Sequence[DType], number: int) -> DType:
-    return DType.F32 if code in drawn_sums.FLOAT_ONLY else types[number % len(types)]
+    dtype = DType.F32 if code in drawn_sums.FLOAT_ONLY else types[number % len(types)]
+    return DType.S8 if dtype is DType.S16 and code in _WITHOUT_INT16 else dtype
 
 
 def _from_file(drawn: drawn_cases.Case) -> Case:

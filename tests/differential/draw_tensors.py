@@ -9,7 +9,7 @@ from math import inf, prod
 import numpy as np
 
 from midge.interpreter import interpret
-from midge.ir.graph import NO_CLAMP, Array, Clamp, DType, Graph, Op, Quant, Shape, Tensor
+from midge.ir.graph import NO_CLAMP, QUANTIZED, Array, Clamp, DType, Graph, Op, Quant, Shape, Tensor
 from midge.ir.verify import verify
 
 Rng = np.random.Generator
@@ -55,15 +55,17 @@ def values(t: Tensor, rng: Rng) -> Array:
     return rng.integers(low, high + 1, t.shape).astype(t.dtype.numpy)
 
 
-def drawn_quant(rng: Rng) -> Quant:
-    """A scale of any size, and a zero point that is often at an end."""
+def drawn_quant(rng: Rng, dtype: DType = DType.S8) -> Quant:
+    """A scale of any size, and a zero point that is often at an end; in int16 it is 0."""
+    if dtype is DType.S16:
+        return Quant.per_tensor(float(np.exp(rng.uniform(-13, -4))), 0)
     zero_point = int(rng.choice([-128, 0, 127, *rng.integers(-128, 128, 3)]))
     return Quant.per_tensor(float(np.exp(rng.uniform(-7, 2))), zero_point)
 
 
 def activation(name: str, shape: Shape, dtype: DType, rng: Rng) -> Tensor:
     """A tensor that is not constant."""
-    return Tensor(name, shape, dtype, drawn_quant(rng) if dtype is DType.S8 else None)
+    return Tensor(name, shape, dtype, drawn_quant(rng, dtype) if dtype in QUANTIZED else None)
 
 
 def constant(t: Tensor, rng: Rng) -> Tensor:
@@ -95,7 +97,7 @@ def weighted(rng: Rng, dtype: DType, x: Tensor, shape: Shape, axis: int) -> tupl
         return [weights, bias][: 1 + int(rng.random() < 0.8)], 1.0
     scales = np.exp(rng.uniform(-6, 0, units if rng.random() < 0.6 else 1)).astype(np.float32)
     quant = Quant(tuple(map(float, scales)), (0,) * len(scales), axis if len(scales) > 1 or units == 1 else None)
-    weights = constant(Tensor("w", shape, dtype, quant), rng)
+    weights = constant(Tensor("w", shape, DType.S8, quant), rng)
     bias = rng.integers(-(reach := int(rng.choice([100, 20_000]))), reach, units, endpoint=True)
     spread = float(np.median(scales)) * x.q.scale * np.sqrt(prod(shape) // units) * float(np.exp(rng.uniform(0, 6)))
     if rng.random() < 0.25:
@@ -106,6 +108,11 @@ def weighted(rng: Rng, dtype: DType, x: Tensor, shape: Shape, axis: int) -> tupl
     elif rng.random() < 0.1:
         spread *= 1e-4
     constants = [weights, Tensor("b", (units,), DType.S32, data=bias.astype(np.int32))]
+    if dtype is DType.S16 and rng.random() < 0.8:
+        # Sums of 64 bits, from those that fit 32 to those that have all 48.
+        wide = rng.integers(-(1 << 45), 1 << 45, units) >> int(rng.integers(0, 30))
+        constants[1] = Tensor("b", (units,), DType.S64, data=wide)
+        spread = max(spread, float(scales.max()) * x.q.scale / 100)
     return constants[: 1 + int(rng.random() < 0.8)], spread
 
 
@@ -117,7 +124,7 @@ def _just_above(scale: float) -> float:
 
 def output(shape: Shape, dtype: DType, scale: float, rng: Rng) -> Tensor:
     """The output `y`."""
-    quant = Quant.per_tensor(scale, drawn_quant(rng).zero_point) if dtype is DType.S8 else None
+    quant = Quant.per_tensor(scale, drawn_quant(rng, dtype).zero_point) if dtype in QUANTIZED else None
     return Tensor("y", shape, dtype, quant)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from differential.draw_tensors import Case, Rng, activation, below, clamp, constant, names, one_op, output
-from midge.ir.graph import DType, Op, Quant, Tensor
+from midge.ir.graph import QUANTIZED, DType, Op, Quant, Tensor
 from midge.ops.add import Add
 from midge.ops.concatenation import Concatenation
 from midge.ops.dequantize import Dequantize
@@ -19,10 +19,11 @@ from midge.ops.mul import Mul
 from midge.ops.pad import Pad
 from midge.ops.quantize import Quantize
 from midge.ops.relu import Relu
-from midge.ops.softmax import OUTPUT_QUANT as SOFTMAX_QUANT
-from midge.ops.softmax import Softmax
+from midge.ops.softmax import OUTPUT_QUANT, OUTPUT_QUANT_INT16, Softmax
 from midge.ops.sub import Sub
 from midge.ops.take import Take
+
+_SOFTMAX_QUANTS = {DType.S8: OUTPUT_QUANT, DType.S16: OUTPUT_QUANT_INT16}
 
 
 def draw_mean(rng: Rng, dtype: DType) -> Case:
@@ -32,7 +33,7 @@ def draw_mean(rng: Rng, dtype: DType) -> Case:
     axes = (1, 2) if rank == 4 and rng.random() < 0.6 else tuple(i for i in range(rank) if rng.random() < 0.5)
     x = activation("x", shape, dtype, rng)
     op = Mean(name="layer", inputs=("x",), outputs=("y",), axes=axes, keep_dims=bool(rng.random() < 0.5))
-    scale = x.q.scale * float(np.exp(rng.uniform(-3, 2))) if dtype is DType.S8 else 1.0
+    scale = x.q.scale * float(np.exp(rng.uniform(-3, 2))) if dtype in QUANTIZED else 1.0
     return one_op(op, [x], output(op.infer([x])[0], dtype, scale, rng), rng)
 
 
@@ -49,13 +50,13 @@ def _draw_pair(kind: type[Add] | type[Sub] | type[Mul], rng: Rng, dtype: DType) 
         inputs[side] = constant(inputs[side], rng)
     elif shapes[0] == shapes[1] and rng.random() < 0.3:
         inputs[1] = inputs[0]
-    elif rng.random() < 0.4 and dtype is DType.S8:
+    elif rng.random() < 0.4 and dtype in QUANTIZED:
         inputs[1] = replace(inputs[1], quant=Quant.per_tensor(inputs[0].q.scale / 4, inputs[1].q.zero_point))
     op = kind(name="layer", inputs=names(inputs), outputs=("y",), clamp=clamp(rng))
     scale = 1.0
-    if dtype is DType.S8:
+    if dtype in QUANTIZED:
         a, b = (t.q.scale for t in inputs)
-        scale = (a * b * 128 if kind is Mul else a + b) * float(np.exp(rng.uniform(-3, 3)))
+        scale = (a * b * dtype.limits[1] if kind is Mul else a + b) * float(np.exp(rng.uniform(-3, 3)))
         scale = scale * 1e-7 if kind is Mul and rng.random() < 0.1 else scale
     return one_op(op, inputs, output(op.infer(inputs)[0], dtype, scale, rng), rng)
 
@@ -111,7 +112,7 @@ def draw_softmax(rng: Rng, dtype: DType) -> Case:
     if depth > 100 and dtype is DType.S8:
         x = replace(x, quant=Quant.per_tensor(float(rng.choice([0.001, 0.01, 0.1])), 0))
     op = Softmax(name="layer", inputs=("x",), outputs=("y",), beta=float(np.float32(rng.choice([1.0, 1.0, 0.3, 2.5]))))
-    y = Tensor("y", x.shape, dtype, SOFTMAX_QUANT if dtype is DType.S8 else None)
+    y = Tensor("y", x.shape, dtype, _SOFTMAX_QUANTS.get(dtype))
     return one_op(op, [x], y, rng)
 
 
@@ -141,31 +142,14 @@ def draw_lookup(rng: Rng, dtype: DType) -> Case:
 
 
 def draw_quantize(rng: Rng, dtype: DType) -> Case:
-    """From float, halves and values that are not numbers included, and from integers of all types to all types."""
-    if dtype is DType.S8 and rng.random() < 0.5:
-        return _draw_requantize(rng)
+    """From float, halves and values that are not numbers included, and from int8 and int16; to int8 or int16."""
     x = activation("x", (below(rng, 9), below(rng, 9)), dtype, rng)
-    y = output(x.shape, DType.S8, float(rng.choice([0.5, 0.037, 1e-3, 1.0])), rng)
+    y = output(x.shape, QUANTIZED[rng.integers(2)], float(rng.choice([0.5, 0.037, 1e-3, 1.0])), rng)
     to_even = dtype is DType.F32 and rng.random() < 0.5
     case = one_op(Quantize(name="layer", inputs=("x",), outputs=("y",), ties_to_even=to_even), [x], y, rng)
     if dtype is DType.F32 and rng.random() < 0.5:
         case.inputs[0].flat[:5] = np.array([np.nan, np.inf, -np.inf, 0.25, -0.25])[: case.inputs[0].size]
     return case
-
-
-def _draw_requantize(rng: Rng) -> Case:
-    kinds = DType.S8, DType.U8, DType.S16, DType.S32
-    source, target = kinds[rng.integers(3)], kinds[rng.integers(4)]
-    scale = float(np.exp(rng.uniform(-6, 1)))
-    x = Tensor("x", (below(rng, 9), below(rng, 9)), source, Quant.per_tensor(scale, _zero_point(source, rng)))
-    factor = float(np.exp(rng.uniform(-4, 4)))
-    y = Tensor("y", x.shape, target, Quant.per_tensor(scale * factor, _zero_point(target, rng)))
-    return one_op(Quantize(name="layer", inputs=("x",), outputs=("y",)), [x], y, rng)
-
-
-def _zero_point(dtype: DType, rng: Rng) -> int:
-    low, high = dtype.limits
-    return 0 if dtype is DType.S32 else int(rng.choice([low, 0, high, rng.integers(low, high)]))
 
 
 def draw_dequantize(rng: Rng, dtype: DType) -> Case:

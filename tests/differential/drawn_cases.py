@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from midge.ir.graph import Array, DType, Op, Quant, Shape, Tensor
+from midge.ir.graph import QUANTIZED, Array, DType, Op, Quant, Shape, Tensor
 from midge.ops import readers
 from midge.ops.formats import SourceOp
 
@@ -71,15 +71,17 @@ def drawn_scale(rng: Rng, low: float = 0.002, high: float = 0.5) -> float:
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
-def drawn_quant(rng: Rng, scale: float | None = None) -> Quant:
-    """A drawn zero point, often at an end, with that scale or a drawn one."""
+def drawn_quant(rng: Rng, scale: float | None = None, dtype: DType = DType.S8) -> Quant:
+    """A drawn zero point, often at an end (0 in int16), with that scale or a drawn one."""
+    if dtype is DType.S16:
+        return Quant.per_tensor(scale or drawn_scale(rng, 1e-5, 2e-3), 0)
     zero_point = int(rng.choice([-128, 0, 127, *rng.integers(-128, 128, 4)]))
     return Quant.per_tensor(scale or drawn_scale(rng), zero_point)
 
 
 def activation(name: str, shape: Shape, dtype: DType, rng: Rng) -> Tensor:
     """A tensor that is not constant."""
-    return Tensor(name, shape, dtype, drawn_quant(rng) if dtype is DType.S8 else None)
+    return Tensor(name, shape, dtype, drawn_quant(rng, dtype=dtype) if dtype in QUANTIZED else None)
 
 
 def like(x: Tensor, name: str = "y") -> Tensor:
@@ -99,14 +101,15 @@ def drawn_values(tensor: Tensor, rng: Rng) -> Array:
         return rng.random(tensor.shape) < 0.5
     if tensor.dtype is DType.F32:
         return rng.normal(0, float(rng.choice([0.1, 1, 10])), tensor.shape).astype(np.float32)
+    (low, high), number = tensor.dtype.limits, tensor.dtype.numpy
     match rng.integers(6):
         case 0:
-            return rng.choice(np.array([-128, 127], np.int8), tensor.shape)
+            return rng.choice(np.array([low, high], number), tensor.shape)
         case 1:
             zero_point = 0 if tensor.quant is None else tensor.q.zero_point
-            return np.full(tensor.shape, rng.choice([-128, 127, zero_point]), np.int8)
+            return np.full(tensor.shape, rng.choice([low, high, zero_point]), number)
         case _:
-            return rng.integers(-128, 128, tensor.shape).astype(np.int8)
+            return rng.integers(low, high + 1, tensor.shape).astype(number)
 
 
 def activation_code(rng: Rng) -> int:

@@ -23,13 +23,15 @@ def _unary(code: str, dtype: DType, rng: Rng) -> Case:
         drawn = case(code, rng, (x,), like(x), _options(code, rng))
         (values,) = drawn.values
         return replace(drawn, values=(np.abs(values) + np.float32(1e-3),)) if code in _FROM_ZERO else drawn
-    if code in _FROM_ZERO:
+    if code in _FROM_ZERO and dtype is DType.S8:
         x = replace(x, quant=Quant.per_tensor(x.q.scale, -128))
-    if code == "EXP":
+    if code == "EXP" and dtype is DType.S8:
         # TFLite does not saturate what leaves int32.
         x = replace(x, quant=Quant.per_tensor(min(x.q.scale, 0.04), x.q.zero_point))
     spread = float(np.exp(rng.uniform(-1, 3) if code != "HARD_SWISH" else rng.uniform(-3, 3)))
-    y = replace(like(x), quant=drawn_quant(rng, max(x.q.scale * spread, x.q.scale / 127)))
+    y = replace(like(x), quant=drawn_quant(rng, max(x.q.scale * spread, x.q.scale / 127), dtype))
+    if dtype is DType.S16:
+        return case(code, rng, (x,), y, _options(code, rng))
     return replace(
         case(code, rng, (x,), y, _options(code, rng)), values=(np.arange(-128, 128, dtype=np.int8).reshape(1, 256),)
     )

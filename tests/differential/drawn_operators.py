@@ -26,7 +26,7 @@ from differential.drawn_cases import (
     like,
 )
 from differential.drawn_weighted import drawn_bias, drawn_weights, weighted_output
-from midge.ir.graph import DType, Quant, Shape, Tensor
+from midge.ir.graph import QUANTIZED, DType, Quant, Shape, Tensor
 
 
 def draw(code: str, dtype: DType, rng: Rng) -> Case:
@@ -105,9 +105,9 @@ def _mean(code: str, dtype: DType, rng: Rng) -> Case:
     rank = len(x.shape)
     axes = rng.choice(np.arange(rank), int(rng.integers(1, rank + 1)), replace=False)
     axes = np.where(rng.random(len(axes)) < 0.3, axes - rank, axes)
-    scale = x.q.scale * float(np.exp(rng.uniform(-2, 1))) if dtype is DType.S8 else 0
+    scale = x.q.scale * float(np.exp(rng.uniform(-2, 1))) if dtype in QUANTIZED else 0
     output = (rng.choice([True, False]) and like(x)) or replace(
-        like(x), quant=drawn_quant(rng, scale) if scale else None
+        like(x), quant=drawn_quant(rng, scale, dtype) if scale else None
     )
     return case(code, rng, (x, constant("axes", axes)), output, {"KeepDims": bool(rng.integers(0, 2))})
 
@@ -125,9 +125,9 @@ def _binary(code: str, dtype: DType, rng: Rng) -> Case:
     if rng.random() < 0.5:
         x, y = replace(y, name="x"), replace(x, name="z")
     quant = None
-    if dtype is DType.S8:
-        natural = x.q.scale * y.q.scale * 128 if code == "MUL" else max(x.q.scale, y.q.scale)
-        quant = drawn_quant(rng, natural * float(np.exp(rng.uniform(-1, 1) * rng.choice([1, 5]))))
+    if dtype in QUANTIZED:
+        natural = x.q.scale * y.q.scale * dtype.limits[1] if code == "MUL" else max(x.q.scale, y.q.scale)
+        quant = drawn_quant(rng, natural * float(np.exp(rng.uniform(-1, 1) * rng.choice([1, 5]))), dtype)
     output = Tensor("y", (), dtype, quant)
     return case(code, rng, (x, y), output, {"FusedActivationFunction": activation_code(rng)})
 
@@ -174,19 +174,23 @@ def _expand_dims(code: str, dtype: DType, rng: Rng) -> Case:
     return case(code, rng, (x, constant("axis", spelled)), y)
 
 
+_SOFTMAX_QUANTS = {DType.S8: Quant.per_tensor(1 / 256, -128), DType.S16: Quant.per_tensor(1 / 32768, 0)}
+
+
 def _softmax(code: str, dtype: DType, rng: Rng) -> Case:
     shape = (*drawn_shape(rng, int(rng.integers(0, 4))), int(rng.choice([1, 2, 10, 100, 511])))
     x = activation("x", shape, dtype, rng)
     if dtype is DType.S8:
         x = replace(x, quant=drawn_quant(rng, drawn_scale(rng, 1e-4, 3.0)))
-    output = replace(like(x), quant=Quant.per_tensor(1 / 256, -128) if dtype is DType.S8 else None)
+    output = replace(like(x), quant=_SOFTMAX_QUANTS.get(dtype))
     return case(code, rng, (x,), output, {"Beta": float(np.float32(rng.choice([1.0, rng.uniform(0.1, 3)])))})
 
 
 def _unary_table(output_quant: Quant) -> Callable[[str, DType, Rng], Case]:
     def drawn_case(code: str, dtype: DType, rng: Rng) -> Case:
         x = activation("x", (1, 256), dtype, rng)
-        drawn = case(code, rng, (x,), replace(like(x), quant=output_quant if dtype is DType.S8 else None))
+        quants = {DType.S8: output_quant, DType.S16: Quant.per_tensor(1 / 32768, 0)}
+        drawn = case(code, rng, (x,), replace(like(x), quant=quants.get(dtype)))
         every = np.arange(-128, 128, dtype=np.int8).reshape(1, 256)
         return replace(drawn, values=(every,)) if dtype is DType.S8 else drawn
 
@@ -197,25 +201,27 @@ def _rescaling(code: str, dtype: DType, rng: Rng) -> Case:
     """RELU and its like: any output scale."""
     x = activation("x", (3, 100), dtype, rng)
     output = like(x)
-    if dtype is DType.S8:
-        output = replace(output, quant=drawn_quant(rng, x.q.scale * float(np.exp(rng.uniform(-2, 2)))))
+    if dtype in QUANTIZED:
+        output = replace(output, quant=drawn_quant(rng, x.q.scale * float(np.exp(rng.uniform(-2, 2))), dtype))
     options = {"Alpha": float(np.float32(rng.choice([0, 0.01, 0.3, 1.5])))} if code == "LEAKY_RELU" else None
     return case(code, rng, (x,), output, options)
 
 
 def _quantize(code: str, dtype: DType, rng: Rng) -> Case:
-    """From `dtype` to int8; floats with many exact halves between two steps."""
+    """From `dtype` to int8, or from and to int16; floats with many exact halves between two steps."""
     x = activation("x", (3, 100), dtype, rng)
-    scale = x.q.scale * float(np.exp(rng.uniform(-3, 3))) if dtype is DType.S8 else float(rng.choice([0.25, 0.1]))
-    drawn = case(code, rng, (x,), Tensor("y", (), DType.S8, drawn_quant(rng, scale)))
-    if dtype is DType.S8:
+    to = rng.choice(np.array([DType.S8, DType.S16])) if dtype is DType.S16 else DType.S8
+    steps = to.limits[1] / dtype.limits[1] if dtype in QUANTIZED else 0
+    scale = x.q.scale / steps * float(np.exp(rng.uniform(-3, 3))) if steps else float(rng.choice([0.25, 0.1]))
+    drawn = case(code, rng, (x,), Tensor("y", (), to, drawn_quant(rng, scale, to)))
+    if dtype in QUANTIZED:
         return drawn
     halves = (rng.integers(-300, 300, x.shape) * 0.5 * scale).astype(np.float32)
     return replace(drawn, values=(halves,))
 
 
 def _dequantize(code: str, dtype: DType, rng: Rng) -> Case:
-    x = activation("x", (3, 100), DType.S8, rng)
+    x = activation("x", (3, 100), dtype if dtype in QUANTIZED else DType.S8, rng)
     return case(code, rng, (x,), Tensor("y", (), DType.F32))
 
 
@@ -250,3 +256,57 @@ DRAWS: Mapping[str, Callable[[str, DType, Rng], Case]] = {
     **drawn_sums.DRAWS,
     **drawn_truths.DRAWS,
 }
+
+# What TensorFlow Lite has with int16 activations.
+INT16 = (
+    "ABS",
+    "ADD",
+    "AVERAGE_POOL_2D",
+    "BATCH_MATMUL",
+    "BATCH_TO_SPACE_ND",
+    "BROADCAST_TO",
+    "CONCATENATION",
+    "CONV_2D",
+    "DEPTHWISE_CONV_2D",
+    "DEQUANTIZE",
+    "EXP",
+    "EXPAND_DIMS",
+    "FILL",
+    "FULLY_CONNECTED",
+    "GATHER",
+    "LEAKY_RELU",
+    "LOGISTIC",
+    "MAXIMUM",
+    "MAX_POOL_2D",
+    "MEAN",
+    "MINIMUM",
+    "MIRROR_PAD",
+    "MUL",
+    "PACK",
+    "PAD",
+    "PADV2",
+    "QUANTIZE",
+    "REDUCE_MAX",
+    "REDUCE_MIN",
+    "RELU",
+    "RELU6",
+    "RESHAPE",
+    "RESIZE_BILINEAR",
+    "RESIZE_NEAREST_NEIGHBOR",
+    "REVERSE_V2",
+    "SELECT",
+    "SELECT_V2",
+    "SLICE",
+    "SOFTMAX",
+    "SPACE_TO_BATCH_ND",
+    "SPLIT",
+    "SPLIT_V",
+    "SQUEEZE",
+    "STRIDED_SLICE",
+    "SUB",
+    "TANH",
+    "TRANSPOSE",
+    "TRANSPOSE_CONV",
+    "UNPACK",
+    "ZEROS_LIKE",
+)

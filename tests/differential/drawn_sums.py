@@ -10,7 +10,7 @@ import numpy as np
 from differential.drawn_cases import Case, Rng, activation, case, constant, drawn_quant, drawn_shape, like
 from differential.drawn_moves import draw_resize
 from differential.drawn_weighted import drawn_bias, drawn_weights, weighted_output
-from midge.ir.graph import DType, Quant, Tensor
+from midge.ir.graph import QUANTIZED, DType, Quant, Tensor
 
 # Operators that midge has in float32 alone.
 FLOAT_ONLY = {"LOG_SOFTMAX"}
@@ -43,8 +43,9 @@ def _batch_matmul(code: str, dtype: DType, rng: Rng) -> Case:
     x = activation("x", (*batch, *((k, m) if turned[0] else (m, k))), dtype, rng)
     z = activation("z", (*other, *((n, k) if turned[1] else (k, n))), dtype, rng)
     y = Tensor("y", (), dtype)
-    if dtype is DType.S8:
-        y = replace(y, quant=drawn_quant(rng, x.q.scale * z.q.scale * 80 * k**0.5))
+    if dtype in QUANTIZED:
+        spread = dtype.limits[1] * 0.6 * k**0.5
+        y = replace(y, quant=drawn_quant(rng, x.q.scale * z.q.scale * spread, dtype))
     return case(code, rng, (x, z), y, {"AdjX": turned[0], "AdjY": turned[1]})
 
 

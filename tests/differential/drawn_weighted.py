@@ -15,7 +15,7 @@ def drawn_weights(shape: Shape, axis: int | None, dtype: DType, rng: Rng) -> Ten
     count = 1 if axis is None else shape[axis]
     scales = tuple(float(np.float32(drawn_scale(rng, 0.001, 0.05))) for _ in range(count))
     data = rng.integers(-127, 128, shape).astype(np.int8)
-    return Tensor("w", shape, dtype, Quant(scales, (0,) * count, axis), data)
+    return Tensor("w", shape, DType.S8, Quant(scales, (0,) * count, axis), data)
 
 
 def drawn_bias(channels: int, x: Tensor, weights: Tensor, rng: Rng) -> Tensor:
@@ -24,6 +24,9 @@ def drawn_bias(channels: int, x: Tensor, weights: Tensor, rng: Rng) -> Tensor:
         return Tensor("b", (channels,), x.dtype, None, rng.normal(0, 1, channels).astype(np.float32))
     scales = tuple(float(np.float32(x.q.scale) * np.float32(s)) for s in weights.q.scales)
     quant = Quant(scales, (0,) * len(scales), None if weights.q.axis is None else 0)
+    if x.dtype is DType.S16:
+        wide = rng.integers(-(1 << 40), 1 << 40, channels) >> int(rng.integers(0, 30))
+        return Tensor("b", (channels,), DType.S64, quant, wide)
     return Tensor("b", (channels,), DType.S32, quant, rng.integers(-9000, 9000, channels).astype(np.int32))
 
 
@@ -32,4 +35,6 @@ def weighted_output(x: Tensor, weights: Tensor, terms: int, rng: Rng) -> Tensor:
     if x.dtype is DType.F32:
         return Tensor("y", (), x.dtype)
     spread = x.q.scale * max(weights.q.scales) * 80 * terms**0.5
-    return Tensor("y", (), x.dtype, drawn_quant(rng, spread * float(np.exp(rng.uniform(-1, 1) * rng.choice([1, 8])))))
+    return Tensor(
+        "y", (), x.dtype, drawn_quant(rng, spread * float(np.exp(rng.uniform(-1, 1) * rng.choice([1, 8]))), x.dtype)
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,10 +11,10 @@ import pytest
 from differential.draw import mismatches
 from differential.drawn_cases import Case
 from differential.drawn_elementwise import WITHOUT_INT8
-from differential.drawn_operators import DRAWS, draw
+from differential.drawn_operators import DRAWS, INT16, draw
 from differential.drawn_sums import FLOAT_ONLY, OWN_INT8
 from midge.exporters.tflite_file import tflite_file
-from midge.ir.graph import Array, DType
+from midge.ir.graph import Array, DType, Quant, Tensor
 from midge.ops import readers
 from midge.ops.formats import SourceOp
 from midge.ops.registry import tflite_writers
@@ -55,6 +56,26 @@ def test_int8_results_equal_the_reference_kernel_bit_for_bit(code: str) -> None:
         case = draw(code, DType.S8, rng)
         for expected, found in zip(_reference(case), case.evaluate(), strict=True):
             np.testing.assert_array_equal(found, expected, err_msg=f"case {number}: {case.op}", strict=True)
+
+
+@pytest.mark.parametrize("code", INT16)
+def test_int16_results_equal_the_reference_kernel_bit_for_bit(code: str) -> None:
+    rng = _generator(code, DType.S16)
+    for number in range(_CASES):
+        case = draw(code, DType.S16, rng)
+        for expected, found in zip(_reference(case), case.evaluate(), strict=True):
+            np.testing.assert_array_equal(found, expected, err_msg=f"case {number}: {case.op}", strict=True)
+
+
+@pytest.mark.parametrize("code", ["LOGISTIC", "TANH"])
+def test_int16_sigmoids_equal_the_reference_kernel_at_every_value(code: str) -> None:
+    every = np.arange(-32768, 32768).astype(np.int16).reshape(1, -1)
+    for scale in (2.0**-12, 2.0**-11, 1e-5, 1e-4, 3e-4, 1e-3, 0.01):
+        x = Tensor("x", every.shape, DType.S16, Quant.per_tensor(scale, 0))
+        y = replace(x, name="y", quant=Quant.per_tensor(2.0**-15, 0))
+        source = SourceOp(code, "layer", (x,), (y,), {})
+        case = Case(source, readers("TFLITE")[code](source), (every,))
+        np.testing.assert_array_equal(case.evaluate()[0], _reference(case)[0], err_msg=str(scale))
 
 
 @pytest.mark.parametrize("code", sorted(DRAWS.keys() - {"DEQUANTIZE"}))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from golden.whole_models import FLOAT, INT8
+from golden.whole_models import FLOAT, INT8, INT16
 from midge.importers import import_model
 from midge.interpreter import interpret
 from midge.ir.graph import Array, Graph
@@ -23,8 +23,8 @@ def models(assets: Path) -> dict[str, dict[str, Any]]:
     return {m["name"]: m for m in json.loads((assets / "models" / "models.json").read_text())}
 
 
-@pytest.mark.parametrize("name", INT8)
-def test_an_int8_model_gives_the_recorded_bytes(name: str, models: dict[str, dict[str, Any]], assets: Path) -> None:
+@pytest.mark.parametrize("name", [*INT8, *INT16])
+def test_an_integer_model_gives_the_recorded_bytes(name: str, models: dict[str, dict[str, Any]], assets: Path) -> None:
     graph = import_model(assets / models[name]["file"]).graph
     for number, found, expected in _runs(graph, assets / models[name]["npz"]):
         np.testing.assert_array_equal(found, expected, err_msg=f"sample {number}", strict=True)
@@ -40,7 +40,7 @@ def test_a_float_model_stays_within_the_tolerance(name: str, models: dict[str, d
         assert (np.abs(found - wide) <= tolerance).all(), f"sample {number}"
 
 
-@pytest.mark.parametrize("name", [*INT8, *FLOAT])
+@pytest.mark.parametrize("name", [*INT8, *INT16, *FLOAT])
 def test_macs_equal_those_counted_from_the_file(name: str, models: dict[str, dict[str, Any]], assets: Path) -> None:
     assert import_model(assets / models[name]["file"]).graph.macs == models[name]["macs"]
 
@@ -48,9 +48,9 @@ def test_macs_equal_those_counted_from_the_file(name: str, models: dict[str, dic
 def test_every_recorded_model_with_these_operators_and_types_is_tested(models: dict[str, dict[str, Any]]) -> None:
     def can_be_done(model: dict[str, Any]) -> bool:
         done = model["format"] == "tflite" and set(model["ops"]) <= set(readers("TFLITE"))
-        return done and not model["hybrid"] and set(model["dtypes"]) <= {"FLOAT32", "INT8"}
+        return done and not model["hybrid"] and set(model["dtypes"]) <= {"FLOAT32", "INT8", "INT16", "INT32"}
 
-    assert {name for name, model in models.items() if can_be_done(model)} == {*INT8, *FLOAT}
+    assert {name for name, model in models.items() if can_be_done(model)} == {*INT8, *INT16, *FLOAT}
 
 
 def _runs(graph: Graph, recorded: Path) -> Iterator[tuple[str, Array, Array]]:

@@ -31,6 +31,47 @@ INT8 = (
     "lstm_fc_int8",
     "mnist_lstm_int8",
 )
+# Int16 activations, most with int8 weights.
+INT16 = (
+    "kws_int16x8",
+    "ic_int16x8",
+    "seanet_add0",
+    "seanet_add7",
+    "seanet_conv0",
+    "seanet_conv3",
+    "seanet_conv10",
+    "seanet_leaky_relu0",
+    "seanet_leaky_relu12",
+    "seanet_pad0",
+    "seanet_pad5",
+    "seanet_quantize0",
+    "seanet_quantize1",
+    "seanet_strided_slice0",
+    "seanet_strided_slice10",
+    "seanet_strided_slice20",
+    "seanet_sub0",
+    "seanet_transpose_conv0",
+    "seanet_transpose_conv2",
+    "attention_batchmatmul_gather_16x8",
+    "conv1d_dilated_16x8",
+    "conv_dw_pool_fc_softmax_16x8",
+    "gru_unrolled_16x8",
+    "resize_concat_tanh_16x8",
+    "split_concat_pad_slice_transpose_reshape_16x8",
+    "tconv_leaky_add_sigmoid_16x8",
+    "two_in_two_out_16x8",
+)
+INT16_QUICK = (
+    "seanet_conv10",
+    "seanet_quantize0",
+    "seanet_sub0",
+    "seanet_transpose_conv0",
+    "attention_batchmatmul_gather_16x8",
+    "conv_dw_pool_fc_softmax_16x8",
+    "gru_unrolled_16x8",
+    "resize_concat_tanh_16x8",
+    "tconv_leaky_add_sigmoid_16x8",
+)
 FLOAT = (
     # Float16 weights behind DEQUANTIZE.
     "kws_float16",

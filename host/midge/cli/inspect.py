@@ -9,14 +9,19 @@ from typing import Any
 import click
 from rich.table import Table
 
-from midge.cli.options import INPUT_SHAPES, JSON, MODEL, import_named
-from midge.cli.talk import out
-from midge.importers import Imported
+from midge.cli.options import INPUT_SHAPES, JSON, MODEL, import_named, load_dataset
+from midge.cli.talk import out, show_progress
+from midge.errors import SettingsError
+from midge.importers import Imported, import_model
 from midge.ir.graph import Graph, Op, Tensor
 from midge.ir.text import graph_text
 from midge.passes import CANONICALIZE, OPTIMIZE, run_passes
 from midge.passes.constant_channels import find_removals
+from midge.quantize.model import float_samples, quantize_with
+from midge.quantize.quality import layer_qualities
+from midge.report.qualities import print_qualities, quality_facts
 from midge.report.removals import print_removals, removal_facts
+from midge.settings import Settings, load_settings
 
 
 @click.command()
@@ -24,9 +29,26 @@ from midge.report.removals import print_removals, removal_facts
 @JSON
 @INPUT_SHAPES
 @click.option("--graph", "as_graph", is_flag=True, help="Print the network as midge holds it, one line per operator.")
-def command(model: Path, as_json: bool, input_shapes: tuple[str, ...], as_graph: bool) -> None:
-    """Show a model's operators, shapes, MACs and sizes."""
+@click.option("--quant", "as_quant", is_flag=True, help="What quantization does to each layer, on --data.")
+@click.option("--data", "data_path", type=click.Path(path_type=Path), help=".npz of samples for --quant.")
+@click.option("--float", "original", type=click.Path(path_type=Path), help="The float model MODEL was made from.")
+@click.option("--settings", "settings_file", type=click.Path(path_type=Path), help="midge.toml: how --quant quantizes.")
+def command(
+    model: Path,
+    as_json: bool,
+    input_shapes: tuple[str, ...],
+    as_graph: bool,
+    as_quant: bool,
+    data_path: Path | None,
+    original: Path | None,
+    settings_file: Path | None,
+) -> None:
+    """Show a model's operators, shapes, MACs and sizes; with --quant where quantization loses accuracy."""
     imported = import_named(model, input_shapes)
+    if as_quant:
+        settings = Settings() if settings_file is None else load_settings(settings_file)
+        _diagnose(imported, original, data_path, settings, as_json)
+        return
     canonical = run_passes(imported.graph, CANONICALIZE)
     graph = run_passes(canonical, OPTIMIZE)
     if as_graph:
@@ -35,6 +57,27 @@ def command(model: Path, as_json: bool, input_shapes: tuple[str, ...], as_graph:
         print(json.dumps(facts(imported, canonical, graph), indent=2))
     else:
         _print(imported, canonical, graph)
+
+
+def _diagnose(
+    imported: Imported, original: Path | None, data_path: Path | None, settings: Settings, as_json: bool
+) -> None:
+    """An integer model beside its float original when that is given; a float model as `settings` quantize it."""
+    graph = run_passes(imported.graph, CANONICALIZE)
+    if data_path is None:
+        raise SettingsError("--quant needs to see what values come up", hint="--data FILE.npz with samples as `x`")
+    source = graph if original is None else run_passes(import_model(original).graph, CANONICALIZE)
+    if original is not None and not source.is_float:
+        raise SettingsError(f"{original} is no float model", hint="--float names what the model was quantized from")
+    data = load_dataset(data_path, source)
+    assert data is not None
+    samples = float_samples(source, data, settings)
+    made = quantize_with(graph, settings, samples, show_progress) if graph.is_float else graph
+    found = layer_qualities(source if source.is_float else None, made, samples, show_progress)
+    if as_json:
+        print(json.dumps({"samples": len(samples), "layers": quality_facts(found)}, indent=2))
+    else:
+        print_qualities(out(), found, len(samples))
 
 
 def facts(imported: Imported, canonical: Graph, graph: Graph) -> dict[str, Any]:

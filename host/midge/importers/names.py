@@ -31,7 +31,8 @@ def unique_names(raw: Iterable[str], *, of: str = "tensor") -> tuple[str, ...]:
         candidate = base
         while candidate in taken:
             counts[base] = counts.get(base, 1) + 1
-            candidate = f"{base}_{counts[base]}"
+            ending = f"_{counts[base]}"
+            candidate = base[: _LONGEST - len(ending)] + ending
         taken.add(candidate)
         names.append(candidate)
     return tuple(names)

@@ -33,12 +33,8 @@ def wrong_types(layer: str, code: str, reason: str, inputs: Sequence[Tensor], ou
     """The problem of an operator that refuses its tensors; kinds of quantization that have a name get one reason."""
     kinds = {t.dtype for t in (*inputs, *outputs) if not t.is_constant}
     if DType.S16 in kinds:
-        return Problem(
-            layer,
-            code,
-            "a 16x8 model (int16 activations): midge does float32 and full-integer int8",
-            "convert with supported_ops = [TFLITE_BUILTINS_INT8] instead of the int16 mode",
-        )
+        remedy = "convert with supported_ops = [TFLITE_BUILTINS_INT8] instead of the int16 mode"
+        return Problem(layer, code, reason, remedy)
     if DType.U8 in kinds and DType.S8 not in kinds:
         return Problem(
             layer,

@@ -27,6 +27,8 @@ _TYPES = {
     TensorType.BOOL: DType.BOOL,
 }
 _TYPE_NAMES = {number: name.lower() for name, number in vars(TensorType).items() if not name.startswith("_")}
+# In place of a scale of 0, which constants have whose values all stand for 0: so small that every factor with it is 0.
+_NO_SCALE = float(np.finfo(np.float32).tiny)
 # Enough for any name the converter makes; a hostile file may have one huge name for all its tensors.
 _NAME_BYTES = 2048
 
@@ -63,7 +65,7 @@ class TensorReader:
         table = self._subgraph.Tensors(index)
         dtype = _TYPES.get(table.Type(), DType.F32)
         quantized = dtype not in (DType.F32, DType.BOOL)
-        return self._quant(table.Quantization(), self.names[index], (), dtype) if quantized else None
+        return self._quant(table.Quantization(), self.names[index], (), dtype, None) if quantized else None
 
     def rename(self, index: int, tensor: Tensor) -> None:
         """From here on tensor `index` is another name of `tensor`."""
@@ -78,11 +80,13 @@ class TensorReader:
         if table.Sparsity() is not None:
             raise UnsupportedOp(f"the tensor {name} is stored sparse", "export the model with dense weights")
         dtype, shape = _TYPES[number], _shape(table, name)
-        quant = None if dtype in (DType.F32, DType.BOOL) else self._quant(table.Quantization(), name, shape, dtype)
+        data = self._constant(table.Buffer(), name, shape, dtype)
+        quantized = dtype not in (DType.F32, DType.BOOL)
+        quant = self._quant(table.Quantization(), name, shape, dtype, data) if quantized else None
         if table.IsVariable():
             state = Tensor(name, shape, dtype, quant)
             return replace(state, initial=zeros(state))
-        return Tensor(name, shape, dtype, quant, self._constant(table.Buffer(), name, shape, dtype))
+        return Tensor(name, shape, dtype, quant, data)
 
     def _read_float16(self, table: Any, name: str) -> Tensor:
         """Weights stored in 16 bits, as the float32 that DEQUANTIZE makes of them."""
@@ -103,7 +107,7 @@ class TensorReader:
         if self._constant_bytes > MAX_CONSTANT_BYTES:
             raise DamagedFile(f"the constants have more than {MAX_CONSTANT_BYTES} bytes")
 
-    def _quant(self, table: Any, name: str, shape: Shape, dtype: DType) -> Quant | None:
+    def _quant(self, table: Any, name: str, shape: Shape, dtype: DType, data: Array | None) -> Quant | None:
         if table is None or table.ScaleLength() == 0:
             return None
         if table.DetailsType() != 0:
@@ -113,6 +117,8 @@ class TensorReader:
         self._scales += len(scales)
         if self._scales > 16 * MAX_SCALES:
             raise DamagedFile("the tensors have more scales than any network")
+        if scales == (0.0,) and data is not None and zero_points and (data == zero_points[0]).all():
+            scales = (_NO_SCALE,)
         _check_quant(name, scales, zero_points, dtype)
         if len(scales) == 1:
             return Quant(scales, zero_points)

@@ -75,6 +75,10 @@ class DType(Enum):
         return int(info.min), int(info.max)
 
 
+# The types of quantized activations.
+QUANTIZED = (DType.S8, DType.S16)
+
+
 @dataclass(frozen=True)
 class Quant:
     """Affine quantization: real = (q - zero_point) * scale.

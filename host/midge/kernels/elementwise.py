@@ -11,7 +11,7 @@ from midge.numerics.sums import SumParameters
 
 
 def bind_pair(layer: Layer, integers: Callable[[], Mapping[str, object]]) -> Binding:
-    """The loops over both operands, and the clamp, if there is one (float), or what `integers` derives (int8).
+    """The loops over both operands, and the clamp, if there is one (float), or what `integers` derives.
 
     A constant operand is the array `in0` or `in1`, in the operand's place.
     """
@@ -30,7 +30,7 @@ def bind_pair(layer: Layer, integers: Callable[[], Mapping[str, object]]) -> Bin
     return Binding({**params, **(float_clamp(layer.op) if is_float(layer) else integers())}, constants)
 
 
-def sum_literals(p: SumParameters) -> Mapping[str, object]:
+def sum_literals(p: SumParameters, out_type: str) -> Mapping[str, object]:
     """The literals that kernels/sum.j2 reads; `exact` is the factor of an operand that needs no multiplier."""
     operands = (
         {"zero": p.zero_point1, "multiplier": p.multiplier1, "right": -p.shift1},
@@ -42,6 +42,7 @@ def sum_literals(p: SumParameters) -> Mapping[str, object]:
         "multiplier": p.multiplier,
         "shift": -p.shift,
         "scale": "midge_scale_down",
+        "out_type": out_type,
         "clamp": {"before": p.zero_point, "low": p.low, "high": p.high, "after": 0},
     }
 

@@ -7,16 +7,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import NO_CLAMP, Array, DType, Op, Tensor
+from midge.ir.graph import NO_CLAMP, QUANTIZED, Array, DType, Op, Tensor
 from midge.kernels.variant import Constant, Layer
+from midge.numerics.fixed_point import reduced_multiplier
 from midge.numerics.requantize import Requantization
 
 INT32_LIMIT = 1 << 31
+
+# Types of weights and activations.
+_WEIGHTED = {(DType.F32, DType.F32), (DType.S8, DType.S8), (DType.S8, DType.S16)}
 
 
 def is_float(layer: Layer) -> bool:
     """Whether the layer computes in float32."""
     return layer.outputs[0].dtype is DType.F32
+
+
+def is_float_or_int16(layer: Layer) -> bool:
+    """Whether the layer is float32 or int16 throughout."""
+    return is_either(layer) and layer.outputs[0].dtype is not DType.S8
 
 
 def is_int8(layer: Layer) -> bool:
@@ -25,15 +34,22 @@ def is_int8(layer: Layer) -> bool:
 
 
 def is_either(layer: Layer) -> bool:
-    """Whether the layer is float32 or int8 throughout."""
+    """Whether the layer is float32, int8 or int16 throughout."""
     kinds = {t.dtype for t in (*layer.inputs, *layer.outputs)}
-    return kinds in ({DType.F32}, {DType.S8})
+    return len(kinds) == 1 and kinds <= {DType.F32, *QUANTIZED}
 
 
 def has_constant_weights(layer: Layer) -> bool:
-    """Whether the layer is float32 or int8 with weights and bias known before any inference."""
+    """Whether the layer is float32, int8 or 16x8 with weights and bias known before any inference."""
+    x, weights = layer.inputs[:2]
     known = all(t.is_constant for t in layer.inputs[1:])
-    return known and layer.inputs[0].dtype is layer.outputs[0].dtype and layer.outputs[0].dtype in (DType.F32, DType.S8)
+    pair = (weights.dtype, x.dtype)
+    return known and x.dtype is layer.outputs[0].dtype and pair in _WEIGHTED
+
+
+def span(dtype: DType) -> int:
+    """The most that a quantized value can be from its zero point; int16 has that at 0."""
+    return 255 if dtype is DType.S8 else 1 << 15
 
 
 def in_place(layer: Layer) -> int | None:
@@ -42,7 +58,7 @@ def in_place(layer: Layer) -> int | None:
 
 
 def bias_values(layer: Layer, channels: int) -> Array:
-    """The bias, zeros where the layer has none: float32 or int32, shape (channels,)."""
+    """The bias, zeros where the layer has none: float32 or integers, shape (channels,)."""
     if len(layer.inputs) > 2:
         return constant_data(layer.inputs[2])
     return np.zeros(channels, np.float32 if is_float(layer) else np.int32)
@@ -56,24 +72,34 @@ def constant_data(tensor: Tensor) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """The int8 sums of a layer: sum of (x - in_zero) * w, plus `bias`.
+    """The integer sums of a layer: sum of (x - in_zero) * w, plus `bias`.
 
-    `reach` is the most that |sum| can be, by channel. Sums that could leave 32 bits are computed in
-    `uint32_t`, where they wrap as the definition says.
+    `reach` is the most that |sum| can be, by channel. Sums that could leave 32 bits are computed in 64 when they are
+    `wide`, else in `uint32_t`, where they wrap as the definition says.
     """
 
     bias: Array
     in_zero: int
     reach: Array
+    wide: bool = False
 
     @property
     def number(self) -> str:
         """The C type of the sum."""
-        return "int32_t" if int(self.reach.max()) < INT32_LIMIT else "uint32_t"
+        if int(self.reach.max()) < INT32_LIMIT:
+            return "int32_t"
+        return "int64_t" if self.wide else "uint32_t"
+
+    @property
+    def bias_constant(self) -> Constant:
+        """The bias as it goes to flash."""
+        return Constant("bias", f"{self.bias.dtype.name}_t", self.bias)
 
 
-def integer_sums(bias: Array, weights: Array, zero_point: int, *, fold: bool) -> Sums:
-    """How a layer with `weights` (output channel first) sums up.
+def integer_sums(
+    bias: Array, weights: Array, zero_point: int, *, fold: bool, dtype: DType = DType.S8, wide: bool = False
+) -> Sums:
+    """How a layer with `weights` (output channel first) sums up inputs of `dtype`; `wide`: in 64 bits.
 
     With `fold` the input's zero point z goes into the bias, so that the kernel multiplies raw inputs; every window must
     be whole then: sum of (x - z) * w + b = sum of x * w + (b - z * sum of w).
@@ -81,27 +107,48 @@ def integer_sums(bias: Array, weights: Array, zero_point: int, *, fold: bool) ->
     rows = weights.reshape(len(weights), -1).astype(np.int64)
     folded = bias.astype(np.int64) - (zero_point * rows.sum(axis=1) if fold else 0)
     in_zero = 0 if fold else zero_point
-    widest = max(in_zero + 128, 127 - in_zero)
-    reach = np.abs(folded) + widest * np.abs(rows).sum(axis=1)
-    return Sums(folded.astype(np.int32), in_zero, reach)
+    low, high = dtype.limits
+    reach = np.abs(folded) + max(in_zero - low, high - in_zero) * np.abs(rows).sum(axis=1)
+    narrow = folded.astype(np.int32)
+    return Sums(folded if wide and (narrow != folded).any() else narrow, in_zero, reach, wide)
 
 
-def requantization_literals(r: Requantization, reach: Array | int) -> tuple[dict[str, object], tuple[Constant, ...]]:
+def requantization_literals(
+    r: Requantization, reach: Array | int, out_type: str = "int8_t"
+) -> tuple[dict[str, object], tuple[Constant, ...]]:
     """(params, constants) that the macro in kernels/store.j2 reads: literals where all channels are equal.
 
-    `reach` is the most that |sum| can be. Shifts go right where none goes left.
+    `reach` is the most that |sum| can be. Shifts go right where none goes left. `out_type` is the output's type in C.
     """
+    if r.wide:
+        return _wide_literals(r)
     down = bool(np.all(r.shifts <= 0))
     shifts = -r.shifts if down else r.shifts
     params: dict[str, object] = {
         "scale": "midge_scale_down" if down else "midge_requantize",
         "clamp": integer_clamp_literals(r.zero_point, r.low, r.high, _scaled_fits(r, np.asarray(reach, np.float64))),
+        "out_type": out_type,
     }
-    if len(set(zip(r.multipliers.tolist(), r.shifts.tolist(), strict=True))) == 1:
-        return {**params, "multiplier": int(r.multipliers[0]), "shift": int(shifts[0])}, ()
-    multipliers = Constant("multipliers", "int32_t", r.multipliers.astype(np.int32))
-    tables = (multipliers, Constant("shifts", "int8_t", shifts.astype(np.int8)))
-    return {**params, "multiplier": None, "shift": None}, tables
+    factors, tables = _factors(r.multipliers, "int32_t", shifts)
+    return {**params, **factors}, tables
+
+
+def _wide_literals(r: Requantization) -> tuple[dict[str, object], tuple[Constant, ...]]:
+    """Of 64-bit sums: multipliers of 15 bits, and all that the product is shifted right."""
+    params: dict[str, object] = {
+        "scale": "midge_scale_wide",
+        "clamp": integer_clamp_literals(r.zero_point, r.low, r.high, True),
+        "out_type": "int16_t",
+    }
+    factors, tables = _factors(reduced_multiplier(r.multipliers), "int16_t", 15 - r.shifts)
+    return {**params, **factors}, tables
+
+
+def _factors(multipliers: Array, c_type: str, shifts: Array) -> tuple[dict[str, object], tuple[Constant, ...]]:
+    if len(set(zip(multipliers.tolist(), shifts.tolist(), strict=True))) == 1:
+        return {"multiplier": int(multipliers[0]), "shift": int(shifts[0])}, ()
+    packed = Constant("multipliers", c_type, multipliers.astype(np.dtype(c_type.removesuffix("_t"))))
+    return {"multiplier": None, "shift": None}, (packed, Constant("shifts", "int8_t", shifts.astype(np.int8)))
 
 
 def per_tensor(multiplier: int, shift: int, zero_point: int, low: int, high: int) -> Requantization:

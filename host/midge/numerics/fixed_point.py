@@ -78,13 +78,22 @@ def multiply_by_quantized_multiplier(
     return rounding_divide_by_pot(saturating_rounding_doubling_high_mul(scaled, multiplier), right)
 
 
-def multiply_wide_by_quantized_multiplier(x: NDArray[Any], multiplier: int, shift: int) -> Ints:
-    """x * multiplier * 2^shift / 2^31 for |x| < 2^47, with 16 bits of the multiplier, rounded up from halves, in int32.
+def reduced_multiplier(multiplier: NDArray[Any] | int) -> Ints:
+    """A multiplier of 31 bits rounded to 15, as the product with a 64-bit sum takes it."""
+    m = np.asarray(multiplier, np.int64)
+    return np.where(m < 0x7FFF0000, (m + (1 << 15)) >> 16, 0x7FFF)
 
-    Source: MultiplyByQuantizedMultiplier for int64 in tensorflow/lite/kernels/internal/common.h.
+
+def multiply_wide_by_quantized_multiplier(
+    x: NDArray[Any], multiplier: NDArray[Any] | int, shift: NDArray[Any] | int
+) -> Ints:
+    """x * multiplier / 2^31 * 2^shift for sums of up to 48 bits, rounded once, halves upwards; `shift` in -31..14.
+
+    Source: MultiplyByQuantizedMultiplier of int64_t in tensorflow/lite/kernels/internal/common.cc.
     """
-    reduced, total = min((multiplier + (1 << 15)) >> 16, 0x7FFF), 15 - shift
-    return wrap_int32((np.asarray(x, np.int64) * reduced + (1 << (total - 1))) >> total)
+    total = 15 - np.asarray(shift, np.int64)
+    product = np.asarray(x, np.int64) * reduced_multiplier(multiplier) + (np.int64(1) << (total - 1))
+    return wrap_int32(product >> total)
 
 
 def quantize_value(real: float, quant: Quant) -> int:

@@ -1,4 +1,4 @@
-"""Int8 addition and subtraction as TensorFlow Lite's reference kernels do them.
+"""Addition and subtraction of int8 and of int16 as TensorFlow Lite's reference kernels do them.
 
 Both operands go to a common scale, twice the larger one's, with `left_shift` more bits; their sum is requantized.
 Source: PrepareGeneral in tensorflow/lite/kernels/add.cc, AddFunc in .../internal/reference/integer_ops/add.h.
@@ -13,7 +13,8 @@ import numpy as np
 from midge.ir.graph import Array, Clamp, Tensor
 from midge.numerics.fixed_point import integer_clamp, multiply_by_quantized_multiplier, quantize_multiplier
 
-LEFT_SHIFT = 20
+# The bits that operands get more, by the output's bytes.
+LEFT_SHIFTS = {1: 20, 2: 15}
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,11 @@ class SumParameters:
 def sum_parameters(x: Tensor, y: Tensor, output: Tensor, clamp: Clamp, *, sign: int) -> SumParameters:
     """The integers of clamp(x + sign * y). Raises ValueError when the output's scale is too fine for the inputs'."""
     common = 2.0 * max(x.q.scale, y.q.scale)
-    factor = common / ((1 << LEFT_SHIFT) * output.q.scale)
+    left_shift = LEFT_SHIFTS[output.dtype.bytes]
+    factor = common / ((1 << left_shift) * output.q.scale)
     if factor >= 1.0:
         raise ValueError(f"the output's scale {output.q.scale:.3g} is too fine for inputs of scale {common / 2:.3g}")
-    return common_scale_parameters(x, y, output, clamp, sign, LEFT_SHIFT, quantize_multiplier(factor))
+    return common_scale_parameters(x, y, output, clamp, sign, left_shift, quantize_multiplier(factor))
 
 
 def common_scale_parameters(
@@ -60,7 +62,7 @@ def common_scale_parameters(
 
 
 def at_common_scale(p: SumParameters, x: Array, y: Array) -> tuple[Array, Array]:
-    """Both int8 operands, rescaled."""
+    """Both operands, rescaled."""
     return (
         multiply_by_quantized_multiplier((x.astype(np.int64) - p.zero_point1) << p.left_shift, p.multiplier1, p.shift1),
         multiply_by_quantized_multiplier((y.astype(np.int64) - p.zero_point2) << p.left_shift, p.multiplier2, p.shift2),
@@ -68,7 +70,7 @@ def at_common_scale(p: SumParameters, x: Array, y: Array) -> tuple[Array, Array]
 
 
 def quantized_sum(p: SumParameters, x: Array, y: Array) -> Array:
-    """The int8 result for int8 operands of shapes that broadcast."""
+    """The result for operands of shapes that broadcast."""
     first, second = at_common_scale(p, x, y)
     scaled = multiply_by_quantized_multiplier(first + p.sign * second, p.multiplier, p.shift)
-    return np.clip(scaled + p.zero_point, p.low, p.high).astype(np.int8)
+    return np.clip(scaled + p.zero_point, p.low, p.high)

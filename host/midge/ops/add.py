@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from typing import ClassVar
 
 from midge.ir.channels import Range
-from midge.ir.graph import Array, DType, Tensor
+from midge.ir.graph import QUANTIZED, Array, DType, Tensor
 from midge.numerics.sums import SumParameters, quantized_sum, sum_parameters
-from midge.ops.families.binary import Clamped, clamped_reader, clamped_writer
+from midge.ops.families.binary import Clamped, clamped_reader, clamped_writer, refuse_powers_of_two
+from midge.ops.formats import SourceOp
 
 
 @dataclass(frozen=True, kw_only=True)
 class Add(Clamped):
     """inputs: x and y, at most one of them constant."""
+
+    quantized: ClassVar[Collection[DType]] = QUANTIZED
 
     def scales_through(self, inputs: Sequence[Tensor]) -> bool:
         """It does."""
@@ -30,7 +32,7 @@ class Add(Clamped):
         return sum_parameters(inputs[0], inputs[1], outputs[0], self.clamp, sign=1)
 
     def integers(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], x: Array, y: Array) -> Array:
-        """Both operands at a common scale with 20 more bits, then requantized."""
+        """Both operands at a common scale with 20 more bits (15 in int16), then requantized."""
         return quantized_sum(self.parameters(inputs, outputs), x, y)
 
     def intervals(
@@ -42,8 +44,14 @@ class Add(Clamped):
         (x_low, x_high), (y_low, y_high) = ranges
         p = self.parameters(inputs, outputs)
         low, high = quantized_sum(p, x_low, y_low), quantized_sum(p, x_high, y_high)
-        return ((low.astype(np.int64), high.astype(np.int64)),)
+        return ((low, high),)
 
 
-TFLITE = {"ADD": clamped_reader(Add)}
-to_tflite = clamped_writer("ADD")
+def from_tflite(op: SourceOp) -> Clamped:
+    """Reads a TFLite ADD."""
+    refuse_powers_of_two(op)
+    return clamped_reader(Add)(op)
+
+
+TFLITE = {"ADD": from_tflite}
+to_tflite = clamped_writer("ADD", PotScaleInt16=False)

@@ -9,7 +9,19 @@ from typing import Any
 import numpy as np
 
 from midge.ir.channels import Range, Ties
-from midge.ir.graph import NO_CLAMP, Array, Clamp, DType, Op, OutputQuant, Padding, Shape, Tensor, tie_elementwise
+from midge.ir.graph import (
+    NO_CLAMP,
+    QUANTIZED,
+    Array,
+    Clamp,
+    DType,
+    Op,
+    OutputQuant,
+    Padding,
+    Shape,
+    Tensor,
+    tie_elementwise,
+)
 from midge.numerics.fixed_point import divide_half_away, integer_clamp
 from midge.numerics.windows import pooled_shape, windows
 from midge.ops.formats import SourceOp, UnsupportedOp, tflite_clamp, tflite_padding, tflite_pair
@@ -39,8 +51,8 @@ class AveragePool2D(Op):
         return (pooled_shape(inputs[0].shape, self.kernel, self.stride, self.padding),)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float, or int8 with equal scales."""
-        return check_same_quant(inputs, outputs)
+        """Float, or int8 or int16 with equal scales."""
+        return check_same_quant(inputs, outputs, QUANTIZED)
 
     def output_quant(self, inputs: Sequence[Tensor]) -> OutputQuant:
         """The input's."""

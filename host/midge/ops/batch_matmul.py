@@ -1,6 +1,6 @@
 """BATCH_MATMUL: matrix products of the last two dimensions, either side transposed; the others broadcast.
 
-Float32, or int8 with one scale each.
+Float32, or int8 or int16 with one scale each.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from midge.ir.graph import NO_CLAMP, Array, DType, Op, Shape, Tensor
-from midge.numerics.requantize import Requantization, requantization_per_tensor
+from midge.ir.graph import NO_CLAMP, QUANTIZED, Array, DType, Op, Shape, Tensor
+from midge.numerics.requantize import Requantization, requantization_per_tensor, with_wide_sums
 from midge.ops.formats import SourceOp
 from midge.ops.tflite_writing import written
 from midge.ops.types import check_same_type, reason_why_not
@@ -35,11 +35,11 @@ class BatchMatmul(Op):
         return ((*np.broadcast_shapes(x[:-2], y[:-2]), x[-2], y[-1]),)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float or int8."""
-        reason = check_same_type(inputs, outputs)
+        """Float, int8 or int16."""
+        reason = check_same_type(inputs, outputs, QUANTIZED)
         if reason or outputs[0].dtype is DType.F32:
             return reason
-        if self.depth(inputs) > _MAX_DEPTH:
+        if outputs[0].dtype is DType.S8 and self.depth(inputs) > _MAX_DEPTH:
             return f"sums of {self.depth(inputs)} products, which need more than 32 bits"
         return reason_why_not(lambda: batch_matmul_factor(inputs, outputs))
 
@@ -52,7 +52,7 @@ class BatchMatmul(Op):
         return outputs[0].elements * self.depth(inputs)
 
     def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
-        """Sums in float64 for floats, in int32 of offset values for integers."""
+        """Sums in float64 for floats, of offset values for integers; those of int16 have 64 bits."""
         is_float = outputs[0].dtype is DType.F32
         offsets = (0, 0) if is_float else tuple(t.q.zero_point for t in inputs)
         x, y = (v.astype(np.float64 if is_float else np.int64) - z for v, z in zip(values, offsets, strict=True))
@@ -60,7 +60,7 @@ class BatchMatmul(Op):
         y = np.swapaxes(y, -1, -2) if self.transpose_y else y
         if is_float:
             return [(x @ y).astype(np.float32)]
-        return [batch_matmul_factor(inputs, outputs).apply(x @ y).astype(np.int8)]
+        return [batch_matmul_factor(inputs, outputs).apply(x @ y).astype(outputs[0].dtype.numpy)]
 
 
 def _turned(shape: Shape, turn: bool) -> Shape:
@@ -68,12 +68,12 @@ def _turned(shape: Shape, turn: bool) -> Shape:
 
 
 def batch_matmul_factor(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Requantization:
-    """How int8 sums are requantized. Raises ValueError when the factor is beyond 2^30.
+    """How integer sums are requantized. Raises ValueError when the factor is beyond 2^30.
 
     Source: Prepare in tensorflow/lite/kernels/batch_matmul.cc, which does as matrix products with weights do.
     """
     x, y = inputs
-    return requantization_per_tensor(x, replace(y, data=None), outputs[0], NO_CLAMP)
+    return with_wide_sums(requantization_per_tensor(x, replace(y, data=None), outputs[0], NO_CLAMP), inputs)
 
 
 def from_tflite(op: SourceOp) -> BatchMatmul:

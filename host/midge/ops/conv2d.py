@@ -11,7 +11,7 @@ import numpy as np
 from midge.ir.channels import Mixing, Range, Ties
 from midge.ir.graph import NO_CLAMP, Array, Clamp, DType, Op, Padding, Shape, Tensor
 from midge.numerics.matrix_form import MatrixForm, window_form
-from midge.numerics.requantize import requantization
+from midge.numerics.requantize import window_requantization
 from midge.numerics.window_taps import TapsInside, always_inside, taps_inside
 from midge.numerics.windows import window_output_size, windows
 from midge.ops.accumulators import weighted_constants, windowed_sums, with_bias
@@ -59,11 +59,11 @@ class Conv2D(Op):
         return window_form(weights, x[3] // weights[3], self.stride, self.dilation, self.padding)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float, or int8 with symmetric weights."""
+        """Float, int8, or int16 activations; symmetric int8 weights."""
         reason = check_weighted(inputs, outputs, per_channel_axis=0)
         if reason or outputs[0].dtype is DType.F32:
             return reason
-        return reason_why_not(lambda: requantization(inputs[0], inputs[1], outputs[0], self.clamp))
+        return reason_why_not(lambda: window_requantization(inputs, outputs[0], self.clamp))
 
     def macs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> int:
         """Output elements times window times input channels of a group."""
@@ -81,7 +81,7 @@ class Conv2D(Op):
         sums += bias[0] if bias else 0
         if is_float:
             return [np.clip(sums.astype(np.float32), *self.clamp).astype(np.float32)]
-        scaled = requantization(inputs[0], inputs[1], outputs[0], self.clamp).apply(sums)
+        scaled = window_requantization(inputs, outputs[0], self.clamp).apply(sums)
         return [scaled.astype(outputs[0].dtype.numpy)]
 
     def accumulators(
@@ -106,7 +106,7 @@ class Conv2D(Op):
         sums = self.accumulators(inputs, outputs, ranges)
         if sums is None:
             return (clamp_range(outputs[0], self.clamp),)
-        return (requantized_range(sums, requantization(inputs[0], inputs[1], outputs[0], self.clamp)),)
+        return (requantized_range(sums, window_requantization(inputs, outputs[0], self.clamp)),)
 
     def ties(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Ties:
         """Input channels with the weights that read them, output channels with their filter; nothing in groups."""

@@ -11,7 +11,7 @@ import numpy as np
 from midge.ir.channels import Range, Ties
 from midge.ir.graph import Array, Clamp, DType, Op, Padding, Shape, Tensor
 from midge.numerics.matrix_form import MatrixForm, depthwise_form
-from midge.numerics.requantize import requantization
+from midge.numerics.requantize import window_requantization
 from midge.numerics.window_taps import taps_inside
 from midge.numerics.windows import window_output_size, windows
 from midge.ops.accumulators import weighted_constants, windowed_sums, with_bias
@@ -52,11 +52,11 @@ class DepthwiseConv2D(Op):
         return depthwise_form(inputs[1].shape, inputs[0].shape[3], self.stride, self.dilation, self.padding)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float, or int8 with symmetric weights."""
+        """Float, int8, or int16 activations; symmetric int8 weights."""
         reason = check_weighted(inputs, outputs, per_channel_axis=3)
         if reason or outputs[0].dtype is DType.F32:
             return reason
-        return reason_why_not(lambda: requantization(inputs[0], inputs[1], outputs[0], self.clamp))
+        return reason_why_not(lambda: window_requantization(inputs, outputs[0], self.clamp))
 
     def macs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> int:
         """Output elements times window."""
@@ -64,10 +64,10 @@ class DepthwiseConv2D(Op):
         return outputs[0].elements * kh * kw
 
     def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
-        """Sums over the window in float64 for floats, in wrapping int32 for integers."""
+        """Sums over the window in float64 for floats, in integers for integers."""
         x, weights, *bias = values
         is_float = outputs[0].dtype is DType.F32
-        wide = np.float64 if is_float else np.int32
+        wide = np.float64 if is_float else np.int64
         fill = 0 if is_float else inputs[0].q.zero_point
         kernel = (weights.shape[1], weights.shape[2])
         taps = windows(x, kernel, self.stride, self.dilation, self.padding, fill)
@@ -75,7 +75,7 @@ class DepthwiseConv2D(Op):
         sums += bias[0] if bias else 0
         if is_float:
             return [np.clip(sums.astype(np.float32), *self.clamp).astype(np.float32)]
-        scaled = requantization(inputs[0], inputs[1], outputs[0], self.clamp).apply(sums)
+        scaled = window_requantization(inputs, outputs[0], self.clamp).apply(sums)
         return [scaled.astype(outputs[0].dtype.numpy)]
 
     def accumulators(
@@ -99,7 +99,7 @@ class DepthwiseConv2D(Op):
         sums = self.accumulators(inputs, outputs, ranges)
         if sums is None:
             return (clamp_range(outputs[0], self.clamp),)
-        return (requantized_range(sums, requantization(inputs[0], inputs[1], outputs[0], self.clamp)),)
+        return (requantized_range(sums, window_requantization(inputs, outputs[0], self.clamp)),)
 
     def ties(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Ties:
         """Each input channel with its filters and what they make; the filters of a single channel are free."""

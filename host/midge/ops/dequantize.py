@@ -1,4 +1,4 @@
-"""DEQUANTIZE: int8 to float, (x - zero_point) * scale; of weights also per channel, and from float16 as it is."""
+"""DEQUANTIZE: int8 or int16 to float, (x - zero_point) * scale; weights also per channel; float16 as it is."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Array, DType, Op, Permutation, Shape, Tensor
+from midge.ir.graph import QUANTIZED, Array, DType, Op, Permutation, Shape, Tensor
 from midge.ops.formats import SourceOp
 from midge.ops.types import check_per_tensor, type_reason
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dequantize(Op):
-    """inputs: x, int8; constants may be quantized per channel, or float32 that was read from float16."""
+    """inputs: x, int8 or int16; constants may be quantized per channel, or float32 that was read from float16."""
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
         """x's shape."""
         return (inputs[0].shape,)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Int8 to float."""
+        """Int8 or int16 to float."""
         x, y = inputs[0], outputs[0]
         if x.is_constant and y.dtype is DType.F32 and (x.dtype is DType.F32 or (x.dtype is DType.S8 and x.quant)):
             return ""
-        if x.dtype is not DType.S8 or y.dtype is not DType.F32:
+        if x.dtype not in QUANTIZED or y.dtype is not DType.F32:
             return type_reason((x, y))
         return check_per_tensor((x,))
 

@@ -12,7 +12,12 @@ import numpy as np
 from midge.ir.channels import Mixing, Range, Ties
 from midge.ir.graph import NO_CLAMP, Array, Clamp, DType, Op, Shape, Tensor
 from midge.numerics.matrix_form import MatrixForm, dense_form
-from midge.numerics.requantize import Requantization, requantization, requantization_per_tensor
+from midge.numerics.requantize import (
+    Requantization,
+    requantization,
+    requantization_per_tensor,
+    with_wide_sums,
+)
 from midge.ops.accumulators import weighted_constants, with_bias
 from midge.ops.add import Add
 from midge.ops.batch_matmul import BatchMatmul
@@ -59,7 +64,7 @@ class FullyConnected(Op):
         return dense_form((inputs[1].shape[0], inputs[1].shape[1]))
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float, or int8 with symmetric weights."""
+        """Float, int8, or int16 activations; symmetric int8 weights."""
         reason = check_weighted(inputs, outputs, per_channel_axis=0)
         if reason or outputs[0].dtype is DType.F32:
             return reason
@@ -126,7 +131,9 @@ def fully_connected_requantization(
 ) -> Requantization:
     """The factor(s) from accumulator to output: TFLite's rounded product of scales, or one factor per unit."""
     derive = requantization_per_tensor if inputs[1].q.axis is None else requantization
-    return derive(inputs[0], inputs[1], outputs[0], op.clamp)
+    found = derive(inputs[0], inputs[1], outputs[0], op.clamp)
+    # Without a bias TFLite's kernel sums up in 32 bits, whatever the activations.
+    return with_wide_sums(found, inputs) if len(inputs) > 2 else found
 
 
 def from_tflite(op: SourceOp) -> FullyConnected:

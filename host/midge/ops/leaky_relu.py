@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from midge.ir.channels import Range
-from midge.ir.graph import Array, DType, Op, Shape, Tensor
+from midge.ir.graph import QUANTIZED, Array, DType, Op, Shape, Tensor
 from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_multiplier
 from midge.ops.formats import SourceOp
 from midge.ops.intervals import unary_range
@@ -36,10 +36,10 @@ class LeakyRelu(Op):
         return (inputs[0].shape,)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float or int8, with a slope that is not negative."""
+        """Float, int8 or int16, with a slope that is not negative."""
         if not isfinite(self.alpha) or self.alpha < 0:
             return f"a slope of {self.alpha} below zero"
-        reason = check_same_type(inputs, outputs)
+        reason = check_same_type(inputs, outputs, QUANTIZED)
         if reason or outputs[0].dtype is DType.F32:
             return reason
         return reason_why_not(lambda: leaky_relu_parameters(self, inputs, outputs))
@@ -56,7 +56,8 @@ class LeakyRelu(Op):
             multiply_by_quantized_multiplier(value, p.identity_multiplier, p.identity_shift),
             multiply_by_quantized_multiplier(value, p.alpha_multiplier, p.alpha_shift),
         )
-        return [np.clip(scaled + p.output_zero_point, -128, 127).astype(np.int8)]
+        dtype = outputs[0].dtype
+        return [np.clip(scaled + p.output_zero_point, *dtype.limits).astype(dtype.numpy)]
 
     def intervals(
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
@@ -78,7 +79,7 @@ class LeakyReluParameters:
 
 
 def leaky_relu_parameters(op: LeakyRelu, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> LeakyReluParameters:
-    """The integers of an int8 LEAKY_RELU; the factors are computed in float32. Raises ValueError beyond 2^30.
+    """The integers of a quantized LEAKY_RELU; the factors are computed in float32. Raises ValueError beyond 2^30.
 
     Source: LeakyReluPrepare in tensorflow/lite/kernels/activations.cc.
     """

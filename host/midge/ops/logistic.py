@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import OutputQuant, Quant, Tensor
+from midge.ir.graph import Array, DType, OutputQuant, Quant, Tensor
+from midge.numerics import sigmoid
 from midge.numerics.tables import Reals
 from midge.ops.families.unary import Unary, unary_reader
 from midge.ops.types import check_fixed_output
 
 OUTPUT_QUANT = Quant.per_tensor(1 / 256, -128)
+OUTPUT_QUANT_INT16 = Quant.per_tensor(1 / 32768, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +27,17 @@ class Logistic(Unary):
             return 1.0 / (1.0 + np.exp(-x))
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float, or int8 with the output's fixed scale."""
-        return super().check(inputs, outputs) or check_fixed_output(outputs[0], OUTPUT_QUANT)
+        """Float, or int8 or int16 with the output's fixed scale."""
+        fixed = OUTPUT_QUANT_INT16 if outputs[0].dtype is DType.S16 else OUTPUT_QUANT
+        return super().check(inputs, outputs) or check_fixed_output(outputs[0], fixed)
+
+    def int16(self, x: Quant, y: Quant, values: Array) -> Array:
+        """See midge.numerics.sigmoid."""
+        return sigmoid.logistic(values, self.factor(x))
+
+    def factor(self, x: Quant) -> sigmoid.InputFactor:
+        """How the input comes to the scale of the table. Raises ValueError for a scale of 5 or more."""
+        return sigmoid.input_factor(x.scale, (0,))
 
     def output_quant(self, inputs: Sequence[Tensor]) -> OutputQuant:
         """Fixed: scale 1 / 256, zero point -128."""

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from midge.ir.channels import Range
-from midge.ir.graph import Array, Tensor
+from midge.ir.graph import QUANTIZED, Array, Tensor
 from midge.ops.families.binary import Binary, binary_reader
 from midge.ops.types import check_same_quant
 
@@ -22,8 +22,8 @@ class Maximum(Binary):
     family: ClassVar[str] = "binary"
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float, or int8 with equal scales: TFLite's kernel compares the raw values."""
-        return check_same_quant(inputs, outputs)
+        """Float, or int8 or int16 with equal scales: TFLite's kernel compares the raw values."""
+        return check_same_quant(inputs, outputs, QUANTIZED)
 
     def real(self, x: Array, y: Array) -> Array:
         """The larger."""

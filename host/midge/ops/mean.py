@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from midge.ir.channels import Range, Ties
-from midge.ir.graph import Array, DType, Tensor, tie_elementwise, whole_range
+from midge.ir.graph import QUANTIZED, Array, DType, Tensor, tie_elementwise, whole_range
 from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_multiplier
 from midge.ops.families.reduction import Reduction, reduction_reader, reduction_writer
 from midge.ops.intervals import rescaled_range
 from midge.ops.types import check_same_type, reason_why_not
 
-# Values that an int32 holds the sum of, each up to 255 from the zero point.
-_MAX_COUNT = (1 << 31) // 256
+# Int32 holds the sum.
+_MAX_SUM = 1 << 31
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +27,8 @@ class Mean(Reduction):
         return self.keeps_channels(inputs[0]) and (self.keep_dims or len(inputs[0].shape) - 1 not in self.axes)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float or int8."""
-        reason = check_same_type(inputs, outputs)
+        """Float, int8 or int16."""
+        reason = check_same_type(inputs, outputs, QUANTIZED)
         if reason or outputs[0].dtype is DType.F32:
             return reason
         return reason_why_not(lambda: mean_parameters(self, inputs, outputs))
@@ -41,7 +41,8 @@ class Mean(Reduction):
             return [np.asarray(sums / self.count(inputs[0]), np.float32)]
         p = mean_parameters(self, inputs, outputs)
         scaled = multiply_by_quantized_multiplier(sums - p.count * p.input_zero_point, p.multiplier, p.shift)
-        return [np.asarray(np.clip(scaled + p.output_zero_point, -128, 127), np.int8)]
+        dtype = outputs[0].dtype
+        return [np.asarray(np.clip(scaled + p.output_zero_point, *dtype.limits), dtype.numpy)]
 
     def intervals(
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
@@ -76,14 +77,14 @@ class MeanParameters:
 
 
 def mean_parameters(op: Mean, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> MeanParameters:
-    """The integers of an int8 MEAN. Raises ValueError when sums could leave int32 or the factor is beyond 2^30.
+    """The integers of a quantized MEAN. Raises ValueError when sums could leave int32 or the factor is beyond 2^30.
 
     The division by the count goes into the multiplier, with as many bits more as the count has.
     Source: QuantizedMeanOrSum in tensorflow/lite/kernels/internal/reference/reduce.h.
     """
     x, y = inputs[0].q, outputs[0].q
     count = op.count(inputs[0])
-    if count > _MAX_COUNT:
+    if count << (8 * inputs[0].dtype.bytes) > _MAX_SUM:
         raise ValueError(f"the average of {count} values needs more than 32 bits")
     multiplier, shift = quantize_multiplier(x.scale / y.scale)
     bits = min(count.bit_length() - 1, 32, 31 + shift)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from midge.ir.channels import Range
-from midge.ir.graph import Array, DType, Tensor
+from midge.ir.graph import QUANTIZED, Array, DType, Tensor
 from midge.numerics.fixed_point import integer_clamp, multiply_by_quantized_multiplier, quantize_multiplier
 from midge.ops.families.binary import Clamped, clamped_reader, clamped_writer
 from midge.ops.intervals import rescaled_range
@@ -17,6 +18,8 @@ from midge.ops.intervals import rescaled_range
 @dataclass(frozen=True, kw_only=True)
 class Mul(Clamped):
     """inputs: x and y, at most one of them constant."""
+
+    quantized: ClassVar[Collection[DType]] = QUANTIZED
 
     def real(self, x: Array, y: Array) -> Array:
         """x * y."""

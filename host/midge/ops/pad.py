@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from midge.ir.channels import Range, Ties
-from midge.ir.graph import Array, DType, Op, OutputQuant, Permutation, Shape, Tensor, tie_elementwise
+from midge.ir.graph import QUANTIZED, Array, DType, Op, OutputQuant, Permutation, Shape, Tensor, tie_elementwise
 from midge.numerics.fixed_point import quantize_array
 from midge.ops.formats import SourceOp, UnsupportedOp
 from midge.ops.gather import Gather
@@ -26,8 +26,8 @@ class Pad(Op):
     value: float = 0.0
 
     def fill(self, output: Tensor) -> float:
-        """`value` as the output says it; saturated in int8."""
-        if output.dtype is not DType.S8:
+        """`value` as the output says it; saturated where it is quantized."""
+        if output.dtype not in QUANTIZED:
             return self.value
         return int(quantize_array(np.array(self.value), output.q, output.dtype))
 
@@ -43,8 +43,8 @@ class Pad(Op):
         return self.value == 0 and (not self.paddings or self.paddings[-1] == (0, 0))
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float, or int8 with equal scales."""
-        return check_same_quant(inputs, outputs)
+        """Float, or int8 or int16 with equal scales."""
+        return check_same_quant(inputs, outputs, QUANTIZED)
 
     def output_quant(self, inputs: Sequence[Tensor]) -> OutputQuant:
         """The input's."""
@@ -88,7 +88,7 @@ def from_tflite(op: SourceOp) -> Pad:
     value = 0.0
     if op.code == "PADV2":
         raw, filled = op.tensor(2), float(op.constant(2).reshape(-1)[0])
-        value = (filled - raw.q.zero_point) * raw.q.scale if raw.dtype is DType.S8 else filled
+        value = (filled - raw.q.zero_point) * raw.q.scale if raw.dtype in QUANTIZED else filled
     return Pad(name=op.name, inputs=(x.name,), outputs=op.output_names, paddings=pairs, value=value)
 
 

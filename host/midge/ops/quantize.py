@@ -1,4 +1,4 @@
-"""QUANTIZE: float to int8, or integers to integers of another type or scale."""
+"""QUANTIZE: float to int8 or int16, or one quantized type to another, or to another scale."""
 
 from __future__ import annotations
 
@@ -9,20 +9,17 @@ from typing import ClassVar
 import numpy as np
 
 from midge.ir.channels import Range
-from midge.ir.graph import Array, DType, Op, Quant, Shape, Tensor
-from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_array, quantize_multiplier
+from midge.ir.graph import QUANTIZED, Array, DType, Op, Quant, Shape, Tensor
+from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_array, quantize_multiplier, wrap_int32
 from midge.ops.formats import SourceOp, UnsupportedOp
 from midge.ops.intervals import unary_range
 from midge.ops.tflite_writing import written
 from midge.ops.types import check_per_tensor, reason_why_not, type_reason
 
-_FROM = (DType.S8, DType.U8, DType.S16)
-_TO = (*_FROM, DType.S32)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Quantize(Op):
-    """inputs: x, float32 or integers. `ties_to_even`: how ONNX rounds floats; TFLite rounds halves away from zero."""
+    """inputs: x, float32 or integers. `ties_to_even`: as ONNX rounds halves; in TFLite they go from zero."""
 
     ties_to_even: bool = False
 
@@ -33,15 +30,15 @@ class Quantize(Op):
         return (inputs[0].shape,)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float to int8; int8, uint8 and int16 to each other and to int32."""
+        """Float to int8 or int16; int8, uint8, int16 and int32 to one another, but int32 to int32."""
         x, y = inputs[0], outputs[0]
-        if x.dtype is DType.F32 and y.dtype is DType.S8:
-            return check_per_tensor((y,))
-        if x.dtype not in _FROM or y.dtype not in _TO:
+        wide = {DType.S8, DType.U8, DType.S16, DType.S32}
+        if x.dtype is DType.F32:
+            return type_reason((x, y)) if y.dtype not in QUANTIZED else check_per_tensor((y,))
+        if not {x.dtype, y.dtype} <= wide or x.dtype is y.dtype is DType.S32:
             return type_reason((x, y))
-        for t in (x, y):
-            if t.quant is None or t.quant.axis is not None or len(t.quant.zero_points) != 1:
-                return f"{t.name} has no scale, or more than one"
+        if reason := check_per_tensor((x, y)):
+            return reason
         if self.ties_to_even:
             return "integers to integers with ties to even"
         return reason_why_not(lambda: quantize_parameters(self, inputs, outputs))
@@ -54,16 +51,16 @@ class Quantize(Op):
         if inputs[0].dtype is DType.F32:
             return [quantize_array(x, outputs[0].q, outputs[0].dtype)]
         p = quantize_parameters(self, inputs, outputs)
-        scaled = multiply_by_quantized_multiplier(x.astype(np.int64) - p.input_zero_point, p.multiplier, p.shift)
-        y = outputs[0].dtype
-        return [np.clip(scaled + p.output_zero_point, *y.limits).astype(y.numpy)]
+        scaled = multiply_by_quantized_multiplier(
+            wrap_int32(x.astype(np.int64) - p.input_zero_point), p.multiplier, p.shift
+        )
+        dtype = outputs[0].dtype
+        return [np.clip(scaled + p.output_zero_point, *dtype.limits).astype(dtype.numpy)]
 
     def intervals(
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
     ) -> tuple[Range, ...]:
-        """The extremes of the table between the input's ends, for int8."""
-        if DType.S8 is not inputs[0].dtype or DType.S8 is not outputs[0].dtype:
-            return super().intervals(inputs, outputs, ranges)
+        """The extremes of the table between the input's ends."""
         return (unary_range(self, inputs, outputs, ranges[0]),)
 
 
@@ -89,7 +86,7 @@ class QuantizeParameters:
 
 
 def quantize_parameters(op: Quantize, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> QuantizeParameters:
-    """The integers of a QUANTIZE from integers; the factor is computed in double. Raises ValueError beyond 2^30.
+    """The integers of a QUANTIZE between integers; the factor is computed in double. Raises ValueError beyond 2^30.
 
     Source: Prepare in tensorflow/lite/kernels/quantize.cc.
     """

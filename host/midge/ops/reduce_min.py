@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from midge.ir.channels import Range
-from midge.ir.graph import Array, OutputQuant, Tensor
+from midge.ir.graph import QUANTIZED, Array, OutputQuant, Tensor
 from midge.ops.families.reduction import Reduction, reduction_reader, reduction_writer
 from midge.ops.types import check_same_quant
 
@@ -21,8 +21,8 @@ class ReduceMin(Reduction):
     family: ClassVar[str] = "reduce"
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float, or int8 with equal scales: the raw values are compared."""
-        return check_same_quant(inputs, outputs)
+        """Float, or int8 or int16 with equal scales: the raw values are compared."""
+        return check_same_quant(inputs, outputs, QUANTIZED)
 
     def output_quant(self, inputs: Sequence[Tensor]) -> OutputQuant:
         """The input's."""

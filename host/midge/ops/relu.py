@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from midge.ir.channels import Range
-from midge.ir.graph import Array, Clamp, DType, Op, Shape, Tensor
+from midge.ir.graph import QUANTIZED, Array, Clamp, DType, Op, Shape, Tensor
 from midge.numerics.fixed_point import integer_clamp, multiply_by_quantized_multiplier, quantize_multiplier
 from midge.ops.formats import SourceOp, UnsupportedOp
 from midge.ops.intervals import unary_range
@@ -36,8 +36,8 @@ class Relu(Op):
         return (inputs[0].shape,)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float or int8."""
-        reason = check_same_type(inputs, outputs)
+        """Float, int8 or int16."""
+        reason = check_same_type(inputs, outputs, QUANTIZED)
         if reason or outputs[0].dtype is DType.F32:
             return reason
         return reason_why_not(lambda: relu_parameters(self, inputs, outputs))
@@ -49,7 +49,8 @@ class Relu(Op):
             return [np.clip(x, *self.clamp).astype(np.float32)]
         p = relu_parameters(self, inputs, outputs)
         scaled = multiply_by_quantized_multiplier(x.astype(np.int64) - p.input_zero_point, p.multiplier, p.shift)
-        return [np.clip(scaled + p.output_zero_point, p.low, p.high).astype(np.int8)]
+        dtype = outputs[0].dtype
+        return [np.clip(scaled + p.output_zero_point, p.low, p.high).astype(dtype.numpy)]
 
     def intervals(
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
@@ -71,7 +72,7 @@ class ReluParameters:
 
 
 def relu_parameters(op: Relu, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> ReluParameters:
-    """The integers of an int8 RELU; the factor is computed in float32. Raises ValueError when it is beyond 2^30.
+    """The integers of a quantized RELU; the factor is computed in float32. Raises ValueError when it is beyond 2^30.
 
     Source: ReluPrepare and QuantizedReluX in tensorflow/lite/kernels/activations.cc.
     """

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Array, DType, Op, OutputQuant, Shape, Tensor
+from midge.ir.graph import QUANTIZED, Array, DType, Op, OutputQuant, Shape, Tensor
 from midge.numerics.fixed_point import divide_half_away
 from midge.ops.formats import SourceOp
 from midge.ops.tflite_writing import integers, written
@@ -33,8 +33,8 @@ class ResizeBilinear(Op):
         return ((n, *self.size, channels),)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float, or int8 with equal scales."""
-        return check_same_quant(inputs, outputs)
+        """Float, or int8 or int16 with equal scales."""
+        return check_same_quant(inputs, outputs, QUANTIZED)
 
     def output_quant(self, inputs: Sequence[Tensor]) -> OutputQuant:
         """The input's."""
@@ -49,7 +49,7 @@ class ResizeBilinear(Op):
         down, along = rows.part.astype(wide.dtype)[:, None, None], columns.part.astype(wide.dtype)[:, None]
         tall = wide[:, rows.low] * (one - down) + wide[:, rows.high] * down
         sums = tall[:, :, columns.low] * (one - along) + tall[:, :, columns.high] * along
-        return [sums.astype(np.float32) if is_float else divide_half_away(sums, one * one).astype(np.int8)]
+        return [sums.astype(np.float32) if is_float else divide_half_away(sums, one * one).astype(x.dtype)]
 
     def neighbors(self, axis: int, x: Tensor, is_float: bool) -> Neighbors:
         """The neighbors of each row (axis 0) or column (1) of the output.

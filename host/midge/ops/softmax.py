@@ -8,7 +8,7 @@ from math import floor, isfinite, prod
 
 import numpy as np
 
-from midge.ir.graph import Array, DType, Op, OutputQuant, Permutation, Quant, Shape, Tensor
+from midge.ir.graph import QUANTIZED, Array, DType, Op, OutputQuant, Permutation, Quant, Shape, Tensor
 from midge.numerics.fixed_point import (
     Ints,
     quantize_multiplier,
@@ -17,19 +17,21 @@ from midge.numerics.fixed_point import (
     wrap_int32,
 )
 from midge.numerics.gemmlowp import exp_on_negative_values, reciprocal
+from midge.numerics.softmax_int16 import softmax_int16
 from midge.ops.formats import SourceOp, UnsupportedOp
 from midge.ops.onnx_nodes import OnnxNode
 from midge.ops.tflite_writing import written
 from midge.ops.types import check_fixed_output, check_per_tensor, check_same_type, reason_why_not
 
 OUTPUT_QUANT = Quant.per_tensor(1 / 256, -128)
+OUTPUT_QUANT_INT16 = Quant.per_tensor(1 / 32768, 0)
+# Of int8 inputs with an int16 output.
+OUTPUT_QUANT_WIDENED = Quant.per_tensor(1 / 65536, -32768)
 
 # Integer bits of the scaled differences and of the sum of exponentials.
 DIFFERENCE_INTEGER_BITS = 5
 SUM_INTEGER_BITS = 12
 
-# The scale of an int16 output of int8 inputs, which TFLite takes as 1 / 65536 within a thousandth, and its zero point.
-_WIDE_SCALE, _WIDE_ZERO_POINT = 1 / 65536, -32768
 
 # Exponentials are at most 1: this many cannot overflow their sum.
 _MAX_DEPTH = (1 << SUM_INTEGER_BITS) - 1
@@ -48,23 +50,19 @@ class Softmax(Op):
         return (inputs[0].shape,)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float, or int8 with the output's fixed scale, which may be int16."""
+        """Float, int8, int16, or int8 to int16; integers with the output's fixed scale."""
         if not isfinite(self.beta) or self.beta <= 0:
             return f"a beta of {self.beta}"
         if (inputs[0].dtype, outputs[0].dtype) == (DType.S8, DType.S16):
-            return self._check_wide(inputs, outputs)
-        reason = check_same_type(inputs, outputs)
+            reason = check_per_tensor((*inputs, *outputs)) or _check_widened(outputs[0])
+            return reason or reason_why_not(lambda: softmax_parameters(self, inputs))
+        reason = check_same_type(inputs, outputs, QUANTIZED)
         if reason or outputs[0].dtype is DType.F32:
             return reason
+        if outputs[0].dtype is DType.S16:
+            reason = check_fixed_output(outputs[0], OUTPUT_QUANT_INT16)
+            return reason or reason_why_not(lambda: difference_factor(self, inputs))
         return check_fixed_output(outputs[0], OUTPUT_QUANT) or reason_why_not(lambda: softmax_parameters(self, inputs))
-
-    def _check_wide(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        quant = outputs[0].quant
-        if quant is None or quant.axis is not None or quant.zero_points != (_WIDE_ZERO_POINT,):
-            return f"an int16 output of int8 inputs whose zero point is not {_WIDE_ZERO_POINT}"
-        if abs(quant.scale - _WIDE_SCALE) > _WIDE_SCALE / 1000:
-            return f"an int16 output of int8 inputs with scale {quant.scale:.6g} instead of {_WIDE_SCALE:.6g}"
-        return check_per_tensor(inputs) or reason_why_not(lambda: softmax_parameters(self, inputs))
 
     def output_quant(self, inputs: Sequence[Tensor]) -> OutputQuant:
         """Fixed: scale 1 / 256, zero point -128."""
@@ -80,18 +78,28 @@ class Softmax(Op):
         if outputs[0].dtype is DType.F32:
             exps = np.exp((x.astype(np.float64) - x.max(axis=-1, keepdims=True)) * self.beta)
             return [(exps / exps.sum(axis=-1, keepdims=True)).astype(np.float32)]
+        if inputs[0].dtype is DType.S16:
+            return [softmax_int16(x, difference_factor(self, inputs))]
         differences = x.max(axis=-1, keepdims=True).astype(np.intp) - x
         exps = softmax_exponentials(softmax_parameters(self, inputs))[differences]
         sums = rounding_divide_by_pot(exps, SUM_INTEGER_BITS).sum(axis=-1, keepdims=True)
         scale, bits = reciprocal(sums, SUM_INTEGER_BITS)
+        # From Q0 to all bits of the output.
         y = outputs[0].dtype
-        shift = 31 - 8 * y.bytes + bits  # from Q0 to the output's bits; the bits of the reciprocal come on top
+        shift = bits + 31 - 8 * y.bytes
         scaled = rounding_divide_by_pot(saturating_rounding_doubling_high_mul(exps, scale), shift)
         return [np.clip(scaled + y.limits[0], *y.limits).astype(y.numpy)]
 
     def permuted(self, permutation: Permutation) -> tuple[Op, Permutation] | None:
         """Where the last axis stays the last."""
         return (self, permutation) if permutation and permutation[-1] == len(permutation) - 1 else None
+
+
+def _check_widened(output: Tensor) -> str:
+    """TFLite, which does not look at the scale when it computes, takes what is near to it."""
+    expected = OUTPUT_QUANT_WIDENED
+    near = abs(output.q.scale / expected.scale - 1) < 1e-3 and output.q.zero_point == expected.zero_point
+    return "" if near else check_fixed_output(output, expected)
 
 
 @dataclass(frozen=True)
@@ -131,6 +139,18 @@ def softmax_exponentials(p: SoftmaxParameters) -> Ints:
     rescaled = saturating_rounding_doubling_high_mul(wrap_int32(differences << p.left_shift), p.multiplier)
     exps = exp_on_negative_values(rescaled, DIFFERENCE_INTEGER_BITS)
     return np.where(differences >= p.diff_min, exps, 0)
+
+
+def difference_factor(op: Softmax, inputs: Sequence[Tensor]) -> tuple[int, int]:
+    """What brings differences of int16 values to steps of 10 / 65535. Raises ValueError where it cannot be.
+
+    Source: SoftmaxPrepare in tensorflow/lite/kernels/activations.cc.
+    """
+    x = inputs[0]
+    if x.shape[-1] > _MAX_DEPTH:
+        raise ValueError(f"{x.shape[-1]} classes are more than {_MAX_DEPTH}")
+    scale = float(np.float32(x.q.scale) * np.float32(op.beta))
+    return quantize_multiplier(scale / (10.0 / 65535.0))
 
 
 def from_tflite(op: SourceOp) -> Softmax:

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from midge.ir.graph import Array, Clamp, DType, Op, Padding, Shape, Tensor
-from midge.numerics.requantize import requantization
+from midge.numerics.requantize import window_requantization
 from midge.ops.formats import SourceOp, UnsupportedOp, same_padding, tflite_clamp, tflite_padding, tflite_pair
 from midge.ops.tflite_writing import integers, strides, with_activation
 from midge.ops.types import check_weighted, reason_why_not
@@ -40,11 +40,11 @@ class TransposeConv(Op):
         return ((x[0], *self.size, weights[0]),)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float, or int8 with symmetric weights."""
+        """Float, int8, or int16 activations; symmetric int8 weights."""
         reason = check_weighted(inputs, outputs, per_channel_axis=0)
         if reason or outputs[0].dtype is DType.F32:
             return reason
-        return reason_why_not(lambda: requantization(inputs[0], inputs[1], outputs[0], self.clamp))
+        return reason_why_not(lambda: window_requantization(inputs, outputs[0], self.clamp))
 
     def macs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> int:
         """Input elements times window times output channels."""
@@ -60,7 +60,7 @@ class TransposeConv(Op):
         sums = self._spread(offset, weights.astype(wide)) + (bias[0].astype(wide) if bias else 0)
         if is_float:
             return [np.clip(sums.astype(np.float32), *self.clamp).astype(np.float32)]
-        scaled = requantization(inputs[0], inputs[1], outputs[0], self.clamp).apply(sums)
+        scaled = window_requantization(inputs, outputs[0], self.clamp).apply(sums)
         return [scaled.astype(outputs[0].dtype.numpy)]
 
     def _spread(self, x: Array, weights: Array) -> Array:

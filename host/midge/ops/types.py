@@ -5,17 +5,21 @@ Each check returns "" or the reason why not, in words for the user.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from math import inf, isfinite
 
 import numpy as np
 
-from midge.ir.graph import DType, Quant, Shape, Tensor
+from midge.ir.graph import QUANTIZED, DType, Quant, Shape, Tensor
 
-_ONLY = "midge computes float32 and full-integer int8"
+_ONLY = "midge computes float32, full-integer int8, and int16 activations where TensorFlow Lite has them"
 
 # TFLite's own tolerance for the scales of an operator that only moves values, asserted in its pooling kernels.
 _SAME_SCALE = 1e-6
+
+# The types that a bias has beside activations of a type; TFLite's sums of 64 bits are promised up to 48.
+_BIAS_TYPES = {DType.S8: (DType.S32,), DType.S16: (DType.S32, DType.S64)}
+_LARGEST_BIAS = 1 << 46
 
 # The smallest normal float32: below it the reciprocal of a scale may overflow.
 _SMALLEST_SCALE = float(np.finfo(np.float32).tiny)
@@ -27,7 +31,7 @@ def type_reason(tensors: Sequence[Tensor]) -> str:
     if DType.U8 in kinds:
         return f"uint8, the older quantization; {_ONLY}: convert again with int8"
     if DType.S16 in kinds:
-        return f"int16 activations; {_ONLY}: convert again without 16x8"
+        return "int16 activations, which TensorFlow Lite has not for this operator: convert again without 16x8"
     if {DType.F32, DType.S8} <= kinds:
         return f"float activations with int8 weights (dynamic range); {_ONLY}: convert again in full integer or float"
     return f"types {', '.join(sorted(k.value for k in kinds))}; {_ONLY}"
@@ -53,16 +57,21 @@ def broadcast_shape(inputs: Sequence[Tensor]) -> Shape:
 
 
 def check_weighted(inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, per_channel_axis: int) -> str:
-    """A convolution or matrix product: float32 throughout, or int8 with int8 weights and an int32 bias."""
+    """A convolution or matrix product: float32 throughout, or int8 weights and int8 or int16 activations.
+
+    The bias is int32, or int64 beside int16 activations.
+    """
     x, weights, *bias = inputs
     y = outputs[0]
     if {t.dtype for t in (*inputs, y)} == {DType.F32}:
         return ""
-    if {t.dtype for t in (x, weights, y)} != {DType.S8}:
+    if x.dtype is not y.dtype or x.dtype not in QUANTIZED or weights.dtype is not DType.S8:
         return type_reason((*inputs, y))
-    if bias and bias[0].dtype is not DType.S32:
-        return f"a {bias[0].dtype.value} bias with int8 activations; {_ONLY}"
-    return check_per_tensor((x, y)) or _check_weights(weights, per_channel_axis)
+    if bias and bias[0].dtype not in _BIAS_TYPES[x.dtype]:
+        return f"a {bias[0].dtype.value} bias with {x.dtype.value} activations; {_ONLY}"
+    if bias and bias[0].data is not None and np.abs(bias[0].data, dtype=np.float64).max() >= _LARGEST_BIAS:
+        return f"the bias {bias[0].name} needs more than 48 bits"
+    return _check_activations((x, y)) or _check_weights(weights, per_channel_axis)
 
 
 def _check_weights(weights: Tensor, per_channel_axis: int) -> str:
@@ -80,13 +89,25 @@ def _check_weights(weights: Tensor, per_channel_axis: int) -> str:
     return ""
 
 
-def check_same_type(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-    """All activations float32, or all int8 with a scale each."""
+def check_same_type(
+    inputs: Sequence[Tensor], outputs: Sequence[Tensor], quantized: Collection[DType] = (DType.S8,)
+) -> str:
+    """All activations float32, or all of one of the `quantized` types with a scale each."""
     tensors = (*inputs, *outputs)
     kinds = {t.dtype for t in tensors}
     if kinds == {DType.F32}:
         return ""
-    return type_reason(tensors) if kinds != {DType.S8} else check_per_tensor(tensors)
+    if len(kinds) > 1 or not kinds <= set(quantized):
+        return type_reason(tensors)
+    return _check_activations(tensors)
+
+
+def _check_activations(tensors: Sequence[Tensor]) -> str:
+    """One scale each; the zero point of int16 is 0."""
+    for t in tensors:
+        if t.dtype is DType.S16 and t.quant is not None and any(t.quant.zero_points):
+            return f"{t.name} is int16 with the zero point {t.q.zero_point}; TensorFlow Lite's int16 has 0"
+    return check_per_tensor(tensors)
 
 
 def check_per_tensor(tensors: Sequence[Tensor]) -> str:
@@ -103,9 +124,11 @@ def check_per_tensor(tensors: Sequence[Tensor]) -> str:
     return ""
 
 
-def check_same_quant(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
+def check_same_quant(
+    inputs: Sequence[Tensor], outputs: Sequence[Tensor], quantized: Collection[DType] = (DType.S8,)
+) -> str:
     """An operator that only moves values: same type, and the same scale and zero point everywhere."""
-    reason = check_same_type(inputs, outputs)
+    reason = check_same_type(inputs, outputs, quantized)
     if reason or outputs[0].dtype is DType.F32:
         return reason
     y = outputs[0].q
@@ -119,11 +142,11 @@ def check_same_quant(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str
 
 
 def check_moved(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-    """An operator that moves bytes, whatever they mean: one type, and int8 as `check_same_quant` wants it."""
+    """An operator that moves bytes, whatever they mean: one type, and quantized ones as `check_same_quant` wants."""
     kinds = {t.dtype for t in (*inputs, *outputs)}
     if len(kinds) == 1 and kinds <= {DType.S32, DType.S64, DType.BOOL}:
         return ""
-    return next((reason for y in outputs if (reason := check_same_quant(inputs, [y]))), "")
+    return next((reason for y in outputs if (reason := check_same_quant(inputs, [y], QUANTIZED))), "")
 
 
 def check_float(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
@@ -136,7 +159,7 @@ def check_float(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
 
 
 def check_fixed_output(output: Tensor, expected: Quant) -> str:
-    """An int8 output whose scale and zero point the operator fixes; floats pass."""
+    """A quantized output whose scale and zero point the operator fixes; floats pass."""
     if output.dtype is DType.F32 or output.quant == expected:
         return ""
     return (

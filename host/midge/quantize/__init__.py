@@ -9,7 +9,7 @@ from midge.quantize.calibrate import Calibration, calibrate
 from midge.quantize.fuse import fuse_quantization
 from midge.quantize.int8_graph import quantize_graph
 from midge.quantize.model import CalibrationWarning, FusionWarning, quantize_model
-from midge.quantize.quality import LayerQuality, layer_sqnr
+from midge.quantize.quality import LayerQuality, layer_qualities
 from midge.quantize.ranges import Method, Range
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
     "Range",
     "calibrate",
     "fuse_quantization",
-    "layer_sqnr",
+    "layer_qualities",
     "quantize_graph",
     "quantize_model",
 ]

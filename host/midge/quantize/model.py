@@ -18,6 +18,7 @@ from midge.quantize.equalize import equalize
 from midge.quantize.fuse import fuse_quantization
 from midge.quantize.int8_graph import quantize_graph
 from midge.quantize.output_ranges import ranges_by_output
+from midge.quantize.quality import real_values
 from midge.quantize.ranges import chosen_range
 from midge.quantize.refine import refine
 from midge.quantize.samples import Samples, require_samples, sample_notes
@@ -111,6 +112,15 @@ def _fused(graph: Graph) -> Graph:
             stacklevel=3,
         )
     return fused
+
+
+def float_samples(graph: Graph, data: Dataset, settings: Settings) -> list[list[Array]]:
+    """As calibration_samples, in real values whatever the inputs of `graph` are."""
+    raw = calibration_samples(graph, data, settings)
+    return [
+        [real_values(t, v).astype(np.float32) for t, v in zip(graph.input_tensors, sample, strict=True)]
+        for sample in raw
+    ]
 
 
 def calibration_samples(graph: Graph, data: Dataset, settings: Settings) -> list[list[Array]]:

@@ -130,13 +130,13 @@ def test_the_int8_weights_of_a_float_layer_are_read_as_floats() -> None:
 
 def test_kinds_of_quantization_that_midge_lacks_are_explained_once_each() -> None:
     sixteen = replace(
-        SIMPLE, tensors=tuple(replace(t, type=TensorType.INT16, scales=(1.0,), zero_points=(0,)) for t in (X, Y))
+        SIMPLE, tensors=tuple(replace(t, type=TensorType.INT16, scales=(1.0,), zero_points=(9,)) for t in (X, Y))
     )
     eight = replace(
         SIMPLE, tensors=tuple(replace(t, type=TensorType.UINT8, scales=(1.0,), zero_points=(9,)) for t in (X, Y))
     )
     half = with_tensor(with_op(SIMPLE, code=BuiltinOperator.DEQUANTIZE), 0, type=TensorType.FLOAT16)
-    for spec, words in ((sixteen, "16x8"), (eight, "uint8"), (half, "float16")):
+    for spec, words in ((sixteen, "int16 with the zero point 9"), (eight, "uint8"), (half, "float16")):
         with pytest.raises(UnsupportedModelError, match=words):
             read(spec)
 

@@ -45,7 +45,7 @@ def _scaled(tensor: Tensor, scale: float, zero_point: int = 0) -> Tensor:
     ("op", "inputs", "output", "reason"),
     [
         (_ADD, [replace(_S8, dtype=DType.U8)] * 2, replace(_S8, dtype=DType.U8), "uint8"),
-        (_ADD, [replace(_S8, dtype=DType.S16)] * 2, replace(_S8, dtype=DType.S16), "int16 activations"),
+        (_ADD, [replace(_scaled(_S8, 1.0, 3), dtype=DType.S16)] * 2, replace(_S8, dtype=DType.S16), "zero point 3"),
         (_ADD, [replace(_S8, dtype=DType.S32)] * 2, replace(_S8, dtype=DType.S32), "types int32"),
         (_ADD, [_S8, replace(_S8, quant=None)], _S8, "without a scale"),
         (_ADD, [_S8, replace(_S8, quant=Quant((1.0,) * 4, (0,) * 4, 1))], _S8, "per channel"),
@@ -77,7 +77,7 @@ def _scaled(tensor: Tensor, scale: float, zero_point: int = 0) -> Tensor:
         (Mean(**_NAMES, axes=(1,), keep_dims=False), [replace(_S8, shape=(1, 1 << 24))], _S8, "32 bits"),
         (Quantize(**_NAMES), [_F32], replace(_S8, dtype=DType.U8), "uint8"),
         (Quantize(**_NAMES), [_F32], _F32, "types float32"),
-        (Dequantize(**_NAMES), [replace(_S8, dtype=DType.S16)], _F32, "int16"),
+        (Dequantize(**_NAMES), [replace(_S8, dtype=DType.S32)], _F32, "types float32, int32"),
         (Lookup(**_NAMES), [_S8, replace(_S8, shape=(256,))], _S8, "not constant"),
     ],
 )

@@ -26,7 +26,7 @@ from midge.ops.reshape import Reshape
 from midge.ops.softmax import Softmax
 from midge.ops.split import Split
 from midge.ops.tanh import Tanh
-from midge.quantize import calibrate, layer_sqnr, quantize_graph
+from midge.quantize import calibrate, layer_qualities, quantize_graph
 from midge.quantize.quality import real_values
 from midge.quantize.ranges import Range, activation_quant
 from small_graphs import floats, graph, int8s, pointwise
@@ -146,7 +146,7 @@ def test_an_output_that_is_fixed_is_requantized_before_it_is_concatenated() -> N
     result = quantize_graph(g, calibrate(g, samples).ranges)
     assert [op.kind for op in result.ops] == ["relu", "logistic", "quantize", "concatenation"]
     assert result.tensors["b"].quant == LOGISTIC_QUANT
-    assert layer_sqnr(g, result, samples)[-1].sqnr_db > 35
+    assert layer_qualities(g, result, samples)[-1].sqnr_db > 35
 
 
 def test_the_same_fixed_outputs_are_concatenated_as_they_are() -> None:
@@ -235,7 +235,7 @@ def test_quality_is_the_ratio_of_signal_to_error() -> None:
     g = dense()
     result = quantize_graph(g, RANGES)
     x = np.array([[0.3, 1.7]], np.float32)
-    (layer,) = layer_sqnr(g, result, [[x]])
+    (layer,) = layer_qualities(g, result, [[x]])
     wanted = interpret(g, [x])[0].astype(float)
     (y,) = interpret(result, [quantize_array(x, result.tensors["x"].q, DType.S8)])
     error = real_values(result.tensors["y"], y) - wanted

@@ -1,4 +1,4 @@
-"""AVERAGE_POOL_2D for every core and shape, float32 and int8."""
+"""AVERAGE_POOL_2D for every core and shape, float32, int8 and int16."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ def bind(layer: Layer) -> Binding:
     low, high = integer_clamp(op.clamp, y.q, y.dtype)
     bounds = {"before": 0, "low": low, "high": high, "after": 0}
     clamps = (low, high) != y.dtype.limits
-    return Binding(
-        {**params, "is_float": False, "element": "int8_t", "number": "int32_t", "clamp": bounds, "clamps": clamps}
-    )
+    params |= {"is_float": False, "element": y.dtype.c_type, "out_type": y.dtype.c_type, "number": "int32_t"}
+    return Binding({**params, "clamp": bounds, "clamps": clamps})
 
 
 def overlap(layer: Layer) -> int:

@@ -1,4 +1,4 @@
-"""BATCH_MATMUL for every core and shape, float32 and int8: plain loops with literal strides."""
+"""BATCH_MATMUL for every core and shape, float32, int8 and int16: plain loops with literal strides."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import cast
 
 from midge.ir.graph import Shape
 from midge.kernels.geometry import Dim, merged
-from midge.kernels.literals import constant_data, is_either, is_float, requantization_literals
+from midge.kernels.literals import INT32_LIMIT, constant_data, is_either, is_float, requantization_literals, span
 from midge.kernels.variant import Binding, Constant, Layer, Variant
 from midge.ops.batch_matmul import BatchMatmul, batch_matmul_factor
 
@@ -41,9 +41,17 @@ def bind(layer: Layer) -> Binding:
     )
     if is_float(layer):
         return Binding({**params, "number": "float", "zero0": 0, "zero1": 0}, constants)
-    literals, _ = requantization_literals(batch_matmul_factor(layer.inputs, layer.outputs), 255 * 255 * depth)
+    reach = span(x.dtype) ** 2 * depth
+    literals, _ = requantization_literals(batch_matmul_factor(layer.inputs, layer.outputs), reach, x.dtype.c_type)
     return Binding(
-        {**params, **literals, "number": "int32_t", "zero0": x.q.zero_point, "zero1": y.q.zero_point}, constants
+        {
+            **params,
+            **literals,
+            "number": "int32_t" if reach < INT32_LIMIT else "int64_t",
+            "zero0": x.q.zero_point,
+            "zero1": y.q.zero_point,
+        },
+        constants,
     )
 
 

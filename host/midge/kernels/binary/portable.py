@@ -16,7 +16,7 @@ def bind(layer: Layer) -> Binding:
     """The loops over both operands, the operator's kind, and in int8 its integers."""
     op = cast(Binary, layer.op)
     bound = bind_pair(layer, lambda: _integers(layer))
-    return Binding({**bound.params, "kind": op.kind}, bound.constants)
+    return Binding({**bound.params, "kind": op.kind, "element": layer.inputs[0].dtype.c_type}, bound.constants)
 
 
 def _integers(layer: Layer) -> Mapping[str, object]:
@@ -31,7 +31,7 @@ def _plain(parameters: Any, layer: Layer) -> Mapping[str, object]:
 _INTEGERS: Mapping[str, Callable[[Any, Layer], Mapping[str, object]]] = {
     "div": _plain,
     "prelu": _plain,
-    "squared_difference": lambda parameters, _: sum_literals(parameters),
+    "squared_difference": lambda parameters, layer: sum_literals(parameters, layer.outputs[0].dtype.c_type),
 }
 
 VARIANT = Variant(__name__, fits=is_either, bind=bind, overlap=in_place)

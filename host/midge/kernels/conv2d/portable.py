@@ -1,4 +1,4 @@
-"""CONV_2D for every core and shape, float32 and int8: plain loops with literal bounds."""
+"""CONV_2D for every core and shape, float32, int8 and 16x8: plain loops with literal bounds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from midge.kernels.literals import (
     requantization_literals,
 )
 from midge.kernels.variant import Binding, Constant, Layer, Variant
-from midge.numerics.requantize import requantization
+from midge.numerics.requantize import window_requantization
 from midge.ops.conv2d import Conv2D
 
 
@@ -29,11 +29,11 @@ def bind(layer: Layer) -> Binding:
     if is_float(layer):
         params |= {"is_float": True, "element": "float", "number": "float", "in_zero": 0, **float_clamp(op)}
         return Binding(params, (Constant("weights", "float", filters), Constant("bias", "float", bias)))
-    sums = integer_sums(bias, filters, x.q.zero_point, fold=not window.is_clipped)
-    literals, tables = requantization_literals(requantization(x, weights, layer.outputs[0], op.clamp), sums.reach)
-    params |= {"is_float": False, "element": "int8_t", "number": sums.number, "in_zero": sums.in_zero, **literals}
-    constants = (Constant("weights", "int8_t", filters), Constant("bias", "int32_t", sums.bias))
-    return Binding(params, (*constants, *tables))
+    factor = window_requantization(layer.inputs, layer.outputs[0], op.clamp)
+    sums = integer_sums(bias, filters, x.q.zero_point, fold=not window.is_clipped, dtype=x.dtype, wide=factor.wide)
+    literals, tables = requantization_literals(factor, sums.reach, x.dtype.c_type)
+    params |= {"is_float": False, "element": x.dtype.c_type, "number": sums.number, "in_zero": sums.in_zero, **literals}
+    return Binding(params, (Constant("weights", "int8_t", filters), sums.bias_constant, *tables))
 
 
 def overlap(layer: Layer) -> int:

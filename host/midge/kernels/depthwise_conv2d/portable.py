@@ -1,4 +1,4 @@
-"""DEPTHWISE_CONV_2D for every core and shape, float32 and int8: plain loops with literal bounds."""
+"""DEPTHWISE_CONV_2D for every core and shape, float32, int8 and 16x8: plain loops with literal bounds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from midge.kernels.literals import (
     requantization_literals,
 )
 from midge.kernels.variant import Binding, Constant, Layer, Variant
-from midge.numerics.requantize import requantization
+from midge.numerics.requantize import window_requantization
 from midge.ops.depthwise_conv2d import DepthwiseConv2D
 
 
@@ -30,11 +30,12 @@ def bind(layer: Layer) -> Binding:
     if is_float(layer):
         params |= {"is_float": True, "element": "float", "number": "float", "in_zero": 0, **float_clamp(op)}
         return Binding(params, (Constant("weights", "float", filters), Constant("bias", "float", bias)))
-    sums = integer_sums(bias, np.moveaxis(filters, 3, 0), x.q.zero_point, fold=not window.is_clipped)
-    literals, tables = requantization_literals(requantization(x, weights, layer.outputs[0], op.clamp), sums.reach)
-    params |= {"is_float": False, "element": "int8_t", "number": sums.number, "in_zero": sums.in_zero, **literals}
-    constants = (Constant("weights", "int8_t", filters), Constant("bias", "int32_t", sums.bias))
-    return Binding(params, (*constants, *tables))
+    factor = window_requantization(layer.inputs, layer.outputs[0], op.clamp)
+    rows, fold = np.moveaxis(filters, 3, 0), not window.is_clipped
+    sums = integer_sums(bias, rows, x.q.zero_point, fold=fold, dtype=x.dtype, wide=factor.wide)
+    literals, tables = requantization_literals(factor, sums.reach, x.dtype.c_type)
+    params |= {"is_float": False, "element": x.dtype.c_type, "number": sums.number, "in_zero": sums.in_zero, **literals}
+    return Binding(params, (Constant("weights", "int8_t", filters), sums.bias_constant, *tables))
 
 
 def overlap(layer: Layer) -> int:

@@ -1,14 +1,14 @@
-"""DEQUANTIZE for every core: int8 to float32."""
+"""DEQUANTIZE for every core: int8 or int16 to float32."""
 
 from __future__ import annotations
 
-from midge.ir.graph import DType
+from midge.ir.graph import QUANTIZED, DType
 from midge.kernels.variant import Binding, Layer, Variant
 
 
 def fits(layer: Layer) -> bool:
-    """From int8 to float32."""
-    return layer.inputs[0].dtype is DType.S8 and layer.outputs[0].dtype is DType.F32
+    """To float32."""
+    return layer.inputs[0].dtype in QUANTIZED and layer.outputs[0].dtype is DType.F32
 
 
 def bind(layer: Layer) -> Binding:
@@ -18,8 +18,9 @@ def bind(layer: Layer) -> Binding:
 
 
 def overlap(layer: Layer) -> int:
-    """Each output is four bytes for one that is read: the last write must not reach the last element read."""
-    return 3 * (layer.inputs[0].elements - 1)
+    """Each output is larger than what is read for it: the last write must not reach the last element read."""
+    x, y = layer.inputs[0].dtype, layer.outputs[0].dtype
+    return (y.bytes - x.bytes) * (layer.inputs[0].elements - 1)
 
 
 VARIANT = Variant(__name__, fits=fits, bind=bind, overlap=overlap)

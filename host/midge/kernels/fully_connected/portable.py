@@ -1,4 +1,4 @@
-"""FULLY_CONNECTED for every core and shape, float32 and int8."""
+"""FULLY_CONNECTED for every core and shape, float32, int8 and 16x8."""
 
 from __future__ import annotations
 
@@ -25,12 +25,11 @@ def bind(layer: Layer) -> Binding:
     if is_float(layer):
         params |= {"is_float": True, "element": "float", "number": "float", **float_clamp(op)}
         return Binding(params, (Constant("weights", "float", rows), Constant("bias", "float", bias)))
-    sums = integer_sums(bias, rows, x.q.zero_point, fold=True)
-    requantization = fully_connected_requantization(op, layer.inputs, layer.outputs)
-    literals, tables = requantization_literals(requantization, sums.reach)
-    params |= {"is_float": False, "element": "int8_t", "number": sums.number, **literals}
-    constants = (Constant("weights", "int8_t", rows), Constant("bias", "int32_t", sums.bias))
-    return Binding(params, (*constants, *tables))
+    factor = fully_connected_requantization(op, layer.inputs, layer.outputs)
+    sums = integer_sums(bias, rows, x.q.zero_point, fold=True, dtype=x.dtype, wide=factor.wide)
+    literals, tables = requantization_literals(factor, sums.reach, x.dtype.c_type)
+    params |= {"is_float": False, "element": x.dtype.c_type, "number": sums.number, **literals}
+    return Binding(params, (Constant("weights", "int8_t", rows), sums.bias_constant, *tables))
 
 
 VARIANT = Variant(__name__, fits=has_constant_weights, bind=bind)

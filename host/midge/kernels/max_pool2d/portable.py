@@ -1,4 +1,4 @@
-"""MAX_POOL_2D for every core and shape, float32 and int8."""
+"""MAX_POOL_2D for every core and shape, float32, int8 and int16."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def bind(layer: Layer) -> Binding:
         return Binding({**params, "is_float": True, "element": "float", **float_clamp(op)})
     low, high = integer_clamp(op.clamp, y.q, y.dtype)
     upper = None if high == y.dtype.limits[1] else high
-    return Binding({**params, "is_float": False, "element": "int8_t", "low": low, "high": upper})
+    return Binding({**params, "is_float": False, "element": y.dtype.c_type, "low": low, "high": upper})
 
 
 def overlap(layer: Layer) -> int:

@@ -1,4 +1,4 @@
-"""MUL for every core and pair of shapes, float32 and int8."""
+"""MUL for every core and pair of shapes, float32, int8 and int16."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from midge.kernels.elementwise import bind_pair
-from midge.kernels.literals import in_place, is_either, per_tensor, requantization_literals
+from midge.kernels.literals import in_place, is_either, per_tensor, requantization_literals, span
 from midge.kernels.variant import Binding, Layer, Variant
 from midge.ops.mul import Mul
 
@@ -18,7 +18,8 @@ def bind(layer: Layer) -> Binding:
 
 def _integers(layer: Layer) -> Mapping[str, object]:
     p = cast(Mul, layer.op).parameters(layer.inputs, layer.outputs)
-    literals, _ = requantization_literals(per_tensor(p.multiplier, p.shift, p.zero_point, p.low, p.high), 255 * 255)
+    factor, y = per_tensor(p.multiplier, p.shift, p.zero_point, p.low, p.high), layer.outputs[0].dtype
+    literals, _ = requantization_literals(factor, span(y) ** 2, y.c_type)
     return {"zero0": p.zero_point1, "zero1": p.zero_point2, **literals}
 
 

@@ -1,4 +1,4 @@
-"""RESIZE_BILINEAR for every core and size, float32 and int8: neighbors and distances as tables by row and column."""
+"""RESIZE_BILINEAR for every core, size and type: neighbors and distances as tables by row and column."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import cast
 
 import numpy as np
 
+from midge.ir.graph import DType
 from midge.kernels.literals import is_either, is_float
 from midge.kernels.variant import Binding, Constant, Layer, Variant
 from midge.ops.resize_bilinear import BITS, ResizeBilinear
@@ -15,6 +16,7 @@ def bind(layer: Layer) -> Binding:
     """Sizes, and three tables for each axis."""
     op, x = cast(ResizeBilinear, layer.op), layer.inputs[0]
     number = "float" if is_float(layer) else "int32_t"
+    sums = "int64_t" if x.dtype is DType.S16 else number
     constants = []
     for axis, name in enumerate(("rows", "columns")):
         found = op.neighbors(axis, x, is_float(layer))
@@ -25,7 +27,14 @@ def bind(layer: Layer) -> Binding:
             Constant(f"{name}_part", number, found.part.astype(np.float32 if is_float(layer) else np.int32)),
         ]
     params: dict[str, object] = dict(zip(("batch", "in_h", "in_w", "in_c"), x.shape, strict=True))
-    params |= {"out_h": op.size[0], "out_w": op.size[1], "element": x.dtype.c_type, "number": number, "unit": 1 << BITS}
+    params |= {
+        "out_h": op.size[0],
+        "out_w": op.size[1],
+        "element": x.dtype.c_type,
+        "number": number,
+        "unit": 1 << BITS,
+        "sums": sums,
+    }
     return Binding({**params, "is_float": is_float(layer)}, tuple(constants))
 
 

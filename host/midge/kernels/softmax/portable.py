@@ -1,4 +1,8 @@
-"""SOFTMAX for every core and shape: e^x from a table of the possible differences in int8, by polynomial in float32."""
+"""SOFTMAX for every core, shape and type.
+
+e^x comes from a table of the possible differences in int8, from lines between anchors in int16, and from a polynomial
+in float32.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,10 @@ from typing import cast
 import numpy as np
 
 from midge.ir.graph import DType
-from midge.kernels.literals import in_place, is_either, is_float
+from midge.kernels.literals import in_place, is_float
 from midge.kernels.variant import Binding, Constant, Layer, Variant
-from midge.ops.softmax import Softmax, softmax_exponentials, softmax_parameters
+from midge.numerics.softmax_int16 import exp_anchors, reciprocal_anchors
+from midge.ops.softmax import Softmax, difference_factor, softmax_exponentials, softmax_parameters
 
 
 def bind(layer: Layer) -> Binding:
@@ -17,17 +22,24 @@ def bind(layer: Layer) -> Binding:
     op, shape = cast(Softmax, layer.op), layer.inputs[0].shape
     params: dict[str, object] = {"rows": layer.inputs[0].elements // shape[-1], "depth": shape[-1]}
     if is_float(layer):
-        return Binding({**params, "is_float": True, "beta": op.beta})
+        return Binding({**params, "way": "float", "beta": op.beta})
+    if layer.inputs[0].dtype is DType.S16:
+        multiplier, shift = difference_factor(op, layer.inputs)
+        tables = (
+            Constant("exponentials", DType.S16.c_type, exp_anchors()),
+            Constant("reciprocals", DType.S16.c_type, reciprocal_anchors()),
+        )
+        return Binding({**params, "way": "anchors", "multiplier": multiplier, "shift": shift}, tables)
     exponentials = softmax_exponentials(softmax_parameters(op, layer.inputs)).astype(np.int32)
     entries = int(np.flatnonzero(exponentials)[-1]) + 1
+    out_type = layer.outputs[0].dtype.c_type
     table = Constant("exponentials", "int32_t", exponentials[:entries])
-    low = layer.outputs[0].dtype.limits[0]
-    return Binding({**params, "is_float": False, "entries": entries, "low": low}, (table,))
+    return Binding({**params, "way": "table", "entries": entries, "out_type": out_type}, (table,))
 
 
 def fits(layer: Layer) -> bool:
-    """Float or int8 throughout, or int8 to int16."""
-    return is_either(layer) or (layer.inputs[0].dtype, layer.outputs[0].dtype) == (DType.S8, DType.S16)
+    """Float32, int8, int16, or int8 to int16."""
+    return len(layer.inputs) == 1
 
 
 VARIANT = Variant(__name__, fits=fits, bind=bind, overlap=in_place)

@@ -1,4 +1,4 @@
-"""TRANSPOSE_CONV for every core and shape, float32 and int8: for each output the inputs whose windows reach it."""
+"""TRANSPOSE_CONV for every core, shape and type: for each output the inputs whose windows reach it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from midge.kernels.literals import (
     requantization_literals,
 )
 from midge.kernels.variant import Binding, Constant, Layer, Variant
-from midge.numerics.requantize import requantization
+from midge.numerics.requantize import window_requantization
 from midge.ops.transpose_conv import TransposeConv
 
 
 def bind(layer: Layer) -> Binding:
     """Weights as they are, OHWI."""
-    op, (x, weights), y = cast(TransposeConv, layer.op), layer.inputs[:2], layer.outputs[0]
+    op, (x, weights) = cast(TransposeConv, layer.op), layer.inputs[:2]
     filters, bias = constant_data(weights), bias_values(layer, weights.shape[0])
     params: dict[str, object] = dict(zip(("batch", "in_h", "in_w", "in_c"), x.shape, strict=True))
     params |= dict(zip(("out_c", "k_h", "k_w"), weights.shape, strict=False))
@@ -29,10 +29,11 @@ def bind(layer: Layer) -> Binding:
     if is_float(layer):
         params |= {"element": "float", "number": "float", "in_zero": 0, **float_clamp(op)}
         return Binding(params, (Constant("weights", "float", filters), Constant("bias", "float", bias)))
-    sums = integer_sums(bias, filters, x.q.zero_point, fold=False)
-    literals, tables = requantization_literals(requantization(x, weights, y, op.clamp), sums.reach)
-    params |= {"element": "int8_t", "number": sums.number, "in_zero": sums.in_zero, **literals}
-    return Binding(params, (Constant("weights", "int8_t", filters), Constant("bias", "int32_t", sums.bias), *tables))
+    factor = window_requantization(layer.inputs, layer.outputs[0], op.clamp)
+    sums = integer_sums(bias, filters, x.q.zero_point, fold=False, dtype=x.dtype, wide=factor.wide)
+    literals, tables = requantization_literals(factor, sums.reach, x.dtype.c_type)
+    params |= {"element": x.dtype.c_type, "number": sums.number, "in_zero": sums.in_zero, **literals}
+    return Binding(params, (Constant("weights", "int8_t", filters), sums.bias_constant, *tables))
 
 
 VARIANT = Variant(__name__, fits=has_constant_weights, bind=bind)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from math import log2
 from typing import ClassVar
 
 import numpy as np
 
 from midge.ir.graph import Array, Clamp, DType, Op, Shape, Tensor
-from midge.ops.formats import SourceOp, tflite_clamp
+from midge.ops.formats import SourceOp, UnsupportedOp, tflite_clamp
 from midge.ops.tflite_writing import TFLiteWriter, with_activation
 from midge.ops.types import broadcast_shape, check_same_type, reason_why_not
 
@@ -19,17 +20,19 @@ class Binary(Op):
     """inputs: x and y, at most one of them constant."""
 
     is_elementwise: ClassVar[bool] = True
+    # The types that the integer form is for.
+    quantized: ClassVar[Collection[DType]] = (DType.S8,)
 
     def real(self, x: Array, y: Array) -> Array:
         """The function of floats."""
         raise NotImplementedError
 
     def parameters(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> object:
-        """The integers of the int8 form. Raises ValueError for scales that cannot be."""
+        """The integers of the quantized form. Raises ValueError for scales that cannot be."""
         raise NotImplementedError
 
     def integers(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], x: Array, y: Array) -> Array:
-        """The function of int8 values, as wide as it comes; saturated where that is more than int8."""
+        """The function of quantized values, as wide as it comes; saturated where the output holds less."""
         raise NotImplementedError
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
@@ -37,8 +40,8 @@ class Binary(Op):
         return (broadcast_shape(inputs),)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float, or int8 with scales that the arithmetic can do."""
-        reason = check_same_type(inputs, outputs)
+        """Float, or quantized with scales that the arithmetic can do."""
+        reason = check_same_type(inputs, outputs, self.quantized)
         if reason or outputs[0].dtype is DType.F32:
             return reason
         return reason_why_not(lambda: self.parameters(inputs, outputs))
@@ -49,7 +52,8 @@ class Binary(Op):
         if outputs[0].dtype is DType.F32:
             with np.errstate(all="ignore"):
                 return [np.asarray(self.real(x, y), np.float32)]
-        return [np.clip(self.integers(inputs, outputs, x, y), -128, 127).astype(np.int8)]
+        dtype = outputs[0].dtype
+        return [np.clip(self.integers(inputs, outputs, x, y), *dtype.limits).astype(dtype.numpy)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +78,22 @@ def clamped_reader(kind: type[Clamped]) -> Callable[[SourceOp], Clamped]:
     return lambda op: kind(name=op.name, inputs=op.input_names(2, 2), outputs=op.output_names, clamp=tflite_clamp(op))
 
 
-def clamped_writer(code: str) -> TFLiteWriter:
+def refuse_powers_of_two(op: SourceOp) -> None:
+    """Old int16 sums, whose scales are powers of two, shift by whole bits: another arithmetic.
+
+    Raises UnsupportedOp for them. Source: Prepare in tensorflow/lite/kernels/add.cc.
+    """
+    tensors = [t for t in (*op.inputs, *op.outputs) if t is not None]
+    if any(t.dtype is not DType.S16 or t.quant is None for t in tensors):
+        return
+    powers = [log2(t.q.scale) for t in tensors]
+    if op.attributes.get("PotScaleInt16", True) and all(abs(power - round(power)) < 1e-3 for power in powers):
+        raise UnsupportedOp(
+            "int16 sums with scales that are powers of two, as converters made them before 2020",
+            "convert again with a newer TensorFlow",
+        )
+
+
+def clamped_writer(code: str, **attributes: bool) -> TFLiteWriter:
     """Writes an operator that has two inputs and a fused activation."""
-    return lambda op, inputs, outputs: with_activation(op, code, inputs, outputs[0])
+    return lambda op, inputs, outputs: with_activation(op, code, inputs, outputs[0], **attributes)

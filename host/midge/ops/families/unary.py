@@ -1,4 +1,7 @@
-"""Functions of one value: each states what it is over the reals; in int8 that is a table of 256 results."""
+"""Functions of one value: each states what it is over the reals; in int8 that is a table of 256 results.
+
+In int16 it is a line between 513 anchors (midge.numerics.interpolated), where the operator does not say otherwise.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ from typing import ClassVar
 import numpy as np
 
 from midge.ir.channels import Range
-from midge.ir.graph import Array, DType, Op, Quant, Shape, Tensor
+from midge.ir.graph import QUANTIZED, Array, DType, Op, Quant, Shape, Tensor
+from midge.numerics.interpolated import Anchors, int16_anchors, interpolate
 from midge.numerics.tables import Reals, Table, look_up, unary_table
 from midge.ops.formats import SourceOp
 from midge.ops.intervals import unary_range
@@ -40,22 +44,35 @@ class Unary(Op):
         with np.errstate(all="ignore"):
             return unary_table(self.real, x, y)
 
+    def anchors(self, x: Quant, y: Quant) -> Anchors:
+        """The int16 form: 513 results with lines between them."""
+        return int16_anchors(self.real, _int16_range(x), _int16_range(y), np.float32)
+
+    def int16(self, x: Quant, y: Quant, values: Array) -> Array:
+        """The int16 results. Raises ValueError for scales that cannot be."""
+        return interpolate(self.anchors(x, y), values)
+
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
         """x's shape."""
         return (inputs[0].shape,)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float or int8."""
-        reason = check_same_type(inputs, outputs)
+        """Float, int8 or int16."""
+        reason = check_same_type(inputs, outputs, QUANTIZED)
         if reason or outputs[0].dtype is DType.F32:
             return reason
-        return reason_why_not(lambda: self.table(inputs[0].q, outputs[0].q))
+        x, y = inputs[0].q, outputs[0].q
+        if outputs[0].dtype is DType.S16:
+            return reason_why_not(lambda: self.int16(x, y, np.zeros(1, np.int16)))
+        return reason_why_not(lambda: self.table(x, y))
 
     def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
-        """Floats: in float64, rounded once. Integers: the table."""
+        """Floats: in float64, rounded once. Integers: the table, or the lines between anchors."""
         (x,) = values
-        if outputs[0].dtype is not DType.F32:
+        if outputs[0].dtype is DType.S8:
             return [look_up(self.table(inputs[0].q, outputs[0].q), x)]
+        if outputs[0].dtype is DType.S16:
+            return [self.int16(inputs[0].q, outputs[0].q, x)]
         with np.errstate(all="ignore"):
             return [self.real(x.astype(np.float64)).astype(np.float32)]
 
@@ -64,6 +81,12 @@ class Unary(Op):
     ) -> tuple[Range, ...]:
         """The extremes of the table between the input's ends."""
         return (unary_range(self, inputs, outputs, ranges[0]),)
+
+
+def _int16_range(quant: Quant) -> tuple[float, float]:
+    """The reals of -32768 and 32767, in float32."""
+    low, high = (float(np.float32(quant.scale) * np.float32(end)) for end in DType.S16.limits)
+    return low, high
 
 
 def unary_reader(kind: type[Unary]) -> Callable[[SourceOp], Unary]:
