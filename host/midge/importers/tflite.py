@@ -95,7 +95,6 @@ def _read_graph(model: Any, data: bytes, name: str) -> Graph:
     outputs = _ends(_indices(subgraph, "Outputs"), tensors, "output", problems)
     if problems:
         raise unsupported(name, problems, {*readers(_SPELLING), *CODES})
-    _check_order(layers, inputs, outputs)
     used = (
         *inputs,
         *outputs,
@@ -104,6 +103,7 @@ def _read_graph(model: Any, data: bytes, name: str) -> Graph:
     )
     updates = {**variables.updates(), **{s: n for layer in layers for s, n in layer.updates.items()}}
     check_variable_tensors([layer.op for layer in layers], {t.name: t for t in used}, updates)
+    _check_order(layers, inputs, outputs)
     graph = Graph(
         name,
         tuple(t.name for t in inputs),

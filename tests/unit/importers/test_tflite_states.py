@@ -209,7 +209,10 @@ STATES = {
     "of two operators": (replace(MEMORY, ops=(svdf(4, 1), svdf(4, 5))), "others read too"),
     "of no rank": (replace(MEMORY, ops=(svdf(4, 1, rank=0),)), "rank 0"),
     "of a rank that does not divide": (replace(MEMORY, ops=(svdf(4, 1, rank=2),)), "rank 2"),
-    "that an operator reads besides": (replace(MEMORY, ops=(svdf(4, 1), add(4, 4, 5))), "state"),
+    "that an operator reads besides": (
+        replace(MEMORY, tensors=(*MEMORY.tensors[:5], TensorSpec("z", (1, 6))), ops=(svdf(4, 1), add(4, 4, 5))),
+        "others read too",
+    ),
 }
 
 
