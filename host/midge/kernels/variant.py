@@ -3,8 +3,9 @@
 A variant is a module `midge/kernels/<op>/<name>.py` that defines VARIANT, and its twin `<op>/<name>.c.j2` among the
 templates. The module decides (which layers, how weights are packed, which literals); the template prints.
 
-The C function has these parameters, in this order: `in<i>` for each input i that is not constant, `out<i>` for each
-output, one per constant by its role, and `scratch` when scratch bytes are asked for.
+The C function has these parameters, in this order: `in<i>` for each input i that is neither constant nor a state that
+the operator updates, `state<k>` for the k-th of those, read and overwritten, `out<i>` for each other output, one per
+constant by its role, and `scratch` when scratch bytes are asked for.
 """
 
 from __future__ import annotations
