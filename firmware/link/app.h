@@ -23,6 +23,7 @@ typedef struct {
     uint16_t inputs, outputs, layers;   /* inputs and outputs are at least 1, together at most 65535 */
     const midge_buffer *input, *output; /* [inputs], [outputs] */
     midge_ticks (*run)(void);           /* one inference: clobbers the inputs; returns its ticks */
+    void (*reset)(void);                /* forgets all earlier runs; NULL for a network that remembers nothing */
     const midge_ticks *layer_ticks;     /* [layers], filled by run: ticks of each layer */
 } midge_app;
 

@@ -17,6 +17,7 @@ from midge.data import Dataset
 from midge.errors import InterruptedRunError
 from midge.importers import Imported
 from midge.ir.graph import Graph
+from midge.ir.verify import verify
 from midge.kernels.select import Selection, select
 from midge.kernels.timings import Timings
 from midge.lower.bind import bind
@@ -25,7 +26,7 @@ from midge.measure.evaluation import evaluate
 from midge.memory.lifetimes import Lifetimes, lifetimes
 from midge.memory.plan import MemoryPlan
 from midge.memory.planner import plan_memory
-from midge.passes import CANONICALIZE, OPTIMIZE, run_passes
+from midge.passes import CANONICALIZE, OPTIMIZE, run_passes, store_states
 from midge.progress import Progress, silent
 from midge.quantize import quantize_model
 from midge.render.sources import Sources, render
@@ -86,9 +87,10 @@ def compile_graph(
     timings: Timings | None = None,
 ) -> Compiled:
     """The second half of compile_model: a graph that is ready to be deployed becomes C."""
+    graph = verify(store_states(graph))
     selection = select(graph, board.core, settings.optimize, settings.kernels, timings)
     alive = lifetimes(selection)
-    plan = plan_memory(alive.buffers, alive.overlaps)
+    plan = plan_memory(alive.buffers, alive.overlaps, alive.states)
     program = bind(selection, alive, plan)
     return Compiled(
         imported, settings, board, canonical, graph, selection, alive, plan, program, render(program), timings or {}
@@ -102,15 +104,17 @@ def run_model(
     samples: int | None = None,
     progress: Progress = silent,
     runs: int | None = None,
+    sequence: bool = False,
 ) -> Report:
     """Build the firmware in `work_dir`, run it on the emulated core, compare every output and measure.
 
     `data` is what is evaluated (its split 0, or the first `samples` of it); without data drawn inputs are run and there
-    is no accuracy. `runs`: at least so many are timed, samples again in turn.
+    is no accuracy. A network that remembers forgets before each sample; in a `sequence` where a stream of `data`
+    begins. `runs`: at least so many are timed, samples again in turn.
     Raises MidgeError: ToolchainError, DoesNotFitError, DeviceFaultError, LinkError.
     """
     with emulated_device(compiled, work_dir) as device:
-        evaluation = evaluate(compiled, device, data, samples, progress, runs)
+        evaluation = evaluate(compiled, device, data, samples, progress, runs, sequence)
         if evaluation.broken is not None:
             raise evaluation.broken
         return assemble(compiled, device, evaluation)
@@ -124,6 +128,7 @@ def run_on_board(
     samples: int | None = None,
     progress: Progress = silent,
     runs: int | None = None,
+    sequence: bool = False,
 ) -> Report:
     """As run_model, on the board at `port` (a path, a URL of pyserial, or `auto`): built and flashed by PlatformIO.
 
@@ -131,7 +136,7 @@ def run_on_board(
     Raises InterruptedRunError, with the report so far, when the board stops answering behind the first sample.
     """
     with board_device(compiled, port, say) as device:
-        evaluation = evaluate(compiled, device, data, samples, progress, runs)
+        evaluation = evaluate(compiled, device, data, samples, progress, runs, sequence)
         report = assemble_board(compiled, device, evaluation)
     if evaluation.broken is not None:
         raise InterruptedRunError(evaluation.broken, report)

@@ -30,6 +30,7 @@ _BY_PRODUCTS = shutil.ignore_patterns(".pio", "*.o", "*.su", "zig-cache")
 @click.option("--data", "data_path", type=click.Path(path_type=Path), help=".npz with samples, labels and splits.")
 @click.option("--samples", type=click.IntRange(min=1), help="Evaluate at most so many samples.")
 @click.option("--runs", type=click.IntRange(min=1), help="Time at least so many runs: samples again, in turn.")
+@click.option("--sequence", is_flag=True, help="The samples are streams: what the network remembers stays in each.")
 @click.option("--keep", type=click.Path(path_type=Path), help="Leave the sources and firmware.elf in this folder.")
 @JSON
 def command(
@@ -39,6 +40,7 @@ def command(
     data_path: Path | None,
     samples: int | None,
     runs: int | None,
+    sequence: bool,
     keep: Path | None,
     as_json: bool,
     **options: Any,
@@ -50,12 +52,14 @@ def command(
             hint="either --port PORT (or --port auto), or --emulate",
         )
     compiled, data = compile_from(model, data_path, options)
+    if sequence and not compiled.graph.updates:
+        talk("--sequence: this network remembers nothing, so every sample stands alone")
     if data is None:
         talk("no --data: drawn inputs, so there is no accuracy")
     if port is not None:
-        report = _on_board(compiled, data, port, samples, runs, keep, as_json)
+        report = _on_board(compiled, data, port, samples, runs, sequence, keep, as_json)
     else:
-        report = _emulate(compiled, data, samples, runs, keep)
+        report = _emulate(compiled, data, samples, runs, sequence, keep)
     _show(report, as_json)
     if report.exact.mismatches:
         raise CheckFailedError(
@@ -77,11 +81,12 @@ def _on_board(
     port: str,
     samples: int | None,
     runs: int | None,
+    sequence: bool,
     keep: Path | None,
     as_json: bool,
 ) -> Report:
     try:
-        report = run_on_board(compiled, data, port, talk, samples, show_progress, runs)
+        report = run_on_board(compiled, data, port, talk, samples, show_progress, runs, sequence)
     except InterruptedRunError as problem:
         _show(problem.report, as_json)  # what ran before is kept
         raise
@@ -92,10 +97,10 @@ def _on_board(
 
 
 def _emulate(
-    compiled: Compiled, data: Dataset | None, samples: int | None, runs: int | None, keep: Path | None
+    compiled: Compiled, data: Dataset | None, samples: int | None, runs: int | None, sequence: bool, keep: Path | None
 ) -> Report:
     with tempfile.TemporaryDirectory(prefix="midge-") as scratch:
-        report = run_model(compiled, data, Path(scratch), samples, show_progress, runs)
+        report = run_model(compiled, data, Path(scratch), samples, show_progress, runs, sequence)
         if keep is not None:
             shutil.copytree(scratch, keep, dirs_exist_ok=True, ignore=_BY_PRODUCTS)
             talk(f"kept in {keep}: firmware.elf ({compiled.program.prefix}_run is one inference) and its sources")

@@ -61,10 +61,12 @@ def evaluate(
     limit: int | None,
     progress: Progress,
     runs: int | None = None,
+    sequence: bool = False,
 ) -> Evaluation:
     """Run the evaluation samples (at most `limit`), or a few drawn ones where there is no data.
 
-    With `runs`, samples are run again in turn until there were so many runs: for their times. A device that stops
+    A network that remembers forgets before each sample; in a `sequence`, where a stream of the data begins. With
+    `runs`, samples are run again in turn until there were so many runs: for their times. A device that stops
     answering behind the first sample leaves an evaluation of those before.
 
     Raises CheckFailedError when a sample that is run again gives another output.
@@ -74,24 +76,30 @@ def evaluate(
         inputs = draw_inputs(compiled.graph, limit or DRAWN_SAMPLES, compiled.settings.seed)
     else:
         inputs = _rows(compiled.graph, data, chosen)
+    resets = reset_flags(compiled.graph, data, chosen, len(inputs), sequence)
     total = NOTHING_COMPARED
     results: list[Sample] = []
     broken: MidgeError | None = None
     with _reference(compiled) as (reference, against, notes):
+        again = list(zip(inputs, resets, strict=True))
         try:
-            for sample in progress(inputs, f"running on {compiled.board.name}"):
+            for sample, reset in progress(again, f"running on {compiled.board.name}"):
+                if reset:
+                    device.reset()
+                    reference.reset()
                 result = device.infer(sample)
                 total = total.plus(agreement(result.outputs, reference.infer(sample).outputs))
                 results.append(result)
-            timed = [*results, *_again(device, inputs, results, runs or 0, progress)]
+            timed = [*results, *_again(device, again, results, runs or 0, progress)]
         except (LinkError, DeviceFaultError) as problem:
             if not results:
                 raise
             broken, timed = problem, results
     accuracies = None
     if data is not None and chosen is not None and data.labels is not None:
+        ran = len(results)
         outputs = [r.outputs[0] for r in results]
-        accuracies = _accuracies(compiled, data, chosen[: len(results)], outputs, progress)
+        accuracies = _accuracies(compiled, data, chosen[:ran], outputs, resets[:ran], progress)
     typical = sorted(results, key=lambda r: r.cycles or r.total_ticks)[len(results) // 2]
     run_ticks = tuple(r.cycles or r.total_ticks for r in timed)
     layer_ticks = tuple(zip(*(r.layer_ticks for r in timed), strict=True))
@@ -99,14 +107,21 @@ def evaluate(
 
 
 def _again(
-    device: Device, inputs: Sequence[Sequence[Array]], results: Sequence[Sample], runs: int, progress: Progress
+    device: Device,
+    again: Sequence[tuple[Sequence[Array], bool]],
+    results: Sequence[Sample],
+    runs: int,
+    progress: Progress,
 ) -> list[Sample]:
     """More runs of the same samples until there are `runs` in all; their outputs must be the same again."""
     more = range(len(results), runs)
     timed = []
     for number in progress(more, "timing"):
         place = number % len(results)
-        sample = device.infer(inputs[place])
+        inputs, reset = again[place]
+        if reset or place == 0:
+            device.reset()
+        sample = device.infer(inputs)
         if any(a.tobytes() != b.tobytes() for a, b in zip(sample.outputs, results[place].outputs, strict=True)):
             raise CheckFailedError(
                 f"sample {place} gave another output when it was run again",
@@ -124,6 +139,15 @@ def _chosen(data: Dataset, limit: int | None) -> Indices:
     return data.evaluate[:limit]
 
 
+def reset_flags(graph: Graph, data: Dataset | None, chosen: Indices | None, samples: int, sequence: bool) -> list[bool]:
+    """Before which samples a network forgets: none that has nothing to forget, each one, or where a stream begins."""
+    if not graph.updates or not sequence:
+        return [bool(graph.updates)] * samples
+    if data is None or chosen is None:
+        return [i == 0 for i in range(samples)]
+    return data.starts(chosen)
+
+
 def _rows(graph: Graph, data: Dataset, chosen: Indices) -> list[list[Array]]:
     columns = [data.inputs_for(tensor, chosen) for tensor in graph.input_tensors]
     return [list(row) for row in zip(*columns, strict=True)]
@@ -138,6 +162,10 @@ class Original:
     def infer(self, inputs: Sequence[Array]) -> Sample:
         """The reference's outputs."""
         return Sample(self.kernels.run(inputs))
+
+    def reset(self) -> None:
+        """Forgets all earlier samples."""
+        self.kernels.reset()
 
 
 @contextmanager
@@ -159,19 +187,29 @@ def _reference(compiled: Compiled) -> Iterator[tuple[Device, str, tuple[str, ...
 
 
 def _accuracies(
-    compiled: Compiled, data: Dataset, chosen: Indices, device_outputs: Sequence[Array], progress: Progress
+    compiled: Compiled,
+    data: Dataset,
+    chosen: Indices,
+    device_outputs: Sequence[Array],
+    resets: Sequence[bool],
+    progress: Progress,
 ) -> Accuracies:
     assert data.labels is not None
     labels = data.labels[chosen]
     on_device = accuracy(compiled.graph.output_tensors[0], device_outputs, labels)
-    on_host = _interpreted(compiled.graph, data, chosen, labels, "accuracy on the host", progress)
+    on_host = _interpreted(compiled.graph, data, chosen, labels, resets, "accuracy on the host", progress)
     in_float = None
     if compiled.canonical.is_float:
-        in_float = _interpreted(compiled.canonical, data, chosen, labels, "accuracy in float", progress)
+        in_float = _interpreted(compiled.canonical, data, chosen, labels, resets, "accuracy in float", progress)
     return Accuracies(on_device.metric, len(labels), in_float, on_host, on_device.percent)
 
 
-def _interpreted(graph: Graph, data: Dataset, chosen: Indices, labels: Array, what: str, progress: Progress) -> float:
-    interpreter = Interpreter(graph)
-    outputs = [interpreter.infer(row).outputs[0] for row in progress(_rows(graph, data, chosen), what)]
+def _interpreted(
+    graph: Graph, data: Dataset, chosen: Indices, labels: Array, resets: Sequence[bool], what: str, progress: Progress
+) -> float:
+    interpreter, outputs = Interpreter(graph), []
+    for row, reset in progress(list(zip(_rows(graph, data, chosen), resets, strict=True)), what):
+        if reset:
+            interpreter.reset()
+        outputs.append(interpreter.infer(row).outputs[0])
     return accuracy(graph.output_tensors[0], outputs, labels).percent
