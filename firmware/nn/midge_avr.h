@@ -7,8 +7,8 @@
 
 #include "midge_nn.h"
 
-/* Whether there is assembly: an unoptimized build wants to be read. */
-#if defined(__AVR__) && defined(__OPTIMIZE__)
+/* Whether there is assembly: an unoptimized build wants to be read, and 16 bits do not reach far constants. */
+#if defined(__AVR__) && defined(__OPTIMIZE__) && !defined(MIDGE_FLASH_IS_FAR)
 #define MIDGE_AVR_ASM 1
 #else
 #define MIDGE_AVR_ASM 0
