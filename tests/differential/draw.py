@@ -13,11 +13,13 @@ from dataclasses import replace
 import numpy as np
 
 from differential import drawn_cases, drawn_elementwise, drawn_moves, drawn_sums, drawn_truths
+from differential.draw_states import draw_lstm, draw_svdf
 from differential.draw_tensors import Case, Rng
 from differential.draw_values import (
     draw_add,
     draw_concatenation,
     draw_dequantize,
+    draw_layer_normalization,
     draw_leaky_relu,
     draw_lookup,
     draw_mean,
@@ -53,6 +55,7 @@ DRAWS: Mapping[str, tuple[Callable[[Rng, DType], Case], tuple[DType, ...]]] = {
     "depthwise_conv2d": (draw_depthwise_conv2d, _ALL),
     "dequantize": (draw_dequantize, _QUANTIZED),
     "fully_connected": (draw_fully_connected, _ALL),
+    "layer_normalization": (draw_layer_normalization, _BOTH),
     "leaky_relu": (draw_leaky_relu, _NOT_INT8),
     "lookup": (draw_lookup, _INT8),
     "max_pool2d": (draw_max_pool2d, _ALL),
@@ -63,6 +66,8 @@ DRAWS: Mapping[str, tuple[Callable[[Rng, DType], Case], tuple[DType, ...]]] = {
     "relu": (draw_relu, _NOT_INT8),
     "softmax": (draw_softmax, _ALL),
     "sub": (draw_sub, _ALL),
+    "svdf": (draw_svdf, _BOTH),
+    "unidirectional_sequence_lstm": (draw_lstm, _BOTH),
     "take": (draw_take, _BOTH),
 }
 

@@ -47,7 +47,7 @@ def program_of(case: Case, variant: Variant) -> Program:
     selection = select(case.graph, every_feature(), overrides={variant.op: variant.name})
     assert selection.variants == (variant,)
     alive = lifetimes(selection)
-    return bind(selection, alive, plan_memory(alive.buffers, alive.overlaps))
+    return bind(selection, alive, plan_memory(alive.buffers, alive.overlaps, alive.states))
 
 
 def render_cases(cases: Sequence[Case], variant: Variant, folder: Path) -> list[Rendered]:
@@ -127,6 +127,7 @@ def _main(rendered: Sequence[Rendered]) -> str:
         lines += [f"memset({p.prefix}_arena, 0xA5, sizeof {p.prefix}_arena);"]
         for port in p.inputs:
             lines += [f"if (fread({p.prefix}_{port.symbol}(), 1, {port.bytes}, stdin) != {port.bytes}) return 1;"]
+        lines += [f"{p.prefix}_reset();"] if p.states else []
         lines += [f"{p.prefix}_run();"]
         lines += [f"fwrite({p.prefix}_{port.symbol}(), 1, {port.bytes}, stdout);" for port in p.outputs]
     return "\n".join([*lines, "return 0;", "}", ""])

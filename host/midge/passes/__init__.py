@@ -1,7 +1,7 @@
 """Passes: plain functions Graph -> Graph that keep every integer output as it is.
 
 CANONICALIZE is for any graph, as it comes from a file. OPTIMIZE is for the graph that is deployed; it leaves float
-operators alone. The order is the order of the tuples.
+operators alone. The order is the order of the tuples. store_states comes last, when the graph becomes C.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ from midge.passes.drop_identities import drop_identities
 from midge.passes.fold_affine import fold_affine
 from midge.passes.fold_constants import fold_constants
 from midge.passes.fuse_activations import fuse_activations
+from midge.passes.known_functions import known_functions
+from midge.passes.layer_normalizations import layer_normalizations
 from midge.passes.merge_tables import merge_tables
 from midge.passes.merge_views import merge_views
 from midge.passes.one_channel_convolutions import one_channel_convolutions
 from midge.passes.pool_edges import pool_edges
 from midge.passes.sink_transposes import sink_transposes
 from midge.passes.slice_parts import slice_parts
+from midge.passes.store_states import store_states
 from midge.passes.tables_for_unary import tables_for_unary
 
 Pass = Callable[[Graph], Graph]
@@ -35,6 +38,9 @@ CANONICALIZE: tuple[Pass, ...] = (
     merge_views,
     drop_identities,
     pool_edges,
+    layer_normalizations,
+    known_functions,
+    drop_dead,
     fold_affine,
     fuse_activations,
     drop_dead,
@@ -58,6 +64,8 @@ __all__ = [
     "fold_affine",
     "fold_constants",
     "fuse_activations",
+    "known_functions",
+    "layer_normalizations",
     "merge_tables",
     "merge_views",
     "one_channel_convolutions",
@@ -66,6 +74,7 @@ __all__ = [
     "run_passes",
     "sink_transposes",
     "slice_parts",
+    "store_states",
     "tables_for_unary",
 ]
 
