@@ -57,3 +57,10 @@ def test_a_refusal_says_what_stands_in_the_way(asset: Callable[[str], Path], nam
     with pytest.raises(UnsupportedModelError) as caught:
         import_model(asset(name))
     assert all(word in caught.value.message for word in words)
+
+
+def test_inputs_and_outputs_have_the_names_of_the_signature(asset: Callable[[str], Path]) -> None:
+    graph = import_model(asset("models/ops_synth/two_in_two_out_int8.tflite")).graph
+    # The file lists its inputs in the other order, and calls them serving_default_a_1:0 and serving_default_a_0:0.
+    assert graph.inputs == ("a_1", "a_0")
+    assert set(graph.outputs) == {"output_0", "output_1"}
