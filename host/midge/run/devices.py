@@ -16,6 +16,7 @@ from midge.build.stack import read_frames, worst_stack_bytes
 from midge.build.toolchain import compile_firmware, find_toolchain
 from midge.errors import LinkError
 from midge.ir.graph import Array
+from midge.kernels.select import refuse_floats
 from midge.lower.program import Program
 from midge.render.project import check_arrays, far_constants
 from midge.render.sources import render_app
@@ -48,11 +49,14 @@ class EmulatedDevice:
 
     def infer(self, inputs: Sequence[Array]) -> Sample:
         """One inference through the serial port, with the cost of its one call of midge_<model>_run."""
-        before = len(self.board.calls(self.run_symbol))
         sample = self.link.infer(inputs)
-        call = self.board.calls(self.run_symbol)[before]
+        call = self.board.calls(self.run_symbol)[-1]
         cost = call.cost
         return replace(sample, cycles=cost.cycles, instructions=cost.instructions, functions=call.functions)
+
+    def reset(self) -> None:
+        """Has the firmware forget all earlier samples."""
+        self.link.reset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +81,10 @@ class QemuDevice:
         total = count(sample.total_ticks, hz)
         layers = tuple(count(ticks, hz) for ticks in sample.layer_ticks)
         return replace(sample, layer_ticks=layers, total_ticks=total, cycles=total, instructions=total)
+
+    def reset(self) -> None:
+        """Has the firmware forget all earlier samples."""
+        self.link.reset()
 
 
 @contextmanager
@@ -112,8 +120,9 @@ def native_device(compiled: Compiled, work_dir: Path, *, sanitize: bool) -> Iter
 def build_firmware(compiled: Compiled, work_dir: Path) -> Image:
     """The measuring firmware for the board, compiled and linked in `work_dir`.
 
-    Raises ToolchainError, DoesNotFitError, MissingExtraError.
+    Raises ToolchainError, DoesNotFitError, MissingExtraError; UnsupportedModelError for floats that cannot be linked.
     """
+    refuse_floats(compiled.selection, compiled.board.core)
     check_arrays(compiled.program, compiled.board)
     return compile_firmware(
         firmware_sources(compiled),

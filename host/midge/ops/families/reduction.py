@@ -13,7 +13,7 @@ from midge.ir.channels import Range
 from midge.ir.graph import Array, Op, OutputQuant, Permutation, Shape, Tensor
 from midge.ops.formats import SourceOp, axis_of
 from midge.ops.tflite_writing import TFLiteWriter, integers, written
-from midge.ops.types import check_same_quant
+from midge.ops.types import QUANTIZED, check_same_quant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +79,8 @@ class Extreme(Reduction):
     chosen: ClassVar[str]
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float, or int8 with equal scales: the raw values are compared."""
-        return check_same_quant(inputs, outputs)
+        """Float, or int8 or int16 with equal scales: the raw values are compared."""
+        return check_same_quant(inputs, outputs, QUANTIZED)
 
     def output_quant(self, inputs: Sequence[Tensor]) -> OutputQuant:
         """The input's."""
