@@ -10,10 +10,10 @@ from typing import ClassVar
 import numpy as np
 
 from midge.ir.channels import Range
-from midge.ir.graph import Array, Op, OutputQuant, Permutation, Shape, Tensor
+from midge.ir.graph import QUANTIZED, Array, Op, OutputQuant, Permutation, Shape, Tensor
 from midge.ops.formats import SourceOp, axis_of
 from midge.ops.tflite_writing import TFLiteWriter, integers, written
-from midge.ops.types import QUANTIZED, check_same_quant
+from midge.ops.types import check_same_quant
 
 
 @dataclass(frozen=True, kw_only=True)
