@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
+
+from small_cores import TITLES, small_core_section
+from tables import figure, ratio, table
 
 _HEAD = """# Benchmarks
 
@@ -39,22 +41,17 @@ def document(results: dict[str, Any], peers: dict[str, Any]) -> str:
     rows = results["rows"]
     parts = [_head(rows)]
     parts += [_core_section(core, rows, peers) for core in _CORES if any(r["core"] == core for r in rows)]
+    parts += [small_core_section(core, rows, peers) for core in TITLES if any(r["core"] == core for r in rows)]
     parts += [_memory_section(rows, peers), _profile_section(rows, peers)]
     if results["host"]:
         parts.append(_host_section(results["host"]))
     return "\n".join(parts)
 
 
-def table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A Markdown table, all columns but the first to the right."""
-    marks = ["---", *["---:"] * (len(heads) - 1)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in (heads, marks, *lines)) + "\n"
-
-
 def _head(rows: list[dict[str, Any]]) -> str:
     speed = [row for row in rows if row["optimize"] == "speed"]
     bases = {row["core"]: (row["basis"], " ".join(row["flags"])) for row in speed}
-    lines = [[_CORES[core], basis, f"`{flags}`"] for core, (basis, flags) in bases.items()]
+    lines = [[(_CORES | TITLES)[core], basis, f"`{flags}`"] for core, (basis, flags) in bases.items()]
     return _HEAD.format(
         samples=max(row["samples"] for row in rows),
         mismatches=sum(row["mismatches"] for row in rows),
@@ -71,8 +68,8 @@ def _core_section(core: str, rows: list[dict[str, Any]], peers: dict[str, Any]) 
     lines = [["**midge, cycles**", *(f"**{row['cycles']:,}**" for row in ours)]]
     for key, name in (("must_reach", "must reach"), ("aim_for", "aim for")):
         if key in limits:
-            lines.append([name, *(_figure(limits[key].get(model)) for model in models)])
-            lines.append([f"midge / {name}", *(_ratio(found[m]["cycles"], limits[key].get(m)) for m in models)])
+            lines.append([name, *(figure(limits[key].get(model)) for model in models)])
+            lines.append([f"midge / {name}", *(ratio(found[m]["cycles"], limits[key].get(m)) for m in models)])
     lines.append(["cycles per MAC", *(f"{row['cycles'] / row['macs']:.2f}" for row in ours)])
     lines.append(["cycles per live MAC", *(f"{row['cycles'] / row['live_macs']:.2f}" for row in ours)])
     lines.append(["instructions", *(f"{row['instructions']:,}" for row in ours)])
@@ -83,7 +80,7 @@ def _core_section(core: str, rows: list[dict[str, Any]], peers: dict[str, Any]) 
     lines.append(["constants, bytes", *(f"{row['const_bytes']:,}" for row in ours)])
     lines.append(["RAM, bytes", *(f"{row['ram_bytes']:,}" for row in ours)])
     others = [peer for peer in peers["peers"] if peer["core"] == core]
-    lines += [[peer["name"], *(_figure(peer["cycles"].get(model)) for model in models)] for peer in others]
+    lines += [[peer["name"], *(figure(peer["cycles"].get(model)) for model in models)] for peer in others]
     titles = [peers["models"][model]["title"] for model in models]
     sources = "".join(f"\n- {peer['name']}: {peer['source']}" for peer in others)
     notes = f"\nPeers, in cycles:\n{sources}\n" if others else ""
@@ -111,7 +108,7 @@ def _memory_section(rows: list[dict[str, Any]], peers: dict[str, Any]) -> str:
             ]
         )
     heads = ["", "code (limit)", "constants", "needed", "RAM (limit)", "bound", "stack (limit)"]
-    peer = [[peers["models"][m]["title"], *(_figure(tflm[key].get(m)) for key in tflm)] for m in tflm["code_bytes"]]
+    peer = [[peers["models"][m]["title"], *(figure(tflm[key].get(m)) for key in tflm)] for m in tflm["code_bytes"]]
     beside = table(["TFLM + CMSIS-NN", "code", "model file", "arena", "stack"], peer)
     return "## Flash and RAM\n\n" + _MEMORY + "\n" + table(heads, lines) + "\n" + beside
 
@@ -151,16 +148,6 @@ def _host_section(host: list[dict[str, Any]]) -> str:
         + "\n"
         + table(["net", "file bytes", "time", "under 3 s", "under 500 MB"], lines)
     )
-
-
-def _figure(value: int | None) -> str:
-    return "" if value is None else f"{value:,}"
-
-
-def _ratio(value: int, limit: int | None) -> str:
-    if limit is None:
-        return ""
-    return f"{value / limit:.2f}" if value <= limit else f"{value / limit:.2f}, missed"
 
 
 def _against(value: int, limit: int | None) -> str:

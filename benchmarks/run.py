@@ -1,6 +1,7 @@
 """`make bench`: the MLPerf Tiny networks on the emulated cores, beside their limits and the peers.
 
     python benchmarks/run.py                          everything; rewrites results.json and docs/benchmarks.md
+    python benchmarks/run.py --core rv32imc           the rows of one core; the others stay as they were recorded
     python benchmarks/run.py --core cortex-m4f --model kws_dscnn_int8 --dry      one row, nothing written
 
 Needs the assets (MIDGE_ASSETS). Every output value is compared with goldens; a difference ends it with an error. The
@@ -18,14 +19,16 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from document import document, table
+from document import document
 from models import measure
 from scaling import scaling
+from small_cores import TITLES
+from tables import table
 
 from midge.errors import MidgeError
 
 HERE = Path(__file__).resolve().parent
-CORES = ("cortex-m4f", "cortex-m7", "cortex-m33", "cortex-m3", "cortex-m0plus")
+CORES = ("cortex-m4f", "cortex-m7", "cortex-m33", "cortex-m3", "cortex-m0plus", *TITLES)
 # Where memory is looked at besides: everything else is measured for speed alone.
 SIZE_CORE = "cortex-m4f"
 
@@ -42,8 +45,9 @@ def main() -> None:
             for goal in goals:
                 stem = assets / peers["models"][model]["file"]
                 rows.append(_measured(stem, core, goal, wanted.samples))
-    host = [] if wanted.no_host else _host(assets, peers)
-    results = {"rows": rows, "host": host}
+    is_part = wanted.core != list(CORES) or wanted.model != list(peers["models"])
+    host = [] if is_part or wanted.no_host else _host(assets, peers)
+    results = _joined(rows) if is_part else {"rows": rows, "host": host}
     if not wanted.dry:
         (HERE / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         page = HERE.parent / "docs" / "benchmarks.md"
@@ -52,6 +56,18 @@ def main() -> None:
     wrong = [row for row in rows if row["mismatches"]]
     if wrong:
         raise SystemExit("outputs differ: " + ", ".join(f"{r['model']} on {r['core']}" for r in wrong))
+
+
+def _joined(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """What is recorded, with these rows in the place of those of the same cores, models and goals."""
+
+    def key(row: dict[str, Any]) -> tuple[str, str, str]:
+        return row["core"], row["model"], row["optimize"]
+
+    recorded = json.loads((HERE / "results.json").read_text(encoding="utf-8"))
+    fresh = {key(row): row for row in rows}
+    kept = [fresh.pop(key(row), row) for row in recorded["rows"]]
+    return {**recorded, "rows": [*kept, *fresh.values()]}
 
 
 def _measured(stem: Path, core: str, goal: Any, samples: int) -> dict[str, Any]:
@@ -95,8 +111,8 @@ def _arguments(models: list[str]) -> argparse.Namespace:
     parser.add_argument("--no-host", action="store_true", help="leave out what compiling costs this computer")
     parser.add_argument("--dry", action="store_true", help="print only")
     wanted = parser.parse_args()
-    if (wanted.core or wanted.model or wanted.no_host) and not wanted.dry:
-        parser.error("a part of the benchmark would replace all of it: add --dry")
+    if wanted.no_host and not (wanted.core or wanted.model or wanted.dry):
+        parser.error("what compiling costs would be lost: add --dry")
     wanted.core, wanted.model = wanted.core or list(CORES), wanted.model or models
     return wanted
 

@@ -14,13 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from midge.exporters.tflite_file import tflite_file
 from midge.ir.graph import Array, DType, Quant, Tensor
 from midge.ops.formats import SourceOp
-
-REPOSITORY = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(REPOSITORY / "tests" / "differential"))
-
-from tflite_models import tflite_file  # noqa: E402  (what the tests write their models with)
 
 _CHANNELS, _SIDE, _PAIRS = 64, 8, 4
 _REPEATS = 3

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 
 from differential.draw_dense import DRAWS as DENSE
 from differential.draw_depthwise import draw_usual_depthwise
-from differential.draw_tensors import Case, Rng
+from differential.draw_tensors import Case, Rng, one_op
+from midge.ir.graph import DType, Quant, Tensor
 from midge.kernels.select import layer_of, variants
 from midge.kernels.variant import Variant
+from midge.ops.conv2d import Conv2D
 
 DRAWS: Mapping[str, tuple[Callable[[Rng], Case], ...]] = {
     "conv2d": (DENSE["conv2d", "dsp_window"], DENSE["conv2d", "dsp_pointwise"]),
@@ -19,14 +22,15 @@ DRAWS: Mapping[str, tuple[Callable[[Rng], Case], ...]] = {
     "fully_connected": (DENSE["fully_connected", "dsp"],),
 }
 VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "scalar" in v.needs)
+RISCV_VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "rv32m" in v.needs)
 
 
 def scalar_cases(variant: Variant, count: int, seed: int = 0) -> list[Case]:
-    """`count` cases that the variant fits; in some all inputs and weights are extreme. Fails when most do not fit."""
+    """`count` cases that the variant fits; in some all inputs and weights are extreme. Fails when few of 16 fit."""
     rng = np.random.default_rng([seed, count, 77])
     draws = DRAWS[variant.op]
-    drawn = [_extreme(draws[i % len(draws)](rng), rng, i) for i in range(6 * count)]
-    fitting = [case for case in drawn if variant.fits(layer_of(case.graph, 0))][:count]
+    drawn = (_extreme(draws[i % len(draws)](rng), rng, i) for i in range(16 * count))
+    fitting = list(islice((case for case in drawn if variant.fits(layer_of(case.graph, 0))), count))
     assert len(fitting) == count
     return [replace(case, graph=replace(case.graph, name=f"{variant.name}_{i}")) for i, case in enumerate(fitting)]
 
@@ -41,3 +45,24 @@ def _extreme(case: Case, rng: Rng, index: int) -> Case:
     graph = replace(case.graph, tensors={**case.graph.tensors, name: replace(weights, data=data)})
     inputs = tuple(rng.choice(np.array([-128, 127], np.int8), value.shape) for value in case.inputs)
     return Case(graph, inputs)
+
+
+def pointwise_64() -> Case:
+    """64 channels to 64 on 25x5 pixels, with weights as wide as trained ones are (a mean size of 40) and a RELU."""
+    rng = np.random.default_rng(64)
+    x = Tensor("x", (1, 25, 5, 64), DType.S8, Quant.per_tensor(0.02, -128))
+    data = np.clip(np.rint(rng.normal(0, 50, (64, 1, 1, 64))), -127, 127).astype(np.int8)
+    scales = tuple(float(np.float32(scale)) for scale in np.exp(rng.uniform(-6, -5, 64)))
+    weights = Tensor("w", data.shape, DType.S8, Quant(scales, (0,) * 64, 0), data)
+    bias = Tensor("b", (64,), DType.S32, data=rng.integers(-9000, 9001, 64).astype(np.int32))
+    y = Tensor("y", x.shape, DType.S8, Quant.per_tensor(0.03, -128))
+    op = Conv2D(
+        name="layer",
+        inputs=("x", "w", "b"),
+        outputs=("y",),
+        stride=(1, 1),
+        dilation=(1, 1),
+        padding=((0, 0), (0, 0)),
+        clamp=(0.0, float("inf")),
+    )
+    return one_op(op, [x, weights, bias], y, rng)

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,10 @@ from midge.numerics.fixed_point import Ints, multiply_by_quantized_multiplier
 from midge.numerics.requantize import Requantization
 
 FRACTION = 8
-"""Sums carry this many fraction bits: int8 weights are kept in the upper half of int16."""
+"""Sums usually carry this many fraction bits: int8 weights are kept in the upper half of int16."""
+
+UINT8 = 128
+"""The lift from int8 to uint8."""
 
 _INT8 = (-128, 127)
 _LEVELS: Ints = np.arange(_INT8[0] + 1, _INT8[1] + 1, dtype=np.int64)
@@ -87,18 +91,20 @@ def reachable_sums(bias: Array, weights: Array, zero_point: int) -> tuple[Ints, 
     return base + ends.min(axis=0).sum(axis=1), base + ends.max(axis=0).sum(axis=1)
 
 
-def steep_sums(r: Requantization, lowest: Ints, highest: Ints) -> SteepSums | None:
+def steep_sums(
+    r: Requantization, lowest: Ints, highest: Ints, lifts: tuple[int, ...] = (0, UINT8), fraction: int = FRACTION
+) -> SteepSums | None:
     """How the sums `lowest`..`highest` of each channel are requantized in one step; None where that cannot be exact.
 
-    The clamp must be int8's own wherever a sum passes it.
+    The clamp must be int8's own wherever a sum passes it. `lifts` are those that are tried, in this order.
     """
-    ends = _ends(r, lowest, highest)
+    ends = _ends(r, lowest, highest, fraction)
     if ends is None:
         return None
     constant = ends[0] == ends[1]
-    for shift in _shifts(r, constant):
-        climbs = _climbs(r, lowest, highest, ~constant, shift)
-        for lift in (0, 128):
+    for shift in _shifts(r, constant, fraction):
+        climbs = _climbs(r, lowest, highest, ~constant, shift, fraction)
+        for lift in lifts:
             found = _search(climbs, (_LEVELS + lift) << (32 + shift), _one_rule)
             if found is not None:
                 multipliers, (biases,) = found
@@ -110,16 +116,16 @@ def steep_sums(r: Requantization, lowest: Ints, highest: Ints) -> SteepSums | No
     return None
 
 
-def split_sums(r: Requantization, lowest: Ints, highest: Ints) -> SteepSums | None:
+def split_sums(r: Requantization, lowest: Ints, highest: Ints, fraction: int = FRACTION) -> SteepSums | None:
     """The same with a rule for each sign; None where that cannot be exact."""
-    ends = _ends(r, lowest, highest)
+    ends = _ends(r, lowest, highest, fraction)
     if ends is None:
         return None
     constant = ends[0] == ends[1]
-    for shift in _shifts(r, constant):
+    for shift in _shifts(r, constant, fraction):
         addend = (r.zero_point << shift) + (1 << shift >> 1)
-        climbs = _climbs(r, lowest, highest, ~constant, shift)
-        found = _search(climbs, ((_LEVELS << shift) - addend) << 32, _rule_by_sign)
+        climbs = _climbs(r, lowest, highest, ~constant, shift, fraction)
+        found = _search(climbs, ((_LEVELS << shift) - addend) << 32, partial(_rule_by_sign, one=1 << fraction))
         if found is not None:
             multipliers, (biases, negative) = found
             fixed = (ends[0] - r.zero_point) << (shift + 2)
@@ -141,9 +147,9 @@ def _spread(values: Ints, constant: NDArray[np.bool_], fixed: Ints | int) -> Int
     return result
 
 
-def _ends(r: Requantization, lowest: Ints, highest: Ints) -> tuple[Ints, Ints] | None:
+def _ends(r: Requantization, lowest: Ints, highest: Ints, fraction: int) -> tuple[Ints, Ints] | None:
     """Outputs for the smallest and the largest sum of each channel; None where the form does not apply."""
-    if max(np.abs(lowest).max(), np.abs(highest).max()) >= _LIMIT >> FRACTION:
+    if max(np.abs(lowest).max(), np.abs(highest).max()) >= _LIMIT >> fraction:
         return None
     free = [multiply_by_quantized_multiplier(v, r.multipliers, r.shifts) + r.zero_point for v in (lowest, highest)]
     kept = [np.clip(v, r.low, r.high) for v in free]
@@ -155,25 +161,27 @@ def _ends(r: Requantization, lowest: Ints, highest: Ints) -> tuple[Ints, Ints] |
     return kept[0], kept[1]
 
 
-def _shifts(r: Requantization, constant: NDArray[np.bool_]) -> tuple[int, ...]:
+def _shifts(r: Requantization, constant: NDArray[np.bool_], fraction: int) -> tuple[int, ...]:
     """Shifts to try: few different ones, so that layers of one shape share a function, then the finest."""
     right = np.broadcast_to(-r.shifts, constant.shape)[~constant]
-    most = min(_MOST_SHIFT, int(right.min(initial=_MOST_SHIFT)) + 7)
+    most = min(_MOST_SHIFT, int(right.min(initial=_MOST_SHIFT)) + fraction - 1)
     return tuple(dict.fromkeys((most & ~3, most)))
 
 
-def _climbs(r: Requantization, lowest: Ints, highest: Ints, active: NDArray[np.bool_], shift: int) -> _Climbs:
+def _climbs(
+    r: Requantization, lowest: Ints, highest: Ints, active: NDArray[np.bool_], shift: int, fraction: int
+) -> _Climbs:
     multipliers, right = (np.broadcast_to(v, len(active))[active].astype(np.int64) for v in (r.multipliers, -r.shifts))
     low, high = lowest[active], highest[active]
     climbs = _first_sums(_LEVELS - r.zero_point, multipliers, right)
     below, above = climbs <= low[:, None], climbs > high[:, None]
     return _Climbs(
-        reaching=np.where(below, low[:, None], climbs) << FRACTION,
-        failing=(np.where(above, high[:, None] + 1, climbs) - 1) << FRACTION,
+        reaching=np.where(below, low[:, None], climbs) << fraction,
+        failing=(np.where(above, high[:, None] + 1, climbs) - 1) << fraction,
         must=~above,
         must_not=~below,
-        nearest=(multipliers + (1 << (6 + right - shift))) >> (7 + right - shift),
-        reach=np.maximum(np.abs(low), np.abs(high)) << FRACTION,
+        nearest=(multipliers + (1 << (fraction - 2 + right - shift))) >> (fraction - 1 + right - shift),
+        reach=np.maximum(np.abs(low), np.abs(high)) << fraction,
     )
 
 
@@ -189,11 +197,12 @@ def _one_rule(c: _Climbs, needed: Ints) -> tuple[_Range, ...]:
     return (_range(c, needed, c.must, c.must_not),)
 
 
-def _rule_by_sign(c: _Climbs, needed: Ints) -> tuple[_Range, ...]:
-    """The bias of sums that are not negative, which may not change any sign, and what negative ones get instead."""
+def _rule_by_sign(c: _Climbs, needed: Ints, one: int) -> tuple[_Range, ...]:
+    """The bias of sums that are not negative, which may not change any sign, and what negative ones get instead; sums
+    are whole multiples of `one`."""
     least, most = _range(c, needed, c.must & (c.reaching >= 0), c.must_not & (c.failing >= 0))
-    natural = np.maximum(least, 0), np.minimum(most, (1 << FRACTION) - 1)
-    return natural, _range(c, needed, c.must & (c.reaching < 0), c.must_not & (c.failing < 0), -(1 << FRACTION))
+    natural = np.maximum(least, 0), np.minimum(most, one - 1)
+    return natural, _range(c, needed, c.must & (c.reaching < 0), c.must_not & (c.failing < 0), -one)
 
 
 def _range(

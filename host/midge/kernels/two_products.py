@@ -9,12 +9,13 @@ window's start (that goes into the bias) and limited to it, which is the clamp a
 where high * 2^split + low is the factor with 24 + `split` fraction bits. Both this and the definition only ascend with
 u, so they are one function when they step at the same places, of which there are at most 255. For a factor near the
 natural one the steps bound the addend from both sides; where nothing is left between, the next factor is tried. The
-result is then compared with the definition itself (`_agrees`). `below` is what halves away from zero cost below zero
+result is then compared with the definition itself (`agrees`). `below` is what halves away from zero cost below zero
 (u < zero); behind a RELU with the lowest zero point there is no such term.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -25,16 +26,16 @@ from midge.numerics.requantize import Requantization
 SHIFT = 24
 """Fraction bits of the sum of products: what is above them is one byte."""
 
-_LEVELS = np.arange(-128, 129)
-_LIMIT = 1 << 31
+LEVELS = np.arange(-128, 129)
+LIMIT = 1 << 31
 # A window must leave some bits to the lower product.
 _WIDEST = 1 << 24
 _MOST_SPLIT = 16
-_MOST_RIGHT = 30
+MOST_RIGHT = 30
 # Beyond every addend.
-_NOWHERE = 1 << 40
+NOWHERE = 1 << 40
 # Factors near the natural one that are tried, in units of their last place.
-_NEIGHBORS = (0, *(sign * step for step in (1, 2, 3, 5, 8, 12, 18, 27, 40, 60) for sign in (1, -1)))
+NEIGHBORS = (0, *(sign * step for step in (1, 2, 3, 5, 8, 12, 18, 27, 40, 60) for sign in (1, -1)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +71,7 @@ class TwoProducts:
 
 
 @dataclass(frozen=True, eq=False)
-class _Steps:
+class Steps:
     """(channels, levels): the u at which each level is reached first; whether that sum must reach it, and whether the
     sum before must not. The lowest output is reached at 0, and the level above the highest one must not be reached."""
 
@@ -84,10 +85,10 @@ class _Steps:
 def two_products(r: Requantization, least: Array, most: Array) -> TwoProducts | None:
     """What does the same as `r` on the sums least..most of each channel; None where nothing is found that does."""
     multipliers, right = (np.broadcast_to(v, least.shape).astype(np.int64) for v in (r.multipliers, -r.shifts))
-    right = np.where(multipliers == 0, _MOST_RIGHT, right)
-    if (right < 0).any() or (right > _MOST_RIGHT).any() or max(-least.min(), most.max()) >= _LIMIT >> 1:
+    right = np.where(multipliers == 0, MOST_RIGHT, right)
+    if (right < 0).any() or (right > MOST_RIGHT).any() or max(-least.min(), most.max()) >= LIMIT >> 1:
         return None
-    steps = _steps(_first_sums(r, multipliers, right), least, most)
+    steps = steps_of(first_sums(r, multipliers, right), least, most)
     widest = int(steps.lasts.max()) + 1
     if widest > _WIDEST:
         return None
@@ -96,45 +97,45 @@ def two_products(r: Requantization, least: Array, most: Array) -> TwoProducts | 
     natural = np.where(steps.lasts > 0, natural, 0)
     for signed in (False, True):
         found = _search(steps, natural, split, signed)
-        if found is not None and _agrees(r, found, steps, least, most):
+        if found is not None and agrees(r, found.apply, steps, least, most):
             return found
     return None
 
 
-def _first_sums(r: Requantization, multipliers: Array, right: Array) -> Array:
+def first_sums(r: Requantization, multipliers: Array, right: Array) -> Array:
     """The smallest sum whose output is the level or more, +-2^31 where each sum or none is.
 
     From the definition: v or more, relative to the zero point, asks of the high product v * 2^right, less half of
     2^right, and one more where v is not positive.
     """
-    v, e = (_LEVELS - r.zero_point)[None, :], right[:, None]
-    wanted = np.clip((v << e) - (1 << e >> 1) + ((v <= 0) & (e > 0)), -_LIMIT, _LIMIT)
+    v, e = (LEVELS - r.zero_point)[None, :], right[:, None]
+    wanted = np.clip((v << e) - (1 << e >> 1) + ((v <= 0) & (e > 0)), -LIMIT, LIMIT)
     first = -(((1 << 30) - (wanted << 31)) // np.maximum(multipliers, 1)[:, None])
-    first = np.where(multipliers[:, None] > 0, first, np.where(v <= 0, -_LIMIT, _LIMIT))
-    return np.where(r.low >= _LEVELS, -_LIMIT, np.where(r.high < _LEVELS, _LIMIT, first))
+    first = np.where(multipliers[:, None] > 0, first, np.where(v <= 0, -LIMIT, LIMIT))
+    return np.where(r.low >= LEVELS, -LIMIT, np.where(r.high < LEVELS, LIMIT, first))
 
 
-def _steps(first: Array, least: Array, most: Array) -> _Steps:
+def steps_of(first: Array, least: Array, most: Array) -> Steps:
     reached, beyond = first <= least[:, None], first > most[:, None]
     inside = ~reached & ~beyond
     some = inside.any(axis=1)
-    starts = np.where(some, np.where(inside, first, _LIMIT).min(axis=1) - 1, least)
-    lasts = np.where(some, np.where(inside, first, -_LIMIT).max(axis=1) - starts, 0)
+    starts = np.where(some, np.where(inside, first, LIMIT).min(axis=1) - 1, least)
+    lasts = np.where(some, np.where(inside, first, -LIMIT).max(axis=1) - starts, 0)
     levels = np.arange(first.shape[1])
     lowest = levels == reached.sum(axis=1, keepdims=True) - 1
     above = levels == first.shape[1] - beyond.sum(axis=1, keepdims=True)
     u = np.where(inside, first - starts[:, None], np.where(above, lasts[:, None] + 1, 0))
-    return _Steps(u, inside | lowest, inside | above, starts, lasts)
+    return Steps(u, inside | lowest, inside | above, starts, lasts)
 
 
-def _search(steps: _Steps, natural: Array, split: int, signed: bool) -> TwoProducts | None:
+def _search(steps: Steps, natural: Array, split: int, signed: bool) -> TwoProducts | None:
     """Factors near the natural ones that leave room for an addend; with `signed` for two, below zero and from it on."""
-    zeros = np.clip(-steps.starts, 0, _LIMIT - 1) if signed else np.zeros_like(natural)
+    zeros = np.clip(-steps.starts, 0, LIMIT - 1) if signed else np.zeros_like(natural)
     factors, addends, below = natural.copy(), np.zeros_like(natural), np.zeros_like(natural)
     todo = np.arange(len(natural))
-    for neighbor in _NEIGHBORS:
+    for neighbor in NEIGHBORS:
         tried = np.maximum(natural[todo] + neighbor * (natural[todo] > 0), 0)
-        part = _Steps(*(getattr(steps, f.name)[todo] for f in fields(steps)))
+        part = Steps(*(getattr(steps, f.name)[todo] for f in fields(steps)))
         upper, lower, good = _addends(part, tried, zeros[todo], split)
         at = todo[good]
         factors[at], addends[at], below[at] = tried[good], upper[good], (upper - lower)[good]
@@ -153,20 +154,20 @@ def _search(steps: _Steps, natural: Array, split: int, signed: bool) -> TwoProdu
     return None
 
 
-def _addends(steps: _Steps, factors: Array, zeros: Array, split: int) -> tuple[Array, Array, Array]:
+def _addends(steps: Steps, factors: Array, zeros: Array, split: int) -> tuple[Array, Array, Array]:
     """The addend from zero on, the one below, and whether there are both: the middles of what the steps allow."""
-    levels = (_LEVELS + 128)[None, :] << (SHIFT + split)
+    levels = (LEVELS + 128)[None, :] << (SHIFT + split)
     least = levels - steps.u * factors[:, None]
     most = levels - 1 - (steps.u - 1) * factors[:, None]
     found = []
     for rule in (np.greater_equal, np.less):
         must = steps.must & rule(steps.u, zeros[:, None])
         must_not = steps.must_not & rule(steps.u - 1, zeros[:, None])
-        low = np.where(must, least, -(_NOWHERE << split)).max(axis=1)
-        high = np.where(must_not, most, (_NOWHERE << split)).min(axis=1)
+        low = np.where(must, least, -(NOWHERE << split)).max(axis=1)
+        high = np.where(must_not, most, (NOWHERE << split)).min(axis=1)
         # In units of 2^split, the lower bound up and the upper one down.
         found.append((-(-low >> split), high >> split))
-    (low, high), (low_below, high_below) = (_bounded(*ends) for ends in found)
+    (low, high), (low_below, high_below) = (bounded(*ends) for ends in found)
     upper, lower = (low + high) >> 1, (low_below + high_below) >> 1
     # One addend for both where there is one; a rule that no step asks for is the other one.
     both_low, both_high = np.maximum(low, low_below), np.minimum(high, high_below)
@@ -178,15 +179,15 @@ def _addends(steps: _Steps, factors: Array, zeros: Array, split: int) -> tuple[A
     return upper, lower, (low <= high) & (low_below <= high_below) & (lower <= upper)
 
 
-def _bounded(low: Array, high: Array) -> tuple[Array, Array]:
+def bounded(low: Array, high: Array) -> tuple[Array, Array]:
     """Both ends; where there is but one, it is both, and 0 where there is none."""
-    from_below, from_above = low > -_NOWHERE, high < _NOWHERE
+    from_below, from_above = low > -NOWHERE, high < NOWHERE
     other_low = np.where(from_above, high, 0)
     other_high = np.where(from_below, low, 0)
     return np.where(from_below, low, other_low), np.where(from_above, high, other_high)
 
 
-def _agrees(r: Requantization, found: TwoProducts, steps: _Steps, least: Array, most: Array) -> bool:
+def agrees(r: Requantization, apply: Callable[[Array], Array], steps: Steps, least: Array, most: Array) -> bool:
     """Whether both are equal on least..most.
 
     Both ascend. They are compared at the ends and on both sides of every step; between two such places the definition
@@ -197,4 +198,4 @@ def _agrees(r: Requantization, found: TwoProducts, steps: _Steps, least: Array, 
     places = np.clip(places, least[:, None], most[:, None]).T
     expected = np.asarray(r.apply(places))
     gaps = (np.diff(places, axis=0) > 1) & (np.diff(expected, axis=0) != 0)
-    return bool((found.apply(places) == expected).all() and not gaps.any())
+    return bool((apply(places) == expected).all() and not gaps.any())

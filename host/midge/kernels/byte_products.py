@@ -1,0 +1,214 @@
+"""Requantization by products of 8 by 8 bits, for cores that have no others: exact or not used.
+
+As in midge.kernels.two_products the sum is taken relative to the start of the window in which outputs differ, and
+limited to it: u = 0..last. With a factor of `split` fraction bits
+
+    output = byte of (u * factor + addend - (u < zero ? below : 0)) >> split
+
+Of the products of a byte of u and a byte of the factor only those are made that matter: bytes of the result below
+number `kept` are left out, and with them all that belongs to them alone. What that can cost is taken from the room that
+the addend has (see `_addends`), so that outputs stay those of the definition (midge.numerics.fixed_point) for every
+sum, or nothing is found. Addend and `below` are in units of byte `kept`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from midge.ir.graph import Array
+from midge.kernels.two_products import (
+    LEVELS,
+    MOST_RIGHT,
+    NEIGHBORS,
+    NOWHERE,
+    Steps,
+    agrees,
+    bounded,
+    first_sums,
+    steps_of,
+)
+from midge.numerics.requantize import Requantization
+
+_MOST_FACTOR_BYTES = 4
+_MOST_ADDEND_BYTES = 4
+_KEPT = (2, 1, 0)
+_WIDEST = 1 << 24
+
+
+@dataclass(frozen=True)
+class Form:
+    """Which products are made. `width` and `factor_bytes` are the bytes of u and of the factor."""
+
+    width: int
+    factor_bytes: int
+    split: int
+    kept: int
+
+    @property
+    def top(self) -> int:
+        """The highest byte of the result that counts."""
+        return (self.split + 7) // 8
+
+    @property
+    def products(self) -> tuple[tuple[int, int], ...]:
+        """(byte of u, byte of the factor) of the products to be made, by byte of the factor."""
+        pairs = ((i, j) for j in range(self.factor_bytes) for i in range(self.width))
+        return tuple((i, j) for i, j in pairs if self.kept - 1 <= i + j <= self.top)
+
+    @property
+    def cycles(self) -> int:
+        """What an AVR takes for products, sums and the last shift."""
+        sums = sum(self.top - max(i + j, self.kept) + 1 for i, j in self.products)
+        loads = self.top - self.kept + 1 + self.factor_bytes
+        return 2 * len(self.products) + sums + loads + 2 * min(self.split % 8, -self.split % 8)
+
+
+@dataclass(frozen=True, eq=False)
+class ByteProducts:
+    """The constants of the formula, int64 by channel; `starts` are the windows' starts, `lasts` the greatest u. `zeros`
+    and `below` are None where no channel needs them."""
+
+    form: Form
+    starts: Array
+    lasts: Array
+    factors: Array
+    addends: Array
+    zeros: Array | None
+    below: Array | None
+
+    @property
+    def below_bytes(self) -> int:
+        """Bytes of `below`, 0 where there is none."""
+        return 0 if self.below is None else max(1, (int(self.below.max()).bit_length() + 7) // 8)
+
+    @property
+    def addend_bytes(self) -> int:
+        """Bytes of the addend."""
+        return self.form.top - self.form.kept + 1
+
+    @property
+    def records(self) -> Array:
+        """(channels, n) bytes, low ones first: last, zero and below (where they are used), addend, factor."""
+        form = self.form
+        signed: tuple[tuple[Array, int], ...] = ()
+        if self.zeros is not None and self.below is not None:
+            signed = ((self.zeros, form.width), (self.below, self.below_bytes))
+        parts = (
+            (self.lasts, form.width),
+            *signed,
+            (self.addends, self.addend_bytes),
+            (self.factors, form.factor_bytes),
+        )
+        return np.concatenate([in_bytes(values, count) for values, count in parts], axis=1)
+
+    def apply(self, sums: Array) -> Array:
+        """The outputs for sums, channels last."""
+        u, form = np.clip(sums - self.starts, 0, self.lasts), self.form
+        total = np.broadcast_to(self.addends, u.shape).copy()
+        for i, j in form.products:
+            product = (u >> 8 * i & 255) * (self.factors >> 8 * j & 255)
+            total += product << 8 * (i + j - form.kept) if i + j >= form.kept else product >> 8
+        if self.zeros is not None and self.below is not None:
+            total = total - np.where(u < self.zeros, self.below, 0)
+        outputs: Array = (total >> (form.split - 8 * form.kept)).astype(np.uint8).view(np.int8).astype(np.int64)
+        return outputs
+
+
+def in_bytes(values: Array, count: int) -> Array:
+    """(values, count) uint8, low bytes first, of integers modulo 2^(8 count)."""
+    rows: Array = np.ascontiguousarray(values, "<i8").reshape(-1, 1).view(np.uint8)[:, :count]
+    return rows
+
+
+def byte_products(r: Requantization, least: Array, most: Array) -> ByteProducts | None:
+    """What does the same as `r` on the sums least..most of each channel; None where nothing is found that does."""
+    multipliers, right = (np.broadcast_to(v, least.shape).astype(np.int64) for v in (r.multipliers, -r.shifts))
+    right = np.where(multipliers == 0, MOST_RIGHT, right)
+    if (right < 0).any() or (right > MOST_RIGHT).any() or max(-least.min(), most.max()) >= 1 << 30:
+        return None
+    steps = steps_of(first_sums(r, multipliers, right), least, most)
+    if int(steps.lasts.max()) >= _WIDEST:
+        return None
+    real = np.where(steps.lasts > 0, multipliers * np.exp2(-31.0 - right), 0.0)
+    for signed in (False, True):
+        for form in _forms(steps, real):
+            found = _search(steps, np.rint(real * np.exp2(form.split)).astype(np.int64), form, signed)
+            if found is not None and agrees(r, found.apply, steps, least, most):
+                return found
+    return None
+
+
+def _forms(steps: Steps, real: Array) -> Iterator[Form]:
+    """Those whose factor has a byte to be exact with, quickest first."""
+    width = 2 if int(steps.lasts.max()) < 1 << 16 else 3
+    forms = []
+    for split in range(16, 41):
+        largest = int(np.rint(real.max() * np.exp2(split)).astype(np.int64)) + max(NEIGHBORS)
+        count = max(1, (largest.bit_length() + 7) // 8)
+        if count <= _MOST_FACTOR_BYTES:
+            forms += [Form(width, count, split, kept) for kept in _KEPT]
+    able = [form for form in forms if 8 * form.kept < form.split and form.top - form.kept < _MOST_ADDEND_BYTES]
+    yield from sorted(able, key=lambda form: (form.cycles, -form.split))
+
+
+def _search(steps: Steps, natural: Array, form: Form, signed: bool) -> ByteProducts | None:
+    """Factors near the natural ones that leave room for an addend; with `signed` for two, below zero and from it on."""
+    zeros = np.clip(-steps.starts, 0, _WIDEST - 1) if signed else np.zeros_like(natural)
+    factors, addends, below = natural.copy(), np.zeros_like(natural), np.zeros_like(natural)
+    todo = np.arange(len(natural))
+    for neighbor in NEIGHBORS:
+        tried = np.maximum(natural[todo] + neighbor * (natural[todo] > 0), 0)
+        part = Steps(*(getattr(steps, f.name)[todo] for f in fields(steps)))
+        upper, lower, good = _addends(part, tried, zeros[todo], form)
+        at = todo[good]
+        factors[at], addends[at], below[at] = tried[good], upper[good], (upper - lower)[good]
+        todo = todo[~good]
+        if not len(todo):
+            offset = addends - (128 << form.split - 8 * form.kept)
+            rule = (zeros, below) if signed else (None, None)
+            return ByteProducts(form, steps.starts, steps.lasts, factors, offset, *rule)
+        if len(todo) > len(natural) // 2 and neighbor == NEIGHBORS[4]:
+            return None
+    return None
+
+
+def _addends(steps: Steps, factors: Array, zeros: Array, form: Form) -> tuple[Array, Array, Array]:
+    """The addend from zero on, the one below, and whether there are both.
+
+    A step must be taken even when the most is left out of the products, and not taken before when nothing is.
+    """
+    levels, unit = (LEVELS + 128)[None, :] << form.split, 8 * form.kept
+    least = levels - steps.u * factors[:, None] + _left_out(factors, form)[:, None]
+    most = levels - 1 - (steps.u - 1) * factors[:, None]
+    found = []
+    for rule in (np.greater_equal, np.less):
+        must = steps.must & rule(steps.u, zeros[:, None])
+        must_not = steps.must_not & rule(steps.u - 1, zeros[:, None])
+        low = np.where(must, least, -(NOWHERE << unit)).max(axis=1)
+        high = np.where(must_not, most, NOWHERE << unit).min(axis=1)
+        found.append((-(-low >> unit), high >> unit))
+    (low, high), (low_below, high_below) = (bounded(*ends) for ends in found)
+    both_low, both_high = np.maximum(low, low_below), np.minimum(high, high_below)
+    same, both = both_low <= both_high, (both_low + both_high) >> 1
+    # Else as near to each other as can be.
+    upper, lower = np.where(same, both, low), np.where(same, both, high_below)
+    used = [(steps.must | steps.must_not) & rule(steps.u, zeros[:, None]) for rule in (np.greater_equal, np.less)]
+    upper = np.where(used[0].any(axis=1), upper, lower)
+    lower = np.where(used[1].any(axis=1), lower, upper)
+    return upper, lower, (low <= high) & (low_below <= high_below) & (lower <= upper)
+
+
+def _left_out(factors: Array, form: Form) -> Array:
+    """The most that the products which are made lack."""
+    total = np.zeros_like(factors)
+    for i in range(form.width):
+        for j in range(form.factor_bytes):
+            byte = factors >> 8 * j & 255
+            if i + j < form.kept - 1:
+                total += 255 * byte << 8 * (i + j)
+            elif i + j == form.kept - 1:
+                total += np.where(byte > 0, 255 << 8 * (form.kept - 1), 0)
+    return total

@@ -1,0 +1,77 @@
+"""CONV_2D int8 for RV32IM: four pixels and two channels at a time (firmware/nn/midge_riscv.h).
+
+The windows of four pixels are packed into words, once for all channels. Padding is the zero point, so that it is folded
+into the bias everywhere.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+
+from midge.ir.graph import Array
+from midge.kernels.geometry import Window, pixels_joined, window_of
+from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
+from midge.kernels.position_quads import NEEDS, QUAD, bind_matrix, can_add, quads, scaling_of
+from midge.kernels.variant import Binding, Layer, Variant
+from midge.numerics.requantize import Requantization, requantization
+from midge.ops.conv2d import Conv2D
+
+_PIXELS = 4
+# Windows of more positions, where they reach beyond the input, are packed tap by tap instead of being copied first.
+_MOST_COPIED = 64
+
+
+def fits(layer: Layer) -> bool:
+    """int8 with constant weights, no groups, one image unless pixels are independent, sums that one product scales."""
+    if not (is_int8(layer) and has_constant_weights(layer)):
+        return False
+    x, weights = layer.inputs[:2]
+    if x.shape[3] != weights.shape[3] or _window(layer).batch > 1:
+        return False
+    rows = _rows(layer)
+    scaled = scaling_of(rows, bias_values(layer, len(rows)), x.q.zero_point, _requantization(layer))
+    return can_add(rows) and scaled is not None
+
+
+def bind(layer: Layer) -> Binding:
+    """Weights by pairs of channels; for each channel what scales its sums."""
+    rows, zero_point = _rows(layer), layer.inputs[0].q.zero_point
+    params, constants = bind_matrix(rows, bias_values(layer, len(rows)), zero_point, _requantization(layer))
+    return Binding({**_window(layer).params, **params, "in_zero": zero_point, "most_copied": _MOST_COPIED}, constants)
+
+
+def scratch_bytes(layer: Layer) -> int:
+    """Four windows, two to a word; where some reach beyond the input, copies of them or a pixel of padding."""
+    window, positions = _window(layer), _rows(layer).shape[1]
+    padding = max(window.in_c, _PIXELS * positions if positions <= _MOST_COPIED else 0)
+    return 8 * QUAD * quads(positions) + (padding if window.is_clipped else 0)
+
+
+def overlap(layer: Layer) -> int:
+    """Four output pixels are written after all their windows were read."""
+    w = _window(layer)
+    rows = np.clip(np.arange(w.out_h) * w.stride_h - w.top, 0, w.in_h - 1)
+    columns = np.clip(np.arange(w.out_w) * w.stride_w - w.left, 0, w.in_w - 1)
+    first = (rows[:, None] * w.in_w + columns).reshape(-1)
+    unread = np.minimum.accumulate(first[::-1])[::-1]
+    later = np.arange(_PIXELS, len(first), _PIXELS)
+    return int((later * w.out_c - unread[later] * w.in_c).max(initial=-w.in_h * w.in_w * w.in_c))
+
+
+def _window(layer: Layer) -> Window:
+    weights = layer.inputs[1].shape
+    return pixels_joined(window_of(layer, (weights[1], weights[2])))
+
+
+def _rows(layer: Layer) -> Array:
+    weights = constant_data(layer.inputs[1])
+    return weights.reshape(len(weights), -1).astype(np.int64)
+
+
+def _requantization(layer: Layer) -> Requantization:
+    return requantization(layer.inputs[0], layer.inputs[1], layer.outputs[0], cast(Conv2D, layer.op).clamp)
+
+
+VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes, overlap=overlap)

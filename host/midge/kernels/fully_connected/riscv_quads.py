@@ -1,0 +1,52 @@
+"""FULLY_CONNECTED int8 for RV32IM: four rows of a batch and two outputs at a time (firmware/nn/midge_riscv.h)."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+
+from midge.ir.graph import Array
+from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
+from midge.kernels.position_quads import NEEDS, QUAD, bind_matrix, can_add, quads, scaling_of
+from midge.kernels.variant import Binding, Layer, Variant
+from midge.numerics.requantize import Requantization
+from midge.ops.fully_connected import FullyConnected, fully_connected_requantization
+
+# For fewer, packing the row is more work than it saves.
+_FEWEST_OUTPUTS = 6
+
+
+def fits(layer: Layer) -> bool:
+    """int8 with constant weights, several outputs, sums that one product scales."""
+    if not (is_int8(layer) and has_constant_weights(layer)):
+        return False
+    rows = _rows(layer)
+    if len(rows) < _FEWEST_OUTPUTS or not can_add(rows):
+        return False
+    bias, zero_point = bias_values(layer, len(rows)), layer.inputs[0].q.zero_point
+    return scaling_of(rows, bias, zero_point, _requantization(layer)) is not None
+
+
+def bind(layer: Layer) -> Binding:
+    """Weights by pairs of outputs; for each output what scales its sums."""
+    rows, x = _rows(layer), layer.inputs[0]
+    params, constants = bind_matrix(rows, bias_values(layer, len(rows)), x.q.zero_point, _requantization(layer))
+    batch, width, units = x.elements // rows.shape[1], rows.shape[1], len(rows)
+    return Binding({**params, "batch": batch, "width": width, "units": units}, constants)
+
+
+def scratch_bytes(layer: Layer) -> int:
+    """Four rows, two to a word."""
+    return 8 * QUAD * quads(layer.inputs[1].shape[1])
+
+
+def _rows(layer: Layer) -> Array:
+    return np.asarray(constant_data(layer.inputs[1]).astype(np.int64))
+
+
+def _requantization(layer: Layer) -> Requantization:
+    return fully_connected_requantization(cast(FullyConnected, layer.op), layer.inputs, layer.outputs)
+
+
+VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes)

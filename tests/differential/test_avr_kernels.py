@@ -1,0 +1,46 @@
+"""Kernels for AVR on layers of realistic sizes: their portable C under sanitizers equals the interpreter."""
+
+from __future__ import annotations
+
+import shutil
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from differential.draw import mismatches
+from differential.draw_scalar import DRAWS, scalar_cases
+from differential.draw_tensors import Case
+from differential.programs import SANITIZERS, WARNINGS, compile_files, render_cases, run_cases
+from midge.kernels.select import layer_of, variants
+from midge.kernels.variant import Variant
+
+COUNT = 10
+VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "avr" in v.needs)
+
+
+@cache
+def _cases(variant: Variant) -> tuple[Case, ...]:
+    return tuple(scalar_cases(variant, COUNT))
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=[f"{v.op}-{v.name}" for v in VARIANTS])
+def test_portable_form_equals_the_interpreter(variant: Variant, tmp_path: Path) -> None:
+    if not shutil.which("gcc"):
+        pytest.skip("needs gcc: apt-get install gcc")
+    rendered = render_cases(_cases(variant), variant, tmp_path)
+    compile_files(["gcc", "-O1", *SANITIZERS, *WARNINGS, "main.c", "cases.c", "-o", str(tmp_path / "run")], tmp_path)
+    wrong = {}
+    for item, found in zip(rendered, run_cases(tmp_path / "run", rendered), strict=True):
+        for value, expected in zip(found, item.case.evaluate(), strict=True):
+            if count := mismatches(value, expected):
+                wrong[item.case.graph.name] = f"{count} of {value.size} values: {item.case.op}"
+    assert not wrong
+
+
+def test_all_ways_to_keep_and_scale_sums_are_drawn() -> None:
+    made = [v.bind(layer_of(case.graph, 0)).params for v in VARIANTS for case in _cases(v)]
+    for name, values in (("width", {2, 3}), ("sum_bytes", {2, 3}), ("pixels", {1, 2})):
+        assert {params[name] for params in made} >= values, name
+    assert {bool(params["below_bytes"]) for params in made} == {False, True}
+    assert {params["record"] is None for params in made} == {False, True}
