@@ -33,11 +33,13 @@ class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 class Gcc(_Record, frozen=True):
     """The GNU compiler of a core: the command's name, the flags that select the core, and Debian's packages of it.
 
-    `platformio` is PlatformIO's package, taken where the command is not on the PATH.
+    `platformio` is PlatformIO's package, taken where the command is not on the PATH. `floats`: its library has the
+    float arithmetic that the core has no instructions for.
     """
 
     command: Text
     flags: tuple[Text, ...]
+    floats: bool = True
     packages: Text = "gcc-arm-none-eabi libnewlib-arm-none-eabi"
     platformio: Name | None = None
 
@@ -61,7 +63,7 @@ class Qemu(_Record, frozen=True, tag="qemu", tag_field="kind"):
 
     With `-icount shift=<icount_shift>` each instruction takes 2^icount_shift ns of the machine's time, by which its
     timer counts instructions. `package` is Debian's. `single_step`: blocks of one instruction each, for a core that
-    QEMU gets wrong otherwise.
+    QEMU gets wrong otherwise. `relative`: in words, which core of the family it is where QEMU has not this one.
     """
 
     command: Text
@@ -70,6 +72,7 @@ class Qemu(_Record, frozen=True, tag="qemu", tag_field="kind"):
     icount_shift: Annotated[int, msgspec.Meta(ge=0, le=10)]
     arguments: tuple[Text, ...] = ()
     single_step: bool = False
+    relative: Text | None = None
 
 
 class Simavr(_Record, frozen=True, tag="simavr", tag_field="kind"):
@@ -160,6 +163,7 @@ class PlatformIO(_Record, frozen=True):
 
     `platform` has its name and the versions that will do, as platformio.ini spells it. `serial` is the object of the
     framework that reaches the host. `options` are further lines of platformio.ini. `megabytes`: of the first download.
+    `proven`: what tests/pio have built the project with, the Arduino core itself or a stand-in for it, and have run.
     """
 
     platform: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]+ @ [\^~0-9.]+$")]
@@ -168,6 +172,7 @@ class PlatformIO(_Record, frozen=True):
     serial: Annotated[str, msgspec.Meta(pattern=r"^\w+$")] = "Serial"
     options: tuple[Annotated[str, msgspec.Meta(pattern=r"^[\w.]+ = [^\n]+$")], ...] = ()
     megabytes: Positive = 100
+    proven: Literal["not yet", "with a stand-in", "with its core"] = "not yet"
 
 
 class SerialLine(_Record, frozen=True):
@@ -192,6 +197,7 @@ class Board(_Record, frozen=True):
     """A board: its core, clock, memories and how to reach it.
 
     `wait_states` are those of the flash at `clock_hz`. A board without `platformio` or `serial` exists only emulated.
+    `constants_in_ram`: its flash cannot be read byte by byte, so that weights and tables are copied into RAM.
     """
 
     name: Name
@@ -202,6 +208,7 @@ class Board(_Record, frozen=True):
     wait_states: Annotated[int, msgspec.Meta(ge=0, le=64)]
     flash_bytes: Positive
     ram_bytes: Positive
+    constants_in_ram: bool = False
     memory: Memory | None = None
     platformio: PlatformIO | None = None
     serial: SerialLine | None = None

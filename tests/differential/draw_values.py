@@ -12,6 +12,7 @@ from midge.ir.graph import QUANTIZED, DType, Op, Quant, Tensor
 from midge.ops.add import Add
 from midge.ops.concatenation import Concatenation
 from midge.ops.dequantize import Dequantize
+from midge.ops.layer_normalization import LayerNormalization
 from midge.ops.leaky_relu import LeakyRelu
 from midge.ops.lookup import Lookup
 from midge.ops.mean import Mean
@@ -157,6 +158,18 @@ def draw_dequantize(rng: Rng, dtype: DType) -> Case:
     x = activation("x", (below(rng, 9), below(rng, 9)), dtype, rng)
     op = Dequantize(name="layer", inputs=("x",), outputs=("y",))
     return one_op(op, [x], Tensor("y", x.shape, DType.F32), rng)
+
+
+def draw_layer_normalization(rng: Rng, dtype: DType) -> Case:
+    """One value, few and many; rows without any spread come by their values."""
+    depth = int(rng.choice([1, 2, 7, 64, 500]))
+    x = activation("x", (*rng.integers(1, 4, int(rng.integers(0, 3))).tolist(), depth), dtype, rng)
+    constants = [
+        Tensor(name, (depth,), DType.F32, None, rng.normal(0, 1, depth).astype(np.float32)) for name in ("s", "o")
+    ]
+    epsilon = float(rng.choice([1e-5, 1e-3, 1.0]))
+    op = LayerNormalization(name="layer", inputs=names([x, *constants]), outputs=("y",), epsilon=epsilon)
+    return one_op(op, [x, *constants], output(x.shape, dtype, float(np.exp(rng.uniform(-6, -2))), rng), rng)
 
 
 def draw_take(rng: Rng, dtype: DType) -> Case:

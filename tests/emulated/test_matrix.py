@@ -1,7 +1,6 @@
 """Networks x cores: every network gives its recorded outputs on every core's emulated twin, value for value.
 
-What fits every core's memory runs on all of them; the larger networks on the cores that are not in process or not Arm,
-whose Cortex-M twins run them elsewhere (tests/golden). Generic boards have ample memory; an AVR has that of the board
+Generic boards have ample memory and run all of them, the largest for one sample; an AVR has the memory of the board
 that one can buy, and runs what fits it.
 """
 
@@ -27,14 +26,14 @@ from midge.settings import Settings
 from midge.verification import verify_model
 
 DIGITS = Path(__file__).parents[2] / "examples" / "digits" / "digits"
-NETWORKS = ("tflm/hello_world_int8", "mlperf_tiny/ad01_int8", "mlperf_tiny/kws_dscnn_int8", "tinymaix/mnist_dw_q")
+MNIST = ("tinymaix/mnist_arduino_q", "tinymaix/mnist_dw_q", "tinymaix/mnist_valid_q")
+NETWORKS = ("tflm/hello_world_int8", "mlperf_tiny/ad01_int8", "mlperf_tiny/kws_dscnn_int8", *MNIST)
 LARGE = ("tflm/person_detect_int8",)
 SMALL = {
     "uno": ("tflm/hello_world_int8", "tinymaix/mnist_arduino_q", "ops_synth/conv_dw_pool_fc_softmax_int8"),
     "mega2560": ("tflm/hello_world_int8", "tinymaix/mnist_dw_q"),
 }
 AMPLE = tuple(name for name in list_twin_boards() if name not in SMALL)
-OTHERS = tuple(name for name in AMPLE if load_board(name).core.port != "cortex_m" or name == "cortex-m55")
 RUNS = [(network, core) for core in AMPLE for network in NETWORKS]
 RUNS += [(network, board) for board, networks in SMALL.items() for network in networks]
 SAMPLES = 2
@@ -64,7 +63,7 @@ def test_a_network_gives_its_goldens_on_every_core(network: str, core: str, asse
     _verify(asset(f"models/{network}.tflite"), core, SAMPLES)
 
 
-@pytest.mark.parametrize("core", OTHERS, indirect=True)
+@pytest.mark.parametrize("core", AMPLE, indirect=True)
 @pytest.mark.parametrize("network", LARGE)
 def test_a_large_network_gives_its_goldens_too(network: str, core: str, asset: Callable[[str], Path]) -> None:
     _verify(asset(f"models/{network}.tflite"), core, 1)

@@ -15,6 +15,7 @@ from midge.importers import import_model
 from midge.interpreter import interpret
 from midge.ir.graph import Array, Graph
 from midge.ops import readers
+from midge.ops.document import MATCHES
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +52,10 @@ def test_every_recorded_model_with_these_operators_and_types_is_tested(models: d
         return done and not model["hybrid"] and set(model["dtypes"]) <= {"FLOAT32", "INT8", "INT16", "INT32"}
 
     assert {name for name, model in models.items() if can_be_done(model)} == {*INT8, *INT16, *FLOAT}
+
+
+def test_the_page_of_operators_counts_no_more_models_than_match() -> None:
+    assert len({*INT8, *FLOAT}) >= MATCHES["tflite"]
 
 
 def _runs(graph: Graph, recorded: Path) -> Iterator[tuple[str, Array, Array]]:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from midge.build.platformio import build_project
+from midge.build.platformio import build_project, upload_project
 from midge.build.stock_sizes import stock_flash, stock_ram
-from midge.errors import DoesNotFitError
+from midge.errors import DoesNotFitError, LinkError, ToolchainError
 from midge.importers import import_model
 from midge.pipeline import Compiled, compile_model, run_on_board
 from midge.run.board import write_project
@@ -134,3 +134,24 @@ def test_a_firmware_that_is_too_large_names_its_largest_parts(asset: Callable[[s
     )
     with pytest.raises(DoesNotFitError, match=r"does not fit uno .*\n +26,500 bytes  ballast"):
         build_project(tmp_path, compiled.board, print)
+
+
+def test_a_board_that_is_not_there_is_missed(asset: Callable[[str], Path], tmp_path: Path) -> None:
+    compiled = _compiled(asset(HELLO), "uno")
+    write_project(compiled, tmp_path)
+    with pytest.raises(LinkError, match=r"there is no Arduino Uno at .*nowhere .*No such file"):
+        upload_project(tmp_path, compiled.board, str(tmp_path / "nowhere"), print)
+
+
+@pytest.mark.long  # PlatformIO waits for a minute
+def test_a_package_that_cannot_be_fetched_is_told(
+    asset: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled = _compiled(asset(HELLO), "uno")
+    write_project(compiled, tmp_path / "project")
+    monkeypatch.setenv("PLATFORMIO_CORE_DIR", str(tmp_path / "core"))
+    said: list[str] = []
+    with pytest.raises(ToolchainError, match=r"cannot fetch atmelavr @ \^5.0.0 for uno"):
+        build_project(tmp_path / "project", compiled.board, said.append)
+    assert said[0].startswith("PlatformIO fetches compiler and framework of uno")
+    assert "without a network PlatformIO gives up after a minute" in said[-1]

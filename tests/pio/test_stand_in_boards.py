@@ -4,18 +4,19 @@ themselves this shows that midge's C and its project are right for their cores, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
 import serial
 
-from midge.boards import Board, load_board
+from midge.boards import Board, list_boards, load_board
 from midge.build.image import Image
 from midge.build.platformio import build_project
 from midge.build.stock_sizes import stock_flash, stock_ram
 from midge.data import draw_inputs, load_data
+from midge.errors import DoesNotFitError
 from midge.importers import import_model
 from midge.measure.agreement import agreement
 from midge.pipeline import Compiled, compile_model
@@ -36,6 +37,8 @@ EMULATED = {
     "esp32-c3-devkitm-1": "esp32-c3-devkitm-1",
     "d1_mini": "xtensa-lx106",
 }
+WITH_THEIR_CORE = {"uno", "mega2560"}
+"""Those of test_avr_boards.py."""
 SAMPLES = 3
 _DWT = 0xE0001000
 _CYCLE_COUNTER = 4
@@ -48,6 +51,12 @@ def core(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for name, value in seed_core(tmp_path_factory.mktemp("pio") / "core").items():
             patch.setenv(name, value)
         yield
+
+
+def test_no_board_claims_more_than_these_tests_show() -> None:
+    proven = {name: b.build.proven for name in list_boards() if (b := load_board(name)).platformio is not None}
+    assert {name for name, how in proven.items() if how == "with a stand-in"} == set(EMULATED)
+    assert {name for name, how in proven.items() if how == "with its core"} == WITH_THEIR_CORE
 
 
 @pytest.mark.parametrize("name", EMULATED)
@@ -63,6 +72,17 @@ def test_the_stock_project_builds_and_gives_exact_outputs(name: str, tmp_path: P
             found = device.infer(inputs)
             assert agreement(found.outputs, Interpreter(compiled.graph).infer(inputs).outputs).mismatches == 0
             assert found.total_ticks >= sum(found.layer_ticks) > 0
+
+
+def test_constants_that_its_ram_cannot_hold_are_named(asset: Callable[[str], Path], tmp_path: Path) -> None:
+    imported = import_model(asset("models/mlperf_tiny/ad01_int8.tflite"))
+    compiled = compile_model(imported, Settings(board="d1_mini", precision="as-is"))
+    write_project(compiled, tmp_path)
+    with pytest.raises(DoesNotFitError, match=r"(?s)does not fit d1_mini .*overflowed|will not fit") as caught:
+        build_project(tmp_path, compiled.board, print)
+    largest = caught.value.message.splitlines()[1:]
+    assert len(largest) == 5
+    assert all(f"  {compiled.program.prefix}_" in line for line in largest)
 
 
 def _digits(name: str) -> Compiled:

@@ -1,4 +1,5 @@
-"""PlatformIO, run as a command: the only file that knows it. A project is built or flashed; its errors become ours.
+"""PlatformIO, run as a command: the only file that runs it. A project is built or flashed; its errors become ours
+(`midge.build.platformio_problems`).
 
 The first build for a board fetches its compiler and its framework. Without the network that takes a minute to fail, and
 PlatformIO says little about why.
@@ -9,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -20,15 +20,17 @@ from pathlib import Path
 
 from midge.boards import Board
 from midge.build.image import Image, Symbol, load_image
-from midge.errors import BoardError, DoesNotFitError, LinkError, MidgeError, MissingExtraError, ToolchainError
+from midge.build.platformio_problems import Said, problem
+from midge.errors import LinkError, MidgeError, MissingExtraError, ToolchainError
 
 Say = Callable[[str], None]
 """Takes a line about what is going on."""
 
 BUILD_SECONDS = 1800.0
 UPLOAD_SECONDS = 300.0
-_LARGEST = 5
-_MESSAGE_LINES = 12
+_FETCHING = ("Platform Manager: Installing", "Tool Manager: Installing", "Library Manager: Installing")
+_SILENCE_SECONDS = 10.0
+_SILENCE = "still fetching it; without a network PlatformIO gives up after a minute"
 _QUIET = {
     "PLATFORMIO_SETTING_ENABLE_TELEMETRY": "No",
     "PLATFORMIO_DISABLE_UPGRADE_CHECK": "true",
@@ -64,7 +66,7 @@ def build_project(project: Path, board: Board, say: Say, seconds: float = BUILD_
         say(f"PlatformIO fetches compiler and framework of {board.name}, about {board.build.megabytes} MB, once")
     done = _run(["run", "-d", str(project)], say, seconds)
     if done.code != 0:
-        raise _problem(done.lines, project, board, port=None)
+        raise problem(Said(done.lines, board, project, None), lambda: _linked_symbols(project, board))
     return read_elf(project, board)
 
 
@@ -77,7 +79,7 @@ def upload_project(project: Path, board: Board, port: str, say: Say, seconds: fl
     """
     done = _run(["run", "-d", str(project), "-t", "upload", "--upload-port", port], say, seconds)
     if done.code != 0:
-        raise _problem(done.lines, project, board, port)
+        raise problem(Said(done.lines, board, project, port), lambda: _linked_symbols(project, board))
 
 
 def upload_port(url: str, board: Board) -> str:
@@ -133,15 +135,22 @@ def _run(arguments: list[str], say: Say, seconds: float) -> _Done:
     assert process.stdout is not None
     guard = threading.Timer(seconds, process.kill)
     guard.start()
+    # PlatformIO itself is silent for a minute where there is no network.
+    patience = threading.Timer(_SILENCE_SECONDS, say, (_SILENCE,))
     try:
         for line in process.stdout:
+            patience.cancel()
             lines.append(line.rstrip())
             if line.startswith(_STEPS):
                 say(line.rstrip())
+            if line.startswith(_FETCHING):
+                patience = threading.Timer(_SILENCE_SECONDS, say, (_SILENCE,))
+                patience.start()
         code = process.wait()
         timed_out = not guard.is_alive()
     finally:
         guard.cancel()
+        patience.cancel()
         process.kill()
         process.wait()
         process.stdout.close()
@@ -154,91 +163,6 @@ def _is_installed(board: Board) -> bool:
     core = os.environ.get("PLATFORMIO_CORE_DIR")
     folder = Path(core) if core else Path.home() / ".platformio"
     return (folder / "platforms" / board.build.platform.split()[0]).is_dir()
-
-
-def _problem(lines: tuple[str, ...], project: Path, board: Board, port: str | None) -> MidgeError:
-    """What went wrong, from what PlatformIO and its tools have said."""
-    text = "\n".join(lines)
-    for pattern, make in _PROBLEMS:
-        if found := re.search(pattern, text, re.IGNORECASE | re.MULTILINE):
-            return make(found[0].strip(), project, board, port or "the port")
-    said = [line for line in lines if "error" in line.lower()] or list(lines[-_MESSAGE_LINES:])
-    return ToolchainError(
-        f"PlatformIO could not {'flash' if port else 'build'} the firmware of {board.name}:\n"
-        + "\n".join(said[:_MESSAGE_LINES]),
-        hint=f"pio run -d {project} shows all that it says",
-    )
-
-
-def _unreachable(said: str, project: Path, board: Board, port: str) -> MidgeError:
-    return ToolchainError(
-        f"PlatformIO cannot fetch what {board.name} needs ({said})",
-        hint="connect this computer to the network once (about "
-        f"{board.build.megabytes} MB), or copy ~/.platformio from one that has built for this board",
-    )
-
-
-def _disk_full(said: str, project: Path, board: Board, port: str) -> MidgeError:
-    return ToolchainError(
-        f"the disk is full; PlatformIO needs about {board.build.megabytes * 3} MB for {board.name}",
-        hint="pio system prune frees what it no longer needs; PLATFORMIO_CORE_DIR names another place for it",
-    )
-
-
-def _too_large(said: str, project: Path, board: Board, port: str) -> MidgeError:
-    return DoesNotFitError(
-        f"the firmware does not fit {board.name} ({board.flash_bytes:,} bytes of flash, {board.ram_bytes:,} of RAM): "
-        f"{said}{_largest(project, board)}",
-        hint="--optimize size, a smaller network, or a board with more memory (midge boards)",
-    )
-
-
-def _unknown_board(said: str, project: Path, board: Board, port: str) -> MidgeError:
-    return BoardError(
-        f"PlatformIO does not know what the board file of {board.name} names: {said}", hint="correct [platformio] there"
-    )
-
-
-def _busy(said: str, project: Path, board: Board, port: str) -> MidgeError:
-    return LinkError(f"{port} is busy ({said})", hint="close what else has it open, such as a serial monitor")
-
-
-def _denied(said: str, project: Path, board: Board, port: str) -> MidgeError:
-    return LinkError(
-        f"you may not open {port} ({said})",
-        hint="on Linux: sudo usermod -a -G dialout $USER, then log in again",
-    )
-
-
-def _absent(said: str, project: Path, board: Board, port: str) -> MidgeError:
-    return LinkError(
-        f"there is no {board.title} at {port} ({said})",
-        hint="see that it is plugged in and powered; some boards enter their boot loader by a button",
-    )
-
-
-# First match wins. Patterns are words of PlatformIO, GNU ld, avrdude, esptool, bossac and the C library.
-_PROBLEMS = (
-    (r"No space left on device", _disk_full),
-    (r"HTTPClientError.*|InternetConnectionError.*|.*internet connection.*|Could not find the package.*", _unreachable),
-    (r"UnknownPlatform.*|UnknownBoard.*|Unknown board ID.*|UnknownPackageError.*", _unknown_board),
-    (r"The program size .* is greater than maximum allowed .*|The data size .* is greater than .*", _too_large),
-    (r".*region .* overflowed by \d+ bytes|.*will not fit in region.*|.*section .* overlaps .*", _too_large),
-    (r".*Permission denied.*", _denied),
-    (r".*(Device or resource busy|port is busy|Could not exclusively lock).*", _busy),
-    (r".*(No such file or directory|can't open device|cannot open port|Please specify `upload_port`).*", _absent),
-    (
-        r".*(not in sync|not responding|No serial data|Failed to connect|No device found|timed? ?out).*",
-        _absent,
-    ),
-)
-
-
-def _largest(project: Path, board: Board) -> str:
-    """The largest symbols of what was linked all the same, one a line; "" where nothing was."""
-    symbols = {(s.name, s.bytes) for s in _linked_symbols(project, board)}
-    largest = sorted(symbols, key=lambda item: (-item[1], item[0]))[:_LARGEST]
-    return "".join(f"\n{size:>10,} bytes  {name}" for name, size in largest if size)
 
 
 def _linked_symbols(project: Path, board: Board) -> Iterator[Symbol]:

@@ -155,6 +155,8 @@ class Op:
     weight_axis: ClassVar[Mapping[int, int]] = {}
     # Which input is an int32 bias at scale input x weight when the op is quantized.
     bias_input: ClassVar[int | None] = None
+    # Which constant inputs stay float32 when the op is quantized.
+    float_inputs: ClassVar[frozenset[int]] = frozenset()
     # Whether all inputs must share the output's quantization (CONCATENATION).
     inputs_share_quant: ClassVar[bool] = False
     # Whether the output is the input's bytes under another shape, so that no code runs for it.

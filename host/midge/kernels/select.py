@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from midge.boards import Core
-from midge.errors import InternalError, SettingsError
+from midge.errors import InternalError, SettingsError, UnsupportedModelError
 from midge.ir.graph import Graph
 from midge.kernels.timings import Timings, signature
 from midge.kernels.variant import Layer, Variant
@@ -42,6 +42,22 @@ class Selection:
         """The layers that run code, in order."""
         pairs = zip(self.graph.ops, self.variants, strict=True)
         return tuple((layer_of(self.graph, i), v) for i, (_, v) in enumerate(pairs) if v is not None)
+
+
+def refuse_floats(selection: Selection, core: Core) -> None:
+    """Refuse, in words, layers that compute with floats which the compiler of the core's twin cannot link.
+
+    Raises UnsupportedModelError with every such layer. What PlatformIO brings for a board is another compiler.
+    """
+    if core.gcc is None or core.gcc.floats:
+        return
+    layers = [layer.op.name for layer, variant in selection.layers() if variant.floats(layer)]
+    if layers:
+        raise UnsupportedModelError(
+            f"{core.gcc.command} brings no float arithmetic for {core.name}, with which these layers compute: "
+            + ", ".join(layers),
+            hint="int8 all through (--data to calibrate on), or another core",
+        )
 
 
 def layer_of(graph: Graph, index: int) -> Layer:

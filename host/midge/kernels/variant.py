@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from midge.ir.graph import Array, Op, Tensor
+from midge.ir.graph import Array, DType, Op, Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +49,11 @@ def _no_code(_: Layer) -> int:
     return 0
 
 
+def touches_floats(layer: Layer) -> bool:
+    """Whether any tensor of the layer holds floats."""
+    return any(tensor.dtype is DType.F32 for tensor in (*layer.inputs, *layer.outputs))
+
+
 def _no_overlap(_: Layer) -> int | None:
     return None
 
@@ -60,7 +65,8 @@ class Variant:
     `fits` says whether the variant can do the layer, `bind` makes it ready. `scratch_bytes` is what it needs besides
     inputs and outputs, `code_bytes` what its code takes beyond the portable variant's where that is worth counting
     (negative where it takes less). `overlap` is the distance in bytes (see midge.memory.plan.Overlap) that input 0 must
-    keep ahead of output 0 when they share memory: 0 in place, None never.
+    keep ahead of output 0 when they share memory: 0 in place, None never. `floats` says whether it computes with
+    floats, which not every compiler can link.
     """
 
     module: str
@@ -70,6 +76,7 @@ class Variant:
     scratch_bytes: Callable[[Layer], int] = _no_scratch
     overlap: Callable[[Layer], int | None] = _no_overlap
     code_bytes: Callable[[Layer], int] = _no_code
+    floats: Callable[[Layer], bool] = touches_floats
 
     @property
     def op(self) -> str:

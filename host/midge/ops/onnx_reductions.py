@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from midge.ir.graph import NO_CLAMP, DType, Tensor
@@ -14,6 +16,7 @@ from midge.ops.exp import Exp
 from midge.ops.families.arg import Arg
 from midge.ops.families.reduction import Reduction
 from midge.ops.formats import UnsupportedOp
+from midge.ops.layer_normalization import LayerNormalization
 from midge.ops.log import Log
 from midge.ops.mean import Mean
 from midge.ops.mul import Mul
@@ -117,6 +120,8 @@ def _layer_normalization(node: OnnxNode) -> list[Tensor]:
     x, scale, bias = node.tensor(0), node.tensor(1), node.optional(2)
     rank = len(x.shape)
     axes = tuple(range(node.axis(int(node.attributes.get("axis", -1)), rank), rank))
+    if not any(node.used[1:]) and scale.is_constant and (bias is None or bias.is_constant):
+        return [_one_layer_normalization(node, x, axes[0], scale, bias)]
     mean = node.add(Mean, [x], "mean", axes=axes, keep_dims=True)
     centered = node.add(Sub, [x, mean], "centered", clamp=NO_CLAMP)
     variance = node.add(Mean, [node.add(Square, [centered], "square")], "variance", axes=axes, keep_dims=True)
@@ -126,6 +131,18 @@ def _layer_normalization(node: OnnxNode) -> list[Tensor]:
     scaled = node.add(Mul, [normal, scale], "" if bias is None else "scaled", clamp=NO_CLAMP)
     result = scaled if bias is None else node.add(Add, [scaled, bias], "", clamp=NO_CLAMP)
     return [result, mean, inverse]
+
+
+def _one_layer_normalization(node: OnnxNode, x: Tensor, axis: int, scale: Tensor, bias: Tensor | None) -> Tensor:
+    """The axes from `axis` on seen as one."""
+    shape = x.shape[axis:]
+    rows = node.reshape(x, (*x.shape[:axis], prod(shape)), "rows")
+    constants = [
+        node.new_constant(role, np.broadcast_to(0 if t is None else np.asarray(t.data), shape).reshape(-1))
+        for role, t in (("scale", scale), ("offset", bias))
+    ]
+    epsilon = float(node.attributes.get("epsilon", 1e-5))
+    return node.reshape(node.add(LayerNormalization, [rows, *constants], "", epsilon=epsilon), x.shape, "shape")
 
 
 ONNX: dict[str, OnnxReader] = {

@@ -17,6 +17,8 @@ from midge.passes.drop_identities import drop_identities
 from midge.passes.fold_affine import fold_affine
 from midge.passes.fold_constants import fold_constants
 from midge.passes.fuse_activations import fuse_activations
+from midge.passes.known_functions import known_functions
+from midge.passes.layer_normalizations import layer_normalizations
 from midge.passes.merge_tables import merge_tables
 from midge.passes.merge_views import merge_views
 from midge.passes.one_channel_convolutions import one_channel_convolutions
@@ -35,6 +37,9 @@ CANONICALIZE: tuple[Pass, ...] = (
     merge_views,
     drop_identities,
     pool_edges,
+    layer_normalizations,
+    known_functions,
+    drop_dead,
     fold_affine,
     fuse_activations,
     drop_dead,
@@ -58,6 +63,8 @@ __all__ = [
     "fold_affine",
     "fold_constants",
     "fuse_activations",
+    "known_functions",
+    "layer_normalizations",
     "merge_tables",
     "merge_views",
     "one_channel_convolutions",

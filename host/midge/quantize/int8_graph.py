@@ -83,6 +83,9 @@ def _inputs(made: _Int8, graph: Graph, op: Op) -> tuple[str, ...]:
     for index, tensor in enumerate(inputs):
         if index in op.weight_axis or index == op.bias_input:
             continue
+        if index in op.float_inputs and tensor.is_constant:
+            names[index] = _place(made, graph, tensor, op)
+            continue
         shared = made.quants[op.outputs[0]] if op.inputs_share_quant else None
         if tensor.is_constant:
             names[index] = _place(made, graph, _quantized(tensor, shared or made.quants[tensor.name]), op)

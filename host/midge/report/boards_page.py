@@ -1,10 +1,16 @@
-"""docs/boards.md, made from boards/*.toml: `python -m midge.report.boards_page > docs/boards.md`."""
+"""docs/boards.md of boards/*.toml and benchmarks/fits.json: `python -m midge.report.boards_page > docs/boards.md`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
-from midge.boards import Board, Core, Simavr, Unicorn, list_boards, list_cores, load_board, load_core
+from midge.boards import Board, Core, Qemu, Simavr, Unicorn, list_boards, list_cores, load_board, load_core
+
+STORED_FITS = Path(__file__).resolve().parents[3] / "benchmarks" / "fits.json"
+"""In the checkout alone: the page is made there."""
 
 _HEAD = """# Boards and cores
 
@@ -17,12 +23,27 @@ A board named after its core cannot be bought: it is that core with ample memory
 what has been run, and no more than that.
 """
 
+_FITS = """
+## What fits
+
+`midge fit` of the example and of well-known networks, as `benchmarks/fits.py` has stored it; no claim beyond memory.
+*yes*: linked for the board's core, and within the board's memory; *(yes)*: estimated, as nothing here links for it;
+*balanced*, *size*: with that goal (`--optimize`); *-*: too large. What is judged is midge's bare firmware, without what
+the board's Arduino core takes besides (much on an ESP32, or with Mbed on a Nano 33 BLE).
+"""
+
 _CORES = """
 ## Cores
 
 On every core with an emulated twin `tests/emulated/test_matrix.py` runs networks and compares every output value.
 *Counts* says what a report's figures of that core are, and how far to trust them.
 """
+
+_PROVEN = {
+    "not yet": "its Arduino firmware has not been built",
+    "with a stand-in": "the PlatformIO project built with a stand-in Arduino core, run exactly on the emulated core",
+    "with its core": "the PlatformIO project built with its Arduino core, flashed into the emulated board, run exactly",
+}
 
 _COMPILERS = """
 ## Compilers
@@ -36,7 +57,7 @@ def boards_page() -> str:
     """The page as Markdown."""
     boards = [load_board(name) for name in list_boards()]
     cores = [load_core(name) for name in list_cores()]
-    parts = (_HEAD, _boards(boards), _CORES, _cores(cores), _COMPILERS, _compilers(cores))
+    parts = (_HEAD, _boards(boards), _FITS, _fits(boards), _CORES, _cores(cores), _COMPILERS, _compilers(cores))
     return "\n".join(part.strip("\n") + "\n" for part in parts)
 
 
@@ -59,16 +80,38 @@ def _boards(boards: Iterable[Board]) -> str:
 
 
 def _tested(board: Board) -> str:
-    """What has been run: nothing in the repository runs on hardware."""
-    if board.core.address_space:
-        return (
-            f"networks run exactly on the emulated {board.core.name}, and built by PlatformIO and flashed into it "
-            "(tests/pio); nobody has run it on the board itself"
-        )
+    """What has been built and run: nothing in the repository runs on hardware."""
     if board.core.emulator is None:
         return "nothing: neither built nor run"
-    on_twin = f"networks run exactly on the emulated {board.core.name}"
-    return on_twin if board.platformio is None else f"{on_twin}; nobody has run it on the board itself"
+    on_twin = f"networks run exactly on {_emulated(board.core)}"
+    if board.platformio is None:
+        return on_twin
+    return f"{on_twin}; {_PROVEN[board.platformio.proven]}; nobody has run it on the board itself"
+
+
+def _fits(boards: Iterable[Board]) -> str:
+    """Boards x networks; a board that is newer than the stored figures has none."""
+    stored: Mapping[str, Mapping[str, Any]] = json.loads(STORED_FITS.read_text(encoding="utf-8"))
+    rows = [
+        (f"`{b.name}`", *(_verdict(by_board.get(b.name)) for by_board in stored.values()))
+        for b in boards
+        if b.platformio is not None
+    ]
+    return _table(("board", *stored), rows)
+
+
+def _verdict(fit: Mapping[str, Any] | None) -> str:
+    if fit is None:
+        return "?"
+    if not fit["fits"]:
+        return fit["goal"] or "-"
+    return "yes" if fit["sizes"] == "linked" else "(yes)"
+
+
+def _emulated(core: Core) -> str:
+    """The core that was really emulated."""
+    relative = core.emulator.relative if isinstance(core.emulator, Qemu) else None
+    return f"the emulated {core.name}" if relative is None else f"QEMU's {relative}"
 
 
 def _cores(cores: Iterable[Core]) -> str:

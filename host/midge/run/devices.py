@@ -16,6 +16,7 @@ from midge.build.stack import read_frames, worst_stack_bytes
 from midge.build.toolchain import compile_firmware, find_toolchain
 from midge.errors import LinkError
 from midge.ir.graph import Array
+from midge.kernels.select import refuse_floats
 from midge.lower.program import Program
 from midge.render.project import check_arrays, far_constants
 from midge.render.sources import render_app
@@ -112,8 +113,9 @@ def native_device(compiled: Compiled, work_dir: Path, *, sanitize: bool) -> Iter
 def build_firmware(compiled: Compiled, work_dir: Path) -> Image:
     """The measuring firmware for the board, compiled and linked in `work_dir`.
 
-    Raises ToolchainError, DoesNotFitError, MissingExtraError.
+    Raises ToolchainError, DoesNotFitError, MissingExtraError; UnsupportedModelError for floats that cannot be linked.
     """
+    refuse_floats(compiled.selection, compiled.board.core)
     check_arrays(compiled.program, compiled.board)
     return compile_firmware(
         firmware_sources(compiled),

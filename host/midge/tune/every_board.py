@@ -26,6 +26,7 @@ from midge.errors import (
     MidgeError,
     MissingExtraError,
     ToolchainError,
+    UnsupportedModelError,
 )
 from midge.importers import Imported
 from midge.pipeline import Compiled, compile_graph, compile_model
@@ -40,6 +41,7 @@ _AVR_RAM_BYTES = 2**16 - 2**9
 # Where nothing has run: as deep as the kernels' and the protocol's frames have been seen.
 _STACK_BYTES = 1024
 _AVR_STACK_BYTES = 256
+_UNBUILT = (BoardError, MissingExtraError, ToolchainError, DoesNotFitError, UnsupportedModelError)
 
 
 @dataclass(frozen=True)
@@ -98,10 +100,10 @@ def fit_boards(
     if not boards:
         return ()
     first = compile_model(imported, replace(settings, board=names[0]), data, progress)
-    known: dict[tuple[str, bool], _OnCore] = {}
+    known: dict[tuple[str, bool, bool], _OnCore] = {}
     found = []
     for board in progress(boards, "building for every core"):
-        like = board.core.name, board.has_twin
+        like = board.core.name, board.has_twin, board.constants_in_ram
         if like not in known:
             known[like] = _on_core(_compiled_for(first, board, settings.optimize))
         found.append(_judge(board, known[like]))
@@ -132,7 +134,7 @@ def _on_core(compiled: Compiled) -> _OnCore:
         with _work_dir() as folder, emulated_device(runs, folder) as device:
             sample = device.infer(draw_inputs(compiled.graph, 1, compiled.settings.seed)[0])
             stack, image = device.board.stack_high_water_bytes(), device.image
-    except (BoardError, MissingExtraError, ToolchainError, DoesNotFitError, DeviceFaultError) as problem:
+    except (*_UNBUILT, DeviceFaultError) as problem:
         if isinstance(problem, DeviceFaultError) and not is_avr:
             raise
         basis, stack = f"nothing was run: {_first_line(problem)}", _AVR_STACK_BYTES if is_avr else _STACK_BYTES
@@ -147,12 +149,13 @@ def _without_running(compiled: Compiled, stack_bytes: int) -> Footprint:
     try:
         with _work_dir() as folder:
             return _footprint(build_firmware(_ample(compiled), folder), stack_bytes)
-    except (BoardError, MissingExtraError, ToolchainError, DoesNotFitError) as problem:
+    except _UNBUILT as problem:
         program, harness = compiled.program, compiled.board.core.harness
         flash, ram = program.constant_bytes + harness.flash_bytes, program.arena_bytes + harness.ram_bytes
+        ram += compiled.board.constants_in_ram * program.constant_bytes
         # What a compiler refuses no installation cures; an error of what is missing says what to install.
         # What does not fit ample memory, no board of the core has room for.
-        refused = _first_line(problem) if isinstance(problem, DoesNotFitError) else ""
+        refused = _first_line(problem) if isinstance(problem, DoesNotFitError | UnsupportedModelError) else ""
         if isinstance(problem, ToolchainError) and not problem.hint:
             refused = f"{_first_line(problem)} its firmware"
         return Footprint(flash, ram, f"estimated: {_first_line(problem)}", refused)

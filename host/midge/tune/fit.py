@@ -41,7 +41,7 @@ def _lacking(compiled: Compiled) -> str:
     """
     board, program = compiled.board, compiled.program
     flash = program.constant_bytes + board.core.harness.flash_bytes
-    ram = program.arena_bytes + board.core.harness.ram_bytes
+    ram = program.arena_bytes + board.core.harness.ram_bytes + board.constants_in_ram * program.constant_bytes
     if flash > board.flash_bytes:
         return f"about {flash:,} bytes of flash, it has {board.flash_bytes:,}"
     if ram > board.ram_bytes:

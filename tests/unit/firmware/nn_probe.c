@@ -92,6 +92,12 @@ EXPORT void log_float(int n, const float *x, float *out) {
     }
 }
 
+EXPORT void erf_float(int n, const float *x, float *out) {
+    for (int i = 0; i < n; ++i) {
+        out[i] = midge_erf(x[i]);
+    }
+}
+
 EXPORT void elu_float(int n, const float *x, float *out) {
     for (int i = 0; i < n; ++i) {
         out[i] = midge_elu(x[i]);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from midge.numerics.fixed_point import (
     saturating_rounding_doubling_high_mul,
 )
 from midge.numerics.gemmlowp import one_over_one_plus_x, reciprocal
+from midge.numerics.inverse_root import float_inverse_root
 from midge.resources import firmware_dir
 
 COUNT = 1_000_000
@@ -172,6 +174,19 @@ def test_float_functions_are_within_a_few_units_in_the_last_place(
         error = np.where(found == expected, 0.0, np.abs(found - expected))
     # Denormal results have fewer bits.
     assert (error <= 1e-6 * np.abs(expected) + 3e-45).all(), x[np.argmax(error / (np.abs(expected) + 1e-45))]
+
+
+def test_the_error_function_is_within_a_few_parts_in_ten_million_of_1_and_of_small_values(library: ctypes.CDLL) -> None:
+    x = np.concatenate([np.linspace(-6, 6, 4001), np.logspace(-30, -1, 500), [0.0, np.inf, -np.inf]]).astype(np.float32)
+    expected = np.array([math.erf(value) for value in x])
+    found = _call(library, "erf_float", x, out=np.float32).astype(np.float64)
+    assert (np.abs(found - expected) <= np.minimum(5e-7, 1e-6 * np.abs(expected) + 5e-7 * (np.abs(x) >= 0.5))).all()
+
+
+def test_the_inverse_root_has_the_same_bits_on_both_sides(library: ctypes.CDLL) -> None:
+    x = np.exp(np.random.default_rng(12).uniform(-60, 60, COUNT)).astype(np.float32)
+    found = _call(library, "rsqrt_float", x, out=np.float32)
+    assert np.array_equal(found.view(np.uint32), float_inverse_root(x).view(np.uint32))
 
 
 def test_float_functions_of_what_is_not_a_number_are_not_numbers(library: ctypes.CDLL) -> None:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from midge.kernels.elementwise import bind_pair, sum_literals
 from midge.kernels.literals import in_place, is_either
-from midge.kernels.variant import Binding, Layer, Variant
+from midge.kernels.variant import Binding, Layer, Variant, touches_floats
 from midge.ops.families.binary import Binary
 
 
@@ -28,10 +28,15 @@ def _plain(parameters: Any, layer: Layer) -> Mapping[str, object]:
     return {**asdict(parameters), "output_zero_point": layer.outputs[0].q.zero_point}
 
 
+def floats(layer: Layer) -> bool:
+    """DIV is defined through a float quotient, in int8 too."""
+    return touches_floats(layer) or layer.op.kind == "div"
+
+
 _INTEGERS: Mapping[str, Callable[[Any, Layer], Mapping[str, object]]] = {
     "div": _plain,
     "prelu": _plain,
     "squared_difference": lambda parameters, layer: sum_literals(parameters, layer.outputs[0].dtype.c_type),
 }
 
-VARIANT = Variant(__name__, fits=is_either, bind=bind, overlap=in_place)
+VARIANT = Variant(__name__, fits=is_either, bind=bind, overlap=in_place, floats=floats)

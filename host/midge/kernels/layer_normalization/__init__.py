@@ -1,0 +1,1 @@
+"""Kernels of all operators that only move elements."""
