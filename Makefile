@@ -28,6 +28,7 @@ test-long: $(STAMP)
 	$(BIN)/python -m pytest -n 2 -rs -m long --timeout 3600
 
 bench: $(STAMP)
+	$(BIN)/python benchmarks/avr.py
 	$(BIN)/python benchmarks/run.py
 
 lint: $(STAMP)

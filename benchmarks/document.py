@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from avr import avr_section, recorded
 from small_cores import TITLES, small_core_section
 from tables import figure, ratio, table
 
@@ -42,7 +43,7 @@ def document(results: dict[str, Any], peers: dict[str, Any]) -> str:
     parts = [_head(rows)]
     parts += [_core_section(core, rows, peers) for core in _CORES if any(r["core"] == core for r in rows)]
     parts += [small_core_section(core, rows, peers) for core in TITLES if any(r["core"] == core for r in rows)]
-    parts += [_memory_section(rows, peers), _profile_section(rows, peers)]
+    parts += [avr_section(recorded(), peers), _memory_section(rows, peers), _profile_section(rows, peers)]
     if results["host"]:
         parts.append(_host_section(results["host"]))
     return "\n".join(parts)

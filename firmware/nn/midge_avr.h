@@ -14,6 +14,19 @@
 #define MIDGE_AVR_ASM 0
 #endif
 
+/* How the assembly loads a constant: Z, and RAMPZ where 16 bits do not reach, are left behind it. */
+#if MIDGE_AVR_ASM && defined(MIDGE_FLASH_FAR)
+#define MIDGE_AVR_LPM "elpm "
+#define MIDGE_AVR_FAR(bank) "out __RAMPZ__, " bank "\n"
+#define MIDGE_AVR_BANK(pointer) ((uint8_t)((__uint24)(pointer) >> 16))
+#define MIDGE_AVR_NEAR(pointer) ((uint16_t)(__uint24)(pointer))
+#elif MIDGE_AVR_ASM
+#define MIDGE_AVR_LPM "lpm "
+#define MIDGE_AVR_FAR(bank) ""
+#define MIDGE_AVR_BANK(pointer) 0
+#define MIDGE_AVR_NEAR(pointer) ((uint16_t)(pointer))
+#endif
+
 /* One copy for all layers. */
 #if defined(__GNUC__) && !defined(__clang__)
 #define MIDGE_AVR_SHARED static __attribute__((noinline, noclone, unused))
@@ -132,6 +145,15 @@ static inline int8_t midge_avr_output(int32_t sum, const MIDGE_FLASH uint8_t **a
         }
     }
     return (int8_t)(total >> (form->split - 8 * form->kept) & 255u);
+}
+
+/* A sum that begins with `begin`, of activations at `offsets`, plus 128, times weights. */
+static inline int32_t midge_avr_line(const int8_t *in, const uint16_t *offsets, const int8_t *weights, int depth,
+                                     int32_t begin) {
+    for (int i = 0; i < depth; ++i) {
+        begin += (int32_t)(in[offsets[i]] + 128) * weights[i];
+    }
+    return begin;
 }
 
 /* A group of `size` channels for the window at x. The stream has their starting values, their weights and, without a

@@ -1,4 +1,4 @@
-"""The assembly of the kernels for AVR, on drawn layers and on layers of realistic sizes, equals the interpreter."""
+"""The assembly of the kernels for AVR, on layers of realistic sizes, equals the interpreter."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from pathlib import Path
 import pytest
 from test_kernels_on_the_core import _outputs, _sources
 
-from differential.draw import draw_cases, mismatches
+from differential.draw import mismatches
 from differential.draw_scalar import DRAWS, scalar_cases
 from differential.programs import Rendered, render_cases
 from midge.boards import load_board
 from midge.build.toolchain import compile_firmware, find_toolchain
 from midge.errors import MidgeError
-from midge.kernels.select import kinds, variants
+from midge.kernels.select import variants
 from midge.kernels.variant import Variant
 from midge.run.simavr.board import SimavrBoard
 from midge.run.simavr.runner import find_runner
 
 BOARD = "mega2560"
 COUNT = 8
-VARIANTS = tuple(v for kind in kinds() for v in variants(kind) if "avr" in v.needs)
+VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "avr" in v.needs)
 # What one firmware may hold of arenas, and of constants: 16 bits reach no more flash.
 _ARENA_BYTES, _CONSTANT_BYTES = 7_000, 40_000
 
@@ -35,9 +35,7 @@ def test_assembly_equals_the_interpreter(variant: Variant, tmp_path: Path) -> No
         toolchain = find_toolchain(board.core)
     except MidgeError as error:
         pytest.skip(f"needs what is not installed: {error.hint}")
-    cases = [*draw_cases(variant.op, 2 * COUNT, seed=1)]
-    if variant.op in DRAWS:
-        cases += scalar_cases(variant, COUNT, seed=1)
+    cases = scalar_cases(variant, COUNT, seed=1)
     wrong, compared = {}, 0
     for number, part in enumerate(_parts(render_cases(cases, variant, tmp_path / "cases"))):
         image = compile_firmware(_sources(part), board, toolchain, tmp_path / f"build{number}")

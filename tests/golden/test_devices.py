@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from golden.whole_models import DYNAMIC, FLOAT, INT8, INT16, INT16_QUICK
+from golden.whole_models import DYNAMIC, FLOAT, INT8, INT16, INT16_QUICK, STREAMS
 from midge.errors import ToolchainError
 from midge.importers import import_model
 from midge.settings import Settings
@@ -65,3 +65,16 @@ def test_a_model_of_dynamic_range_is_within_a_hundredth(name: str, place: str, a
     with np.load(golden) as arrays:
         largest = np.abs(arrays["rand_out0"]).max()
     assert found.agreement.max_difference <= 0.01 * largest
+
+
+@pytest.mark.parametrize("place", ["interpreter", "native", "emulator"])
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_network_that_remembers_gives_every_golden_byte_of_a_stream(name: str, place: str, assets: Path) -> None:
+    model, golden = _file(assets, name, "file"), _file(assets, name, "npz")
+    settings = Settings(precision="as-is")
+    try:
+        found = verify_model(import_model(model), settings, place, golden, sequence=True)
+    except ToolchainError as problem:
+        pytest.skip(f"needs a host compiler with sanitizers: {problem.hint}")
+    assert found.agreement.samples > 1
+    assert found.agreement.mismatches == 0, f"first layer that differs: {found.first_layer}"

@@ -32,3 +32,16 @@ def test_every_recorded_output_is_exact() -> None:
     rows = json.loads((BENCHMARKS / "results.json").read_text(encoding="utf-8"))["rows"]
     assert len({(row["model"], row["core"]) for row in rows}) == 36
     assert [row for row in rows if row["mismatches"] or not row["samples"]] == []
+
+
+def test_on_avr_every_network_is_exact_four_times_quicker_and_smaller_than_its_peers() -> None:
+    rows = json.loads((BENCHMARKS / "avr.json").read_text(encoding="utf-8"))
+    nets = tomllib.loads((BENCHMARKS / "peers.toml").read_text(encoding="utf-8"))["avr"]
+    assert {row["model"] for row in rows} == set(nets)
+    for row in rows:
+        peers = nets[row["model"]]["peers"]
+        assert row["values"]
+        assert not row["mismatches"]
+        assert 4 * row["cycles"] <= min(peer["cycles"] for peer in peers)
+        assert row["flash_bytes"] < min(peer["flash_bytes"] for peer in peers)
+        assert row["ram_bytes"] < min(peer["ram_bytes"] for peer in peers)

@@ -17,18 +17,27 @@ import numpy as np
 
 from midge.ir.graph import Array
 from midge.kernels.byte_products import ByteProducts, byte_products, in_bytes
-from midge.kernels.variant import Constant
+from midge.kernels.variant import Constant, Layer
 from midge.numerics.requantize import Requantization
 
 NEEDS = frozenset({"avr"})
 
 OFFSET = 128
+
+
+def code_bytes(_: Layer) -> int:
+    """Less than the portable kernels', which need the compiler's arithmetic with 64 bits; about their share of it."""
+    return -128
+
+
 _SUM_REGISTERS = 18
 _CONSTANT_REGISTERS = 18
 _FIRST_REGISTER = 2
 _MOST_TURNS = 255
 # Multiplications in one turn of the inner loop: code against the loop's own four cycles.
-_MOST_UNROLLED = 16
+_MOST_UNROLLED, _MOST_UNROLLED_LARGE = 16, 32
+# From so many weights on, code for speed is small beside them.
+_LARGE = 1024
 _MOST_POSITIONS = 8
 # Outputs in a group for one window: more would save half a cycle of nine, and take code.
 _MOST_OUTPUTS = 5
@@ -99,16 +108,30 @@ def _blocks(
     if not is_common:
         registers = _registers(found, pixels)
     groups = _groups(len(rows), min(_SUM_REGISTERS // (pixels * sum_bytes), _MOST_OUTPUTS))
-    form = found.form
     hop = sum_bytes + shape[1]
+    unrolled = _MOST_UNROLLED_LARGE if rows.size >= _LARGE else _MOST_UNROLLED
     params: dict[str, object] = {
         "pixels": pixels,
         "groups": groups,
         "depth": shape[1],
-        "unroll": _unroll(shape[1], min(_MOST_UNROLLED // (pixels * groups[0][1]), _MOST_POSITIONS)),
+        "unroll": _unroll(shape[1], min(unrolled // (pixels * groups[0][1]), _MOST_POSITIONS)),
+        "is_large": rows.size >= _LARGE,
         "channels": len(rows),
         "sum_bytes": sum_bytes,
         "hop": hop,
+        "scaling": scaling(found, least, most, registers),
+        "clobbered": _clobbered(groups, pixels * sum_bytes, registers, found.addend_bytes),
+    }
+    starts = bias - OFFSET * rows.sum(axis=1) - found.starts
+    return Blocks(params, _stream(rows, in_bytes(starts, sum_bytes), None if is_common else found.records, groups))
+
+
+def scaling(
+    found: ByteProducts, least: Array, most: Array, registers: dict[str, tuple[int, ...]] | None
+) -> dict[str, object]:
+    """How sums least..most become outputs, as templates/kernels/avr.j2 reads it; without registers by literals."""
+    form = found.form
+    return {
         "width": form.width,
         "split": form.split,
         "kept": form.kept,
@@ -116,15 +139,12 @@ def _blocks(
         "factor_bytes": form.factor_bytes,
         "addend_bytes": found.addend_bytes,
         "below_bytes": found.below_bytes,
-        "record": tuple(int(v) for v in found.records[0]) if is_common else None,
+        "record": tuple(int(v) for v in found.records[0]) if registers is None else None,
         "record_bytes": found.records.shape[1],
-        "clip_low": lowest < 0,
+        "clip_low": bool((least < found.starts).any()),
         "clip_high": bool((most - found.starts > found.lasts).any()),
         "registers": registers,
-        "clobbered": _clobbered(groups, pixels * sum_bytes, registers, found.addend_bytes),
     }
-    starts = bias - OFFSET * rows.sum(axis=1) - found.starts
-    return Blocks(params, _stream(rows, in_bytes(starts, sum_bytes), None if is_common else found.records, groups))
 
 
 def gather(rows: int, run: int, skip: int) -> dict[str, object]:

@@ -134,16 +134,16 @@ def _ranked(layer: Layer, able: Sequence[Variant], goal: Goal, timings: Timings)
     if allowance is None:
         return fastest
     plainest = able[-1]
-    flash = allowance.flash * _constant_bytes(layer, plainest)
+    flash = allowance.flash * _flash_bytes(layer, plainest)
     fitting = [
-        v for v in fastest if v.scratch_bytes(layer) <= allowance.scratch_bytes and _constant_bytes(layer, v) <= flash
+        v for v in fastest if v.scratch_bytes(layer) <= allowance.scratch_bytes and _flash_bytes(layer, v) <= flash
     ]
     return [*fitting, plainest]
 
 
-def _constant_bytes(layer: Layer, variant: Variant) -> int:
-    """Flash that the variant's constants take for this layer."""
-    return sum(c.values.nbytes for c in variant.bind(layer).constants)
+def _flash_bytes(layer: Layer, variant: Variant) -> int:
+    """Flash that the variant's constants take for this layer, and code that depends on it."""
+    return sum(c.values.nbytes for c in variant.bind(layer).constants) + variant.code_bytes(layer)
 
 
 def _check_override(kind: str, name: str) -> None:

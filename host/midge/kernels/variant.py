@@ -3,8 +3,9 @@
 A variant is a module `midge/kernels/<op>/<name>.py` that defines VARIANT, and its twin `<op>/<name>.c.j2` among the
 templates. The module decides (which layers, how weights are packed, which literals); the template prints.
 
-The C function has these parameters, in this order: `in<i>` for each input i that is not constant, `out<i>` for each
-output, one per constant by its role, and `scratch` when scratch bytes are asked for.
+The C function has these parameters, in this order: `in<i>` for each input i that is neither constant nor a state that
+the operator updates, `state<k>` for the k-th of those, read and overwritten, `out<i>` for each other output, one per
+constant by its role, and `scratch` when scratch bytes are asked for.
 """
 
 from __future__ import annotations
@@ -50,6 +51,10 @@ def touches_floats(layer: Layer) -> bool:
     return any(tensor.dtype is DType.F32 for tensor in (*layer.inputs, *layer.outputs))
 
 
+def _no_code(_: Layer) -> int:
+    return 0
+
+
 def _no_overlap(_: Layer) -> int | None:
     return None
 
@@ -59,9 +64,10 @@ class Variant:
     """A way to compute an operator. `module` is the defining module's __name__.
 
     `fits` says whether the variant can do the layer, `bind` makes it ready. `scratch_bytes` is what it needs besides
-    inputs and outputs. `overlap` is the distance in bytes (see midge.memory.plan.Overlap) that input 0 must keep
-    ahead of output 0 when they share memory: 0 in place, None never. `floats` says whether it computes with floats,
-    which not every compiler can link.
+    inputs and outputs, `code_bytes` what its code takes beyond the portable variant's where that is worth counting
+    (negative where it takes less). `overlap` is the distance in bytes (see midge.memory.plan.Overlap) that input 0 must
+    keep ahead of output 0 when they share memory: 0 in place, None never. `floats` says whether it computes with
+    floats, which not every compiler can link.
     """
 
     module: str
@@ -71,6 +77,7 @@ class Variant:
     scratch_bytes: Callable[[Layer], int] = _no_scratch
     overlap: Callable[[Layer], int | None] = _no_overlap
     floats: Callable[[Layer], bool] = touches_floats
+    code_bytes: Callable[[Layer], int] = _no_code
 
     @property
     def op(self) -> str:

@@ -57,6 +57,11 @@ def quantize_model(graph: Graph, settings: Settings, data: Dataset | None = None
     graph = float_weights(graph)
     if settings.precision == "float":
         return graph
+    if graph.updates:
+        raise SettingsError(
+            f"{graph.name} is a float model that remembers ({graph.states[0].name}), which midge does not quantize",
+            hint="--precision float, or let the exporter quantize it: midge runs int8 LSTM and SVDF of TensorFlow Lite",
+        )
     samples = require_samples(graph, None if data is None else calibration_samples(graph, data, settings))
     for note in sample_notes(samples):
         warnings.warn(note, CalibrationWarning, stacklevel=2)

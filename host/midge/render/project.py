@@ -81,7 +81,7 @@ def check_arrays(program: Program, board: Board) -> None:
 def far_constants(program: Program, board: Board) -> Mapping[str, str]:
     """The macros that let a model's code reach constants which 16 bits do not."""
     if board.core.address_space and program.constant_bytes > _NEAR_BYTES:
-        return {"MIDGE_FLASH": "__memx"}
+        return {"MIDGE_FLASH": "__memx", "MIDGE_FLASH_FAR": "1"}
     return {}
 
 

@@ -187,7 +187,7 @@ def test_a_contradiction_is_a_clear_error(spec: ModelSpec, words: str) -> None:
     ("spec", "words"),
     [
         (with_tensor(DENSE, 0, scales=(0.0,)), "scale of 0"),
-        (with_tensor(SIMPLE, 0, variable=True), "keeps its value between calls"),
+        (with_tensor(SIMPLE, 0, variable=True), "a variable"),
         (replace(SIMPLE, tensors=(X, Y, replace(X, data=bytes(16))), outputs=(1, 2)), "is a constant"),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from midge.kernels.byte_blocks import NEEDS, OFFSET, Blocks, blocks, gather
+from midge.kernels.byte_blocks import NEEDS, OFFSET, Blocks, blocks, code_bytes, gather
 from midge.kernels.conv2d import scalar_pairs
 from midge.kernels.geometry import Window, pixels_joined, window_of, window_overlap
 from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
@@ -66,4 +66,6 @@ def _blocks(layer: Layer) -> Blocks | None:
     return blocks(rows.reshape(len(rows), -1), bias, x.q.zero_point, r, window.out_h * window.out_w)
 
 
-VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes, overlap=overlap)
+VARIANT = Variant(
+    __name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes, overlap=overlap, code_bytes=code_bytes
+)

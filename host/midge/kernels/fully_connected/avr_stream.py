@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from midge.kernels.byte_blocks import NEEDS, Blocks, blocks, gather
+from midge.kernels.byte_blocks import NEEDS, Blocks, blocks, code_bytes, gather
 from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
 from midge.kernels.variant import Binding, Layer, Variant
 from midge.ops.fully_connected import FullyConnected, fully_connected_requantization
@@ -42,4 +42,4 @@ def _blocks(layer: Layer) -> Blocks | None:
     return blocks(rows, bias_values(layer, len(rows)), layer.inputs[0].q.zero_point, r, _windows(layer))
 
 
-VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes)
+VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes, code_bytes=code_bytes)
