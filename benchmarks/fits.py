@@ -48,7 +48,13 @@ def main() -> None:
         found[name] = fit_boards(import_model(path), Settings(precision="as-is"), boards, None)
     before = json.loads(FILE.read_text(encoding="utf-8")) if sys.argv[1:] else {}
     table = {name: {**before.get(name, {}), **{f.board.name: row(f) for f in fits}} for name, fits in found.items()}
-    FILE.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+    lines = [f"{json.dumps(name)}: {{\n{_lines(boards)}\n}}" for name, boards in table.items()]
+    FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
+def _lines(boards: dict[str, dict[str, object]]) -> str:
+    """One board a line, in the order of their names."""
+    return ",\n".join(f"  {json.dumps(name)}: {json.dumps(boards[name])}" for name in sorted(boards))
 
 
 def row(fit: BoardFit) -> dict[str, object]:

@@ -46,6 +46,19 @@ const midge_app midge_app_model = {
 };
 """
 
+# The same, but what input 1 sums up to is added to the sums of all earlier runs since a reset.
+REMEMBERING_APP = (
+    APP.replace(
+        "static void run(void) {",
+        "static uint8_t memory = 99;\nstatic void reset(void) { memory = 0; }\nstatic void run(void) {",
+    )
+    .replace(
+        "    __builtin_memset(arena, 0xEE",
+        "    total = memory = (uint8_t)(memory + total);\n    __builtin_memset(arena, 0xEE",
+    )
+    .replace(".run = run,", ".run = run, .reset = reset,")
+)
+
 _HARNESS = """
 #include "link/cobs.h"
 #include "link/crc.h"
@@ -118,9 +131,9 @@ def host_compiler() -> Toolchain:
 class Device:
     """The link and the model as a library: what is pushed in is answered at once, and nothing takes time."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, app: str = APP) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "app.c").write_text(APP)
+        (folder / "app.c").write_text(app)
         (folder / "harness.c").write_text(_HARNESS)
         firmware = firmware_dir()
         flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-fPIC", "-shared", f"-I{firmware}"]

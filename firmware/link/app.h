@@ -21,6 +21,7 @@ typedef struct {
     uint16_t inputs, outputs, layers;   /* inputs and outputs are at least 1, together at most 65535 */
     const midge_buffer *input, *output; /* [inputs], [outputs] */
     void (*run)(void);                  /* one inference: clobbers the inputs */
+    void (*reset)(void);                /* forgets all earlier runs; NULL for a network that remembers nothing */
     uint32_t *layer_ticks;              /* [layers], filled by run: ticks of each layer, modulo 2^32 */
 } midge_app;
 

@@ -204,6 +204,17 @@ static midge_link_code serve_ticks(midge_link *link, uint16_t *length) {
     return MIDGE_LINK_OK;
 }
 
+/* To forget twice is to forget: a repetition needs no care. Outputs stay, as reset touches no output. */
+static midge_link_code serve_reset(midge_link *link, uint16_t *length) {
+    if (*length != 0) {
+        return fail(link, MIDGE_LINK_BAD_LENGTH, *length);
+    }
+    if (link->app->reset != NULL) {
+        link->app->reset();
+    }
+    return MIDGE_LINK_OK;
+}
+
 static midge_link_code serve(midge_link *link, uint8_t type, uint16_t *length, bool repeated) {
     switch (type) {
     case MIDGE_LINK_HELLO:
@@ -218,6 +229,8 @@ static midge_link_code serve(midge_link *link, uint8_t type, uint16_t *length, b
         return serve_output(link, length);
     case MIDGE_LINK_TICKS:
         return serve_ticks(link, length);
+    case MIDGE_LINK_RESET:
+        return serve_reset(link, length);
     default:
         return fail(link, MIDGE_LINK_BAD_TYPE, type);
     }
@@ -277,6 +290,9 @@ void midge_link_init(midge_link *link, const midge_app *app) {
     link->app = app;
     link->decoder.data = link->frame;
     link->decoder.capacity = MIDGE_LINK_FRAME;
+    if (app->reset != NULL) {
+        app->reset();
+    }
 }
 
 void midge_link_push(midge_link *link, uint8_t byte) {

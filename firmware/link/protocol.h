@@ -30,6 +30,7 @@ enum {
     MIDGE_LINK_RUN = 4,
     MIDGE_LINK_OUTPUT = 5,
     MIDGE_LINK_TICKS = 6,
+    MIDGE_LINK_RESET = 7,
     MIDGE_LINK_ANSWER = 0x80,
     MIDGE_LINK_ERROR = 0xFF
 };
@@ -64,7 +65,7 @@ typedef struct {
     uint8_t frame[MIDGE_LINK_FRAME]; /* the request, and in its place the answer */
 } midge_link;
 
-/* Make a zeroed `link` ready to serve `app`. */
+/* Make a zeroed `link` ready to serve `app`, which forgets all earlier runs. */
 void midge_link_init(midge_link *link, const midge_app *app);
 
 /* Take one byte of the line; when it completes a sound request, serve that and write the answer to the port. */

@@ -8,26 +8,7 @@
 #ifndef MIDGE_SCALAR_ARMV6M_H
 #define MIDGE_SCALAR_ARMV6M_H
 
-#include <stdint.h>
-
-/* What the assembly keeps on the stack, in its order: see midge_scalar_channels. `step` is bytes of weights for a pair
- * of channels, `end` the end of the weights. */
-typedef struct {
-    const uint32_t *x;
-    const int32_t *scales;
-    int32_t split, step;
-    const int32_t *end;
-    int8_t *out, *next;
-} midge_scalar_frame;
-
-/* The same of midge_scalar_row. `x_end` is the end of the activations. */
-typedef struct {
-    const uint32_t *x;
-    const int32_t *scales;
-    int32_t split;
-    const uint32_t *x_end, *end;
-    int8_t *out;
-} midge_scalar_row_frame;
+#include "midge_scalar_thumb.h"
 
 /* clang-format off */
 
@@ -81,10 +62,7 @@ typedef struct {
     after
 
 #define MIDGE_SCALAR_PAIRS(name, put, after) \
-static inline void name(const int32_t *weights, const midge_scalar_frame *frame) { \
-    register const int32_t *r0 __asm__("r0") = weights; \
-    register const midge_scalar_frame *r1 __asm__("r1") = frame; \
-    __asm__ volatile( \
+MIDGE_SCALAR_FUNCTION(name, int32_t, midge_scalar_frame, \
         ".syntax unified\n" \
         "ldr r2, [r1, #20]\n mov r10, r2\n ldr r2, [r1, #24]\n mov r11, r2\n" \
         "ldmia r1!, {r2-r6}\n push {r7}\n push {r2-r7}\n" \
@@ -103,11 +81,7 @@ static inline void name(const int32_t *weights, const midge_scalar_frame *frame)
         "movs r0, #2\n add r10, r0\n add r11, r0\n" \
         "ldr r0, [sp, #20]\n ldr r1, [sp, #16]\n cmp r0, r1\n beq 4f\n b 1b\n" \
         "4:\n" \
-        "add sp, #24\n pop {r7}\n" \
-        : "+r"(r0), "+r"(r1) \
-        : \
-        : "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory"); \
-}
+        "add sp, #24\n pop {r7}\n")
 
 /* Pairs of channels without a rule below zero, and with one. */
 MIDGE_SCALAR_PAIRS(midge_scalar_pairs, MIDGE_SCALAR_PUT, "")
@@ -137,10 +111,7 @@ MIDGE_SCALAR_PAIRS(midge_scalar_signed_pairs, MIDGE_SCALAR_PUT_SIGNED, MIDGE_SCA
     MIDGE_SCALAR_ROW_CHANNEL(put, after, "mov r0, " upper "\n", next)
 
 #define MIDGE_SCALAR_GROUPS(name, put, after) \
-static inline void name(const uint32_t *weights, const midge_scalar_row_frame *frame) { \
-    register const uint32_t *r0 __asm__("r0") = weights; \
-    register const midge_scalar_row_frame *r1 __asm__("r1") = frame; \
-    __asm__ volatile( \
+MIDGE_SCALAR_FUNCTION(name, uint32_t, midge_scalar_row_frame, \
         ".syntax unified\n" \
         "push {r0, r7}\n ldmia r1!, {r2-r7}\n push {r2-r7}\n" \
         "1:\n" \
@@ -157,11 +128,7 @@ static inline void name(const uint32_t *weights, const midge_scalar_row_frame *f
         "mov r0, lr\n adds r0, #4\n str r0, [sp, #20]\n" \
         "ldr r0, [sp, #24]\n ldr r1, [sp, #16]\n cmp r0, r1\n beq 4f\n b 1b\n" \
         "4:\n" \
-        "add sp, #28\n pop {r7}\n" \
-        : "+r"(r0), "+r"(r1) \
-        : \
-        : "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory"); \
-}
+        "add sp, #28\n pop {r7}\n")
 
 MIDGE_SCALAR_GROUPS(midge_scalar_groups, MIDGE_SCALAR_PUT, "")
 MIDGE_SCALAR_GROUPS(midge_scalar_signed_groups, MIDGE_SCALAR_PUT_SIGNED, MIDGE_SCALAR_BEHIND_SIGNED)

@@ -6,26 +6,7 @@
 #ifndef MIDGE_SCALAR_ARMV7M_H
 #define MIDGE_SCALAR_ARMV7M_H
 
-#include <stdint.h>
-
-/* What the assembly keeps on the stack, in its order: see midge_scalar_channels. `step` is bytes of weights for a pair
- * of channels, `end` the end of the weights. */
-typedef struct {
-    const uint32_t *x;
-    const int32_t *scales;
-    int32_t split, step;
-    const int32_t *end;
-    int8_t *out, *next;
-} midge_scalar_frame;
-
-/* The same of midge_scalar_row. `x_end` is the end of the activations. */
-typedef struct {
-    const uint32_t *x;
-    const int32_t *scales;
-    int32_t split;
-    const uint32_t *x_end, *end;
-    int8_t *out;
-} midge_scalar_row_frame;
+#include "midge_scalar_thumb.h"
 
 /* clang-format off */
 
@@ -74,10 +55,7 @@ typedef struct {
     after
 
 #define MIDGE_SCALAR_PAIRS(name, put, after) \
-static inline void name(const int32_t *weights, const midge_scalar_frame *frame) { \
-    register const int32_t *r0 __asm__("r0") = weights; \
-    register const midge_scalar_frame *r1 __asm__("r1") = frame; \
-    __asm__ volatile( \
+MIDGE_SCALAR_FUNCTION(name, int32_t, midge_scalar_frame, \
         "ldm r1, {r2-r6, r8, r9}\n push {r2-r10}\n" \
         "1:\n" \
         "ldrd r1, r6, [sp]\n ldr r2, [sp, #12]\n ldrd r11, lr, [r6], #8\n" \
@@ -92,11 +70,7 @@ static inline void name(const int32_t *weights, const midge_scalar_frame *frame)
         MIDGE_SCALAR_CHANNEL(put, after, "r12", "lr") \
         "strd r7, r8, [sp, #24]\n str r1, [sp, #4]\n" \
         "ldr r2, [sp, #16]\n cmp r0, r2\n bne 1b\n" \
-        "ldr r7, [sp, #20]\n add sp, sp, #36\n" \
-        : "+r"(r0), "+r"(r1) \
-        : \
-        : "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory"); \
-}
+        "ldr r7, [sp, #20]\n add sp, sp, #36\n")
 
 /* Pairs of channels without a rule below zero, and with one. */
 MIDGE_SCALAR_PAIRS(midge_scalar_pairs, MIDGE_SCALAR_PUT, "")
@@ -115,10 +89,7 @@ MIDGE_SCALAR_PAIRS(midge_scalar_signed_pairs, MIDGE_SCALAR_PUT_SIGNED, "add r1, 
     "ldmia r1!, {r2-r5}\n" put(upper, "r8") after
 
 #define MIDGE_SCALAR_GROUPS(name, put, after) \
-static inline void name(const uint32_t *weights, const midge_scalar_row_frame *frame) { \
-    register const uint32_t *r0 __asm__("r0") = weights; \
-    register const midge_scalar_row_frame *r1 __asm__("r1") = frame; \
-    __asm__ volatile( \
+MIDGE_SCALAR_FUNCTION(name, uint32_t, midge_scalar_row_frame, \
         "ldm r1, {r2-r6, r8}\n push {r0, r2-r6, r8}\n" \
         "1:\n" \
         "ldr r6, [sp, #8]\n ldm r6!, {r10, r11, r12, lr}\n str r6, [sp, #8]\n" \
@@ -133,11 +104,7 @@ static inline void name(const uint32_t *weights, const midge_scalar_row_frame *f
         MIDGE_SCALAR_ROW_PAIR(put, after, "r12", "lr") \
         "str r1, [sp, #8]\n str r8, [sp, #24]\n" \
         "ldr r1, [sp]\n ldr r2, [sp, #20]\n cmp r1, r2\n bne 1b\n" \
-        "add sp, sp, #28\n" \
-        : "+r"(r0), "+r"(r1) \
-        : \
-        : "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory"); \
-}
+        "add sp, sp, #28\n")
 
 MIDGE_SCALAR_GROUPS(midge_scalar_groups, MIDGE_SCALAR_PUT, "")
 MIDGE_SCALAR_GROUPS(midge_scalar_signed_groups, MIDGE_SCALAR_PUT_SIGNED, "add r1, r1, #8\n")

@@ -1,8 +1,9 @@
 """Samples for a network: labelled data files, golden inputs and outputs, and drawn inputs.
 
 A data file is an .npz with `x` (samples first) and optionally `y` (one label per sample), `split` (per sample: 0
-evaluate, 1 calibrate, 2 tune), and `scale` and `zero_point` of an integer `x`: real = (x - zero_point) * scale. Integer
-`x` without a scale is taken as plain numbers.
+evaluate, 1 calibrate, 2 tune), `sequence` (an integer per sample: neighbors with the same number are one stream, for
+networks that remember; without it all samples are one), and `scale` and `zero_point` of an integer `x`: real = (x -
+zero_point) * scale. Integer `x` without a scale is taken as plain numbers.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from midge.ir.graph import Array, DType, Graph, Quant, Tensor
 from midge.npz import read_npz
 from midge.numerics.fixed_point import quantize_array
 
-_FIELDS = ("x", "y", "split", "scale", "zero_point")
+_FIELDS = ("x", "y", "split", "sequence", "scale", "zero_point")
 _EVALUATE, _CALIBRATE, _TUNE = 0, 1, 2
 _GOLDEN_NAME = re.compile(r"(rand|real)_(in|out)\d+")
 _GOLDEN_HINT = "use the goldens made with this very model"
@@ -37,7 +38,8 @@ class Dataset:
     """Samples of one data file, as stored; `inputs_for` gives them as a network wants them.
 
     `labels` has the class of each sample, when the file has classes. `evaluate`, `calibrate` and `tune` are indices of
-    samples; no sample is in two of them. `notes` say in words what was converted or ignored. `sha256` is the file's.
+    samples; no sample is in two of them. `sequence` has the number of each sample's stream. `notes` say in words what
+    was converted or ignored. `sha256` is the file's.
     """
 
     path: Path
@@ -49,9 +51,17 @@ class Dataset:
     calibrate: Indices
     tune: Indices
     notes: tuple[str, ...]
+    sequence: Indices | None = None
 
     def __len__(self) -> int:
         return len(self.x)
+
+    def starts(self, indices: Indices) -> list[bool]:
+        """Which of the samples at `indices` begin a stream: the first, and where the number changes."""
+        if self.sequence is None or len(indices) == 0:
+            return [i == 0 for i in range(len(indices))]
+        numbers = self.sequence[indices]
+        return [True, *(numbers[1:] != numbers[:-1]).tolist()]
 
     def inputs_for(self, tensor: Tensor, indices: Indices | None = None) -> Array:
         """Samples for the input `tensor`, shape (samples, *tensor.shape) and its type; all of them without `indices`.
@@ -77,10 +87,11 @@ def load_data(path: Path, graph: Graph) -> Dataset:
     quant = _stored_quant(path, x, arrays.get("scale"), arrays.get("zero_point"), notes)
     split = _split(path, arrays.get("split"), len(x))
     labels = _labels(path, arrays.get("y"), len(x), graph, notes)
+    sequence = _sequence(path, arrays.get("sequence"), len(x))
     notes += _conversion_notes(x, quant, graph.input_tensors[0])
     evaluate, calibrate, tune = (np.flatnonzero(split == number) for number in (_EVALUATE, _CALIBRATE, _TUNE))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    data = Dataset(path, digest, x, quant, labels, evaluate, calibrate, tune, tuple(notes))
+    data = Dataset(path, digest, x, quant, labels, evaluate, calibrate, tune, tuple(notes), sequence)
     # What cannot fit is said now, before anything is built.
     data.inputs_for(graph.input_tensors[0], np.arange(1))
     return data
@@ -127,6 +138,17 @@ def _split(path: Path, split: Array | None, samples: int) -> Array:
             hint="0 marks samples to evaluate, 1 to calibrate, 2 to tune",
         )
     return split.astype(np.int64)
+
+
+def _sequence(path: Path, sequence: Array | None, samples: int) -> Indices | None:
+    if sequence is None:
+        return None
+    if sequence.shape != (samples,) or sequence.dtype.kind not in "iu":
+        raise DataError(
+            f"{path}: sequence must be {samples} integers; it is {sequence.dtype}{list(sequence.shape)}",
+            hint="give each sample the number of the stream that it belongs to",
+        )
+    return sequence.astype(np.int64)
 
 
 def _labels(path: Path, y: Array | None, samples: int, graph: Graph, notes: list[str]) -> Indices | None:
@@ -202,8 +224,13 @@ def load_golden(path: Path, graph: Graph) -> list[Case]:
     Arrays `rand_in{i}`, `rand_out{i}` (and `real_in{i}`, `real_out{i}`) have the calls stacked on a new first axis.
     Raises DataError when there are none, or when they are of another model.
     """
+    return [case for sequence in load_golden_sequences(path, graph) for case in sequence]
+
+
+def load_golden_sequences(path: Path, graph: Graph) -> list[list[Case]]:
+    """As load_golden, the calls of each kind as one stream: what a network that remembers has seen one by one."""
     arrays = read_npz(path, lambda name: _GOLDEN_NAME.fullmatch(name) is not None)
-    cases: list[Case] = []
+    cases: list[list[Case]] = []
     for kind in ("rand", "real"):
         if f"{kind}_in0" in arrays:
             inputs = _columns(path, arrays, f"{kind}_in", graph.input_tensors)
@@ -211,8 +238,8 @@ def load_golden(path: Path, graph: Graph) -> list[Case]:
             if len({len(column) for column in (*inputs, *outputs)}) != 1:
                 raise DataError(f"{path}: its {kind}_* arrays have different numbers of calls", hint=_GOLDEN_HINT)
             calls = zip(zip(*inputs, strict=True), zip(*outputs, strict=True), strict=True)
-            cases += [(list(given), list(gave)) for given, gave in calls]
-    if not cases:
+            cases.append([(list(given), list(gave)) for given, gave in calls])
+    if not any(cases):
         raise DataError(f"{path} holds no golden calls (arrays rand_in0, rand_out0)", hint=_GOLDEN_HINT)
     return cases
 

@@ -16,6 +16,7 @@ from midge.build.platformio import Say
 from midge.data import Dataset
 from midge.importers import Imported
 from midge.ir.graph import Graph
+from midge.ir.verify import verify
 from midge.kernels.select import Selection, select
 from midge.kernels.timings import Timings
 from midge.lower.bind import bind
@@ -24,7 +25,7 @@ from midge.measure.evaluation import evaluate
 from midge.memory.lifetimes import Lifetimes, lifetimes
 from midge.memory.plan import MemoryPlan
 from midge.memory.planner import plan_memory
-from midge.passes import CANONICALIZE, OPTIMIZE, run_passes
+from midge.passes import CANONICALIZE, OPTIMIZE, run_passes, store_states
 from midge.progress import Progress, silent
 from midge.quantize import quantize_model
 from midge.render.sources import Sources, render
@@ -85,9 +86,10 @@ def compile_graph(
     timings: Timings | None = None,
 ) -> Compiled:
     """The second half of compile_model: a graph that is ready to be deployed becomes C."""
+    graph = verify(store_states(graph))
     selection = select(graph, board.core, settings.optimize, settings.kernels, timings)
     alive = lifetimes(selection)
-    plan = plan_memory(alive.buffers, alive.overlaps)
+    plan = plan_memory(alive.buffers, alive.overlaps, alive.states)
     program = bind(selection, alive, plan)
     return Compiled(
         imported, settings, board, canonical, graph, selection, alive, plan, program, render(program), timings or {}
@@ -95,15 +97,21 @@ def compile_graph(
 
 
 def run_model(
-    compiled: Compiled, data: Dataset | None, work_dir: Path, samples: int | None = None, progress: Progress = silent
+    compiled: Compiled,
+    data: Dataset | None,
+    work_dir: Path,
+    samples: int | None = None,
+    progress: Progress = silent,
+    sequence: bool = False,
 ) -> Report:
     """Build the firmware in `work_dir`, run it on the emulated core, compare every output and measure.
 
     `data` is what is evaluated (its split 0, or the first `samples` of it); without data drawn inputs are run and there
-    is no accuracy. Raises MidgeError: ToolchainError, DoesNotFitError, DeviceFaultError, LinkError.
+    is no accuracy. A network that remembers forgets before each sample; in a `sequence` where a stream of `data`
+    begins. Raises MidgeError: ToolchainError, DoesNotFitError, DeviceFaultError, LinkError.
     """
     with emulated_device(compiled, work_dir) as device:
-        evaluation = evaluate(compiled, device, data, samples, progress)
+        evaluation = evaluate(compiled, device, data, samples, progress, sequence)
         return assemble(compiled, device, evaluation)
 
 
@@ -114,11 +122,12 @@ def run_on_board(
     say: Say,
     samples: int | None = None,
     progress: Progress = silent,
+    sequence: bool = False,
 ) -> Report:
     """As run_model, on the board at `port` (a path, a URL of pyserial, or `auto`): built and flashed by PlatformIO.
 
     `say` takes lines about what is going on. A board that runs this model already is not flashed again.
     """
     with board_device(compiled, port, say) as device:
-        evaluation = evaluate(compiled, device, data, samples, progress)
+        evaluation = evaluate(compiled, device, data, samples, progress, sequence)
         return assemble_board(compiled, device, evaluation)

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from midge.build.platformio import Say
-from midge.data import Case, draw_inputs, load_golden
+from midge.data import Case, draw_inputs, load_golden_sequences
 from midge.errors import MidgeError
 from midge.importers import Imported
 from midge.ir.graph import Array, Graph
 from midge.measure.agreement import NOTHING_COMPARED, Agreement, agreement
-from midge.measure.locate import first_difference
+from midge.measure.locate import first_difference, infer_stream
 from midge.pipeline import Compiled, compile_graph, compile_model
 from midge.progress import Progress, silent
 from midge.run.board import board_device
@@ -53,33 +53,44 @@ def verify_model(
     progress: Progress = silent,
     port: str = "",
     say: Say = _say_nothing,
+    sequence: bool = False,
 ) -> Verification:
     """Run the model as it is on `place` (one of PLACES; `board` is the one at `port`) and compare every output value.
 
-    `golden` is an .npz of inputs and outputs; without it the format's own reference answers drawn inputs.
+    `golden` is an .npz of inputs and outputs; without it the format's own reference answers drawn inputs. A network
+    that remembers forgets before each sample; in a `sequence` before each array of goldens, or the first drawn input.
     """
     graph = imported.graph
     if golden is not None:
-        cases, against = load_golden(golden, graph)[:samples], golden.name
+        streams, against = load_golden_sequences(golden, graph), golden.name
     else:
-        cases, against = (
-            _live_cases(imported, samples or DRAWN_SAMPLES, settings.seed),
-            reference_name(imported),
-        )
-    total, wrong = NOTHING_COMPARED, None
+        streams = [_live_cases(imported, samples or DRAWN_SAMPLES, settings.seed, sequence)]
+        against = reference_name(imported)
+    cases = [(number, case) for number, stream in enumerate(streams) for case in stream][:samples]
+    total, wrong, before = NOTHING_COMPARED, None, -1
+    seen: list[list[Array]] = []
     with _open(imported, settings, place, sanitize, port, say) as device:
-        for inputs, outputs in progress(cases, f"verifying on {place}"):
+        for number, (inputs, outputs) in progress(cases, f"verifying on {place}"):
+            if graph.updates and (not sequence or number != before):
+                device.reset()
+                seen = []
+            seen, before = [*seen, inputs] if graph.updates else [inputs], number
             found = agreement(device.infer(inputs).outputs, outputs)
             total = total.plus(found)
             if found.mismatches and wrong is None:
-                wrong = inputs
+                wrong = seen
     layer = None if wrong is None or place == BOARD else _first_layer(imported, settings, place, sanitize, wrong)
     return Verification(graph.name, against, total, layer)
 
 
-def _live_cases(imported: Imported, samples: int, seed: int) -> list[Case]:
+def _live_cases(imported: Imported, samples: int, seed: int, sequence: bool) -> list[Case]:
+    cases: list[Case] = []
     with open_reference(imported) as reference:
-        return [(inputs, reference.run(inputs)) for inputs in draw_inputs(imported.graph, samples, seed)]
+        for inputs in draw_inputs(imported.graph, samples, seed):
+            if imported.graph.updates and (not sequence or not cases):
+                reference.reset()
+            cases.append((inputs, reference.run(inputs)))
+    return cases
 
 
 @contextmanager
@@ -108,32 +119,39 @@ def _open_compiled(compiled: Compiled, place: str, sanitize: bool) -> Iterator[D
 
 
 def _first_layer(
-    imported: Imported, settings: Settings, place: str, sanitize: bool, inputs: Sequence[Array]
+    imported: Imported, settings: Settings, place: str, sanitize: bool, stream: Sequence[Sequence[Array]]
 ) -> str | None:
-    """The first layer of the device that leaves the interpreter, else of the interpreter that leaves TFLite."""
+    """The first layer of the device that leaves the interpreter, else of the interpreter that leaves TFLite.
+
+    `stream` are the samples since the network last forgot; its last one came out wrong.
+    """
     if place != "interpreter":
         compiled = compile_model(imported, settings)
 
-        def run(graph: Graph, values: Sequence[Array]) -> Sample:
+        def run(graph: Graph, stream: Sequence[Sequence[Array]]) -> Sample:
             part = compile_graph(imported, compiled.canonical, graph, settings, compiled.board)
             with _open_compiled(part, place, sanitize) as device:
-                return device.infer(values)
+                return infer_stream(graph, device, stream)
 
-        if layer := first_difference(compiled.graph, inputs, run):
+        if layer := first_difference(compiled.graph, stream, run):
             return layer
-    return _first_layer_of_interpreter(imported, inputs)
+    return _first_layer_of_interpreter(imported, stream)
 
 
-def _first_layer_of_interpreter(imported: Imported, inputs: Sequence[Array]) -> str | None:
+def _first_layer_of_interpreter(imported: Imported, stream: Sequence[Sequence[Array]]) -> str | None:
     graph = imported.graph
     if imported.format != "tflite":
         return None
     try:
         with Reference(imported.path) as reference:
-            right = reference.run_all(inputs)
+            for inputs in stream[:-1]:
+                reference.run(inputs)
+            right = reference.run_all(stream[-1])
     except MidgeError:
         return None
-    values = Interpreter(graph).all_values(inputs)
+    interpreter = Interpreter(graph)
+    for inputs in stream:
+        values = interpreter.all_values(inputs)
     wrong = {name for name in right if name in values and agreement([values[name]], [right[name]]).mismatches}
     for op in graph.ops:
         # The runtime adds in place: a tensor that it has overwritten looks wrong although what was made of it is right.

@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from differential import drawn_cases, drawn_elementwise, drawn_moves, drawn_sums, drawn_truths
+from differential.draw_states import draw_lstm, draw_svdf
 from differential.draw_tensors import Case, Rng
 from differential.draw_values import (
     draw_add,
@@ -65,6 +66,8 @@ DRAWS: Mapping[str, tuple[Callable[[Rng, DType], Case], tuple[DType, ...]]] = {
     "relu": (draw_relu, _NOT_INT8),
     "softmax": (draw_softmax, _ALL),
     "sub": (draw_sub, _ALL),
+    "svdf": (draw_svdf, _BOTH),
+    "unidirectional_sequence_lstm": (draw_lstm, _BOTH),
     "take": (draw_take, _BOTH),
 }
 

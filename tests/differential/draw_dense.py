@@ -59,9 +59,14 @@ def _matrix(rng: Rng) -> Case:
 
 
 def _convolution(
-    rng: Rng, kernel: tuple[int, int], size: tuple[int, int], stride: tuple[int, int], padding: Padding
+    rng: Rng,
+    kernel: tuple[int, int],
+    size: tuple[int, int],
+    stride: tuple[int, int],
+    padding: Padding,
+    channels: tuple[int, ...] = (1, 2, 3, 4, 5, 7, 8, 12, 16, 24, 33),
 ) -> Case:
-    c_in, c_out = int(rng.choice([1, 2, 3, 4, 5, 7, 8, 12, 16, 24, 33])), int(rng.integers(1, 20))
+    c_in, c_out = int(rng.choice(channels)), int(rng.integers(1, 20))
     x = activation("x", (1, *size, c_in), DType.S8, rng)
     constants, scale = _constants(rng, x, (c_out, *kernel, c_in))
     y, clamp = _output(rng, (1, *window_output_size(size, kernel, stride, (1, 1), padding), c_out), scale)
@@ -80,6 +85,14 @@ def _convolution(
 def _pointwise(rng: Rng) -> Case:
     stride = (1, 1) if rng.random() < 0.6 else pair(rng, 3)
     return _convolution(rng, (1, 1), pair(rng, 7), stride, ((0, 0), (0, 0)))
+
+
+def draw_one_channel(rng: Rng) -> Case:
+    """A small window over an image of one channel."""
+    kernel, stride = pair(rng, 4), pair(rng, 2)
+    top, bottom, left, right = rng.integers(0, 3, 4).tolist()
+    size = (kernel[0] + int(rng.integers(0, 12)), kernel[1] + int(rng.integers(0, 12)))
+    return _convolution(rng, kernel, size, stride, ((top, bottom), (left, right)), (1,))
 
 
 def _window(rng: Rng) -> Case:

@@ -49,9 +49,9 @@ def values(t: Tensor, rng: Rng) -> Array:
         return (np.round(wide) / 2 if style == 0 else wide).astype(np.float32)
     low, high = t.dtype.limits
     if style == 0:
-        return np.full(t.shape, rng.choice([low, -127, 0, high]), t.dtype.numpy)
+        return np.full(t.shape, rng.choice([low, max(low, -127), 0, high]), t.dtype.numpy)
     if style == 1:
-        return rng.choice(np.array([low, -127, high], t.dtype.numpy), t.shape)
+        return rng.choice(np.array([low, max(low, -127), high], t.dtype.numpy), t.shape)
     return rng.integers(low, high + 1, t.shape).astype(t.dtype.numpy)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from differential.draw import Case
+from differential.draw import Case, mismatches
 from midge.boards import Core, load_core
 from midge.ir.graph import Array
 from midge.kernels.select import kinds, layer_of, select, variants
@@ -47,7 +47,7 @@ def program_of(case: Case, variant: Variant) -> Program:
     selection = select(case.graph, every_feature(), overrides={variant.op: variant.name})
     assert selection.variants == (variant,)
     alive = lifetimes(selection)
-    return bind(selection, alive, plan_memory(alive.buffers, alive.overlaps))
+    return bind(selection, alive, plan_memory(alive.buffers, alive.overlaps, alive.states))
 
 
 def render_cases(cases: Sequence[Case], variant: Variant, folder: Path) -> list[Rendered]:
@@ -101,6 +101,22 @@ def run_cases(executable: Path, rendered: Sequence[Rendered]) -> list[list[Array
     return results
 
 
+def differences(rendered: Sequence[Rendered], outputs: Sequence[Sequence[Array]]) -> dict[str, str]:
+    """Which cases gave other outputs than the interpreter, and by how much: empty when all are equal."""
+    wrong = {}
+    for item, found in zip(rendered, outputs, strict=True):
+        for value, expected in zip(found, item.case.evaluate(), strict=True):
+            if count := mismatches(value, expected):
+                wrong[item.case.graph.name] = f"{count} of {value.size} values: {item.case.op}"
+    return wrong
+
+
+def run_on_host(rendered: Sequence[Rendered], folder: Path) -> list[list[Array]]:
+    """The outputs of each case in `folder` from portable C under sanitizers."""
+    compile_files(["gcc", "-O1", *SANITIZERS, *WARNINGS, "main.c", "cases.c", "-o", str(folder / "run")], folder)
+    return run_cases(folder / "run", rendered)
+
+
 def _main(rendered: Sequence[Rendered]) -> str:
     """Reads all inputs, runs each case in an arena full of rubbish, writes all outputs."""
     lines = ["#include <stdio.h>", "#include <string.h>"]
@@ -111,6 +127,7 @@ def _main(rendered: Sequence[Rendered]) -> str:
         lines += [f"memset({p.prefix}_arena, 0xA5, sizeof {p.prefix}_arena);"]
         for port in p.inputs:
             lines += [f"if (fread({p.prefix}_{port.symbol}(), 1, {port.bytes}, stdin) != {port.bytes}) return 1;"]
+        lines += [f"{p.prefix}_reset();"] if p.states else []
         lines += [f"{p.prefix}_run();"]
         lines += [f"fwrite({p.prefix}_{port.symbol}(), 1, {port.bytes}, stdout);" for port in p.outputs]
     return "\n".join([*lines, "return 0;", "}", ""])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from midge.boards import load_board
-from midge.build.toolchain import find_toolchain
+from midge.build.toolchain import compile_firmware, find_toolchain
 from midge.cli.fit import facts
 from midge.data import load_data
 from midge.errors import DoesNotFitError, MidgeError
@@ -20,6 +21,7 @@ from midge.ir.graph import DType, Quant, Tensor
 from midge.ops.formats import SourceOp
 from midge.pipeline import compile_model, run_model
 from midge.report.console import report_text
+from midge.run.simavr.board import SimavrBoard
 from midge.run.simavr.runner import find_runner
 from midge.settings import Settings
 from midge.tune.every_board import fit_boards
@@ -27,8 +29,21 @@ from midge.verification import verify_model
 
 DIGITS = Path(__file__).parents[2] / "examples" / "digits"
 HELLO = "models/tflm/hello_world_int8.tflite"
-# Of the whole firmware with the protocol, stack included; the bare library is measured in tests/pio.
+# Of the whole firmware with the protocol, and of the model alone; RAM with the stack.
 FIRMWARE_FLASH, FIRMWARE_RAM = 6144, 700
+LIBRARY_FLASH, LIBRARY_RAM = 2048, 200
+# Takes a byte from the line (firmware/port/simavr/port.c), and runs once.
+BARE_MAIN = """
+#include "model/model.h"
+int main(void) {
+    for (;;) {
+        if (*(volatile uint8_t *)0xE0 != 0) {
+            (void)*(volatile uint8_t *)0xE1;
+            PREFIX_run();
+        }
+    }
+}
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +94,21 @@ def test_hello_world_is_small_on_an_uno(asset: Callable[[str], Path], tmp_path: 
     assert report.exact.mismatches == 0
     assert report.flash.total_bytes <= FIRMWARE_FLASH
     assert report.ram.total_bytes <= FIRMWARE_RAM
+
+
+def test_hello_world_alone_is_smaller_still(asset: Callable[[str], Path], tmp_path: Path) -> None:
+    compiled = compile_model(import_model(asset(HELLO)), Settings(board="uno", precision="as-is"))
+    prefix, board = compiled.program.prefix, compiled.board
+    sources = {**compiled.sources, "main.c": BARE_MAIN.replace("PREFIX", prefix)}
+    image = compile_firmware(sources, board, find_toolchain(board.core), tmp_path)
+    with closing(SimavrBoard(image, board)) as emulated:
+        emulated.watch(f"{prefix}_run")
+        emulated.write(b"!")
+        assert emulated.read(1) == b""
+        assert emulated.calls(f"{prefix}_run")[0].cost.instructions > 1_000
+        stack = emulated.stack_high_water_bytes()
+    assert image.flash.total_bytes <= LIBRARY_FLASH
+    assert image.ram.model_bytes + image.ram.harness_bytes + stack <= LIBRARY_RAM
 
 
 def test_a_keyword_network_runs_exactly_on_a_mega(asset: Callable[[str], Path]) -> None:

@@ -83,6 +83,7 @@ def _main(rendered: Sequence[Rendered]) -> str:
     for item in rendered:
         p = item.program
         lines += [f"receive({p.prefix}_{port.symbol}(), {port.bytes});" for port in p.inputs]
+        lines += [f"{p.prefix}_reset();"] if p.states else []
         lines += [f"{p.prefix}_run();"]
         lines += [f"midge_port_write((const uint8_t *){p.prefix}_{o.symbol}(), {o.bytes});" for o in p.outputs]
     return "\n".join([*lines, "for (;;) { uint8_t byte; (void)midge_port_read(&byte, 1); }", "}", ""])

@@ -9,11 +9,13 @@ from typing import Protocol
 
 import msgspec
 import pytest
+import serial
 from small_firmware import ECHO_MAIN
 
 from midge.boards import load_board
 from midge.build.toolchain import compile_firmware, find_toolchain
 from midge.errors import BoardError, DeviceFaultError, DoesNotFitError, MidgeError, MissingExtraError
+from midge.run.serial_handlers import register
 from midge.run.simavr.board import SimavrBoard
 from midge.run.simavr.runner import find_runner
 
@@ -145,6 +147,14 @@ def test_a_core_that_stops_says_why_and_where(words: str, start: Start) -> None:
         board.read(1)
     board.reset()
     assert board.read(1) == b""
+
+
+def test_an_elf_file_on_an_uno_is_a_serial_port(start: Start) -> None:
+    elf = start("uno", RUN.replace("BODY", "")).image.path
+    register()
+    with serial.serial_for_url(f"emu://{elf}?board=uno") as port:
+        port.write(b"hello")
+        assert port.read(100) == b"hello"
 
 
 def test_firmware_larger_than_the_board_is_refused_by_the_linker(start: Start) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from golden.whole_models import FLOAT, INT8, INT16, INT16_QUICK
+from golden.whole_models import DYNAMIC, FLOAT, INT8, INT16, INT16_QUICK, STREAMS
 from midge.errors import ToolchainError
 from midge.importers import import_model
 from midge.settings import Settings
@@ -51,4 +52,29 @@ def test_a_float_model_stays_within_the_tolerance(name: str, place: str, assets:
     model, golden = _file(assets, name, "file"), _file(assets, name, "npz")
     settings = Settings(precision="as-is")
     found = verify_model(import_model(model), settings, place, golden, samples=FLOAT_SAMPLES, sanitize=False)
+    assert found.agreement.mismatches == 0, f"first layer that differs: {found.first_layer}"
+
+
+@pytest.mark.parametrize("place", ["native", "emulator"])
+@pytest.mark.parametrize("name", DYNAMIC)
+def test_a_model_of_dynamic_range_is_within_a_hundredth(name: str, place: str, assets: Path) -> None:
+    """A value that lies between two integers may go to either where a float layer comes before: hence no less."""
+    model, golden = _file(assets, name, "file"), _file(assets, name, "npz")
+    imported, settings = import_model(model), Settings(precision="as-is")
+    found = verify_model(imported, settings, place, golden, samples=FLOAT_SAMPLES, sanitize=False)
+    with np.load(golden) as arrays:
+        largest = np.abs(arrays["rand_out0"]).max()
+    assert found.agreement.max_difference <= 0.01 * largest
+
+
+@pytest.mark.parametrize("place", ["interpreter", "native", "emulator"])
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_network_that_remembers_gives_every_golden_byte_of_a_stream(name: str, place: str, assets: Path) -> None:
+    model, golden = _file(assets, name, "file"), _file(assets, name, "npz")
+    settings = Settings(precision="as-is")
+    try:
+        found = verify_model(import_model(model), settings, place, golden, sequence=True)
+    except ToolchainError as problem:
+        pytest.skip(f"needs a host compiler with sanitizers: {problem.hint}")
+    assert found.agreement.samples > 1
     assert found.agreement.mismatches == 0, f"first layer that differs: {found.first_layer}"

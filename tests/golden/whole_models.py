@@ -28,6 +28,8 @@ INT8 = (
     "resize_concat_tanh_int8",
     "split_concat_pad_slice_transpose_reshape_int8",
     "tconv_leaky_add_sigmoid_int8",
+    "lstm_fc_int8",
+    "mnist_lstm_int8",
 )
 # Int16 activations, most with int8 weights.
 INT16 = (
@@ -93,6 +95,8 @@ FLOAT = (
     "resize_concat_tanh_float",
     "split_concat_pad_slice_transpose_reshape_float",
     "tconv_leaky_add_sigmoid_float",
+    "lstm_fc_float",
+    "mnist_lstm_float",
     # Converted for dynamic range, but with weights too small for it: float throughout.
     "conv1d_dilated_dyn",
     "conv_dw_pool_fc_softmax_dyn",
@@ -105,4 +109,9 @@ FLOAT = (
     "resize_concat_tanh_dyn",
     "split_concat_pad_slice_transpose_reshape_dyn",
     "tconv_leaky_add_sigmoid_dyn",
+    "lstm_fc_dyn",
 )
+# Dynamic range: float activations, int8 weights.
+DYNAMIC = ("ad01_dynamic_range", "kws_dscnn_hybrid", "kws_dynamic_range")
+# Networks that remember, whose recorded calls are one stream.
+STREAMS = ("choo_choo_homie", "keyword_scrambled_svdf")

@@ -102,6 +102,20 @@ def test_a_split_sets_samples_apart_and_none_means_all_evaluate(save: Save) -> N
     assert data.labels is None
 
 
+def test_neighbors_with_one_sequence_number_are_a_stream(save: Save) -> None:
+    x = np.zeros((6, 2, 3), np.float32)
+    data = load_data(save(x=x, sequence=[4, 4, 4, 7, 7, 4]), FLOAT)
+    assert data.starts(data.evaluate) == [True, False, False, True, False, True]
+    assert data.starts(np.array([1, 2, 4])) == [True, False, True]
+    assert load_data(save(x=x), FLOAT).starts(np.arange(3)) == [True, False, False]
+
+
+@pytest.mark.parametrize("sequence", [[1, 2], np.zeros(3), [[0], [0], [0]]])
+def test_a_sequence_that_cannot_be_is_a_clear_error(save: Save, sequence: Any) -> None:
+    with pytest.raises(DataError, match="sequence must be 3 integers"):
+        load_data(save(x=np.zeros((3, 2, 3), np.float32), sequence=sequence), FLOAT)
+
+
 def test_chosen_samples_alone_can_be_had(save: Save) -> None:
     data = load_data(save(x=REAL), FLOAT)
     np.testing.assert_array_equal(data.inputs_for(FLOAT.input_tensors[0], np.array([1])), REAL[1:, None])

@@ -37,7 +37,12 @@ def command(model: Path, output: Path, project: bool, data_path: Path | None, sh
     for name in sorted(sources):
         console.print(str(output / name), markup=False)
     if show_plan:
-        console.print(draw_plan(compiled.plan, compiled.lifetimes.buffers, min(console.width, 120)), markup=False)
+        console.print(
+            draw_plan(
+                compiled.plan, (*compiled.lifetimes.buffers, *compiled.lifetimes.states), min(console.width, 120)
+            ),
+            markup=False,
+        )
     least = program.arena_lower_bound_bytes
     bound = "no plan needs less" if program.arena_bytes == least else f"no plan needs less than {least:,}"
     talk(f"{program.name}: {len(program.calls)} layers, {program.macs:,} MACs")

@@ -98,6 +98,7 @@ def facts(imported: Imported, canonical: Graph, graph: Graph) -> dict[str, Any]:
         },
         "inputs": [_port(t) for t in graph.input_tensors],
         "outputs": [_port(t) for t in graph.output_tensors],
+        "states": [_port(t) for t in graph.states],
         "layers": [
             {
                 "name": op.name,
@@ -129,7 +130,7 @@ def _print(imported: Imported, canonical: Graph, graph: Graph) -> None:
     console.print(f"{graph.name}: {model['format']}, {model['precision']}, {model['macs']:,} MACs, ", end="")
     console.print(f"{model['constant_bytes']:,} bytes of constants")
     console.print(f"sha256 {imported.sha256}", soft_wrap=True)
-    for kind in ("inputs", "outputs"):
+    for kind in ("inputs", "outputs", "states"):
         for port in known[kind]:
             shape = "x".join(map(str, port["shape"]))
             scale = f", real = (value - {port['zero_point']}) * {port['scale']:.6g}" if "scale" in port else ""
@@ -147,5 +148,7 @@ def _print(imported: Imported, canonical: Graph, graph: Graph) -> None:
         print_removals(console, find_removals(canonical), canonical.macs, graph.macs)
     else:
         console.print(
-            "A float model: compile and run deploy it as int8 with --data to calibrate on, or --precision float."
+            "A float model that remembers: compile and run deploy it with --precision float."
+            if graph.updates
+            else "A float model: compile and run deploy it as int8 with --data to calibrate on, or --precision float."
         )

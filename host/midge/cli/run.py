@@ -29,6 +29,7 @@ _BY_PRODUCTS = shutil.ignore_patterns(".pio", "*.o", "*.su", "zig-cache")
 @click.option("--port", help="Run on the board itself: its port's path, socket://, rfc2217://, or auto (by USB id).")
 @click.option("--data", "data_path", type=click.Path(path_type=Path), help=".npz with samples, labels and splits.")
 @click.option("--samples", type=click.IntRange(min=1), help="Evaluate at most so many samples.")
+@click.option("--sequence", is_flag=True, help="The samples are streams: what the network remembers stays in each.")
 @click.option("--keep", type=click.Path(path_type=Path), help="Leave the sources and firmware.elf in this folder.")
 @JSON
 def command(
@@ -37,6 +38,7 @@ def command(
     port: str | None,
     data_path: Path | None,
     samples: int | None,
+    sequence: bool,
     keep: Path | None,
     as_json: bool,
     **options: Any,
@@ -48,15 +50,17 @@ def command(
             hint="either --port PORT (or --port auto), or --emulate",
         )
     compiled, data = compile_from(model, data_path, options)
+    if sequence and not compiled.graph.updates:
+        talk("--sequence: this network remembers nothing, so every sample stands alone")
     if data is None:
         talk("no --data: drawn inputs, so there is no accuracy")
     if port is not None:
-        report = run_on_board(compiled, data, port, talk, samples, show_progress)
+        report = run_on_board(compiled, data, port, talk, samples, show_progress, sequence)
         if keep is not None:
             shutil.copytree(project_folder(compiled), keep, dirs_exist_ok=True, ignore=_BY_PRODUCTS)
             talk(f"kept in {keep}: the PlatformIO project")
     else:
-        report = _emulate(compiled, data, samples, keep)
+        report = _emulate(compiled, data, samples, sequence, keep)
     if as_json:
         print(to_json(report))
     else:
@@ -68,9 +72,11 @@ def command(
         )
 
 
-def _emulate(compiled: Compiled, data: Dataset | None, samples: int | None, keep: Path | None) -> Report:
+def _emulate(
+    compiled: Compiled, data: Dataset | None, samples: int | None, sequence: bool, keep: Path | None
+) -> Report:
     with tempfile.TemporaryDirectory(prefix="midge-") as scratch:
-        report = run_model(compiled, data, Path(scratch), samples, show_progress)
+        report = run_model(compiled, data, Path(scratch), samples, show_progress, sequence)
         if keep is not None:
             shutil.copytree(scratch, keep, dirs_exist_ok=True, ignore=_BY_PRODUCTS)
             talk(f"kept in {keep}: firmware.elf ({compiled.program.prefix}_run is one inference) and its sources")

@@ -31,6 +31,7 @@ from midge.verification import BOARD, PLACES, verify_model
     help="Which kernels and plan to verify.",
 )
 @click.option("--samples", type=click.IntRange(min=1), help="At most so many samples.")
+@click.option("--sequence", is_flag=True, help="The samples are one stream: what the network remembers stays.")
 @click.option("--sanitize/--no-sanitize", default=True, show_default=True, help="Sanitizers of the native build.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the drawn inputs, without --golden.")
 @INPUT_SHAPES
@@ -43,6 +44,7 @@ def command(
     board: str,
     optimize: Goal,
     samples: int | None,
+    sequence: bool,
     sanitize: bool,
     seed: int,
     input_shapes: tuple[str, ...],
@@ -54,7 +56,9 @@ def command(
         raise SettingsError("--on board needs a port", hint="--port PORT, or --port auto")
     place = BOARD if port is not None else place
     imported = import_named(model, input_shapes)
-    result = verify_model(imported, settings, place, golden, samples, sanitize, show_progress, port or "", talk)
+    result = verify_model(
+        imported, settings, place, golden, samples, sanitize, show_progress, port or "", talk, sequence
+    )
     found = result.agreement
     if as_json:
         facts: dict[str, Any] = {

@@ -16,6 +16,8 @@ def export_tflite(graph: Graph) -> bytes:
     when it optimizes, for example).
     """
     operators, problems = list[SourceOp](), list[str]()
+    if graph.updates:
+        problems.append(f"{', '.join(graph.updates)}: what the network keeps between calls")
     for op in graph.ops:
         try:
             operators += _written(graph, op)

@@ -20,6 +20,7 @@ MAX_ELEMENTS = 64 << 20
 MAX_CONSTANT_BYTES = 256 << 20
 MAX_ACTIVATION_BYTES = 256 << 20
 MAX_MACS = 5_000_000_000
+MAX_MACS_ONCE = 10_000_000
 
 
 def too_large(op: Op, inputs: Sequence[Tensor]) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 from tflite.Model import Model
 
 from midge.errors import ModelFileError
@@ -16,10 +17,22 @@ from midge.importers.names import layer_name, unique_names
 from midge.importers.problems import Problem, unknown_operator, unsupported, wrong_types
 from midge.importers.tflite_layout import MODEL
 from midge.importers.tflite_operators import CUSTOM, attributes, operator_code
+from midge.importers.tflite_states import (
+    ASSIGN,
+    CALL_ONCE,
+    CODES,
+    READ,
+    VAR_HANDLE,
+    Key,
+    Variables,
+    check_variable_tensors,
+    updated_states,
+)
 from midge.importers.tflite_tensors import TensorReader
 from midge.ir.graph import DType, Graph, Op, Tensor
 from midge.ir.verify import verify
 from midge.ops import readers
+from midge.ops.copy import Copy
 from midge.ops.dequantize import Dequantize
 from midge.ops.formats import SourceOp, UnsupportedOp
 
@@ -73,36 +86,109 @@ def _damaged(name: str, problem: DamagedFile) -> ModelFileError:
 
 
 def _read_graph(model: Any, data: bytes, name: str) -> Graph:
-    """The first subgraph: the one that an inference runs. Others belong to operators that midge does not have."""
+    """The first subgraph is what an inference runs; another one may give variables their start, by CALL_ONCE."""
     subgraph = model.Subgraphs(0)
     tensors = TensorReader(model, subgraph, data)
-    layers, problems = _read_layers(model, subgraph, tensors)
+    variables, problems = _variables(model, subgraph, data)
+    layers = _read_layers(model, subgraph, tensors, variables, problems)
     inputs = _ends(_indices(subgraph, "Inputs"), tensors, "input", problems)
     outputs = _ends(_indices(subgraph, "Outputs"), tensors, "output", problems)
     if problems:
-        raise unsupported(name, problems, readers(_SPELLING))
+        raise unsupported(name, problems, {*readers(_SPELLING), *CODES})
+    used = (
+        *inputs,
+        *outputs,
+        *variables.now.values(),
+        *(t for layer in layers for t in (*layer.inputs, *layer.outputs)),
+    )
+    updates = {**variables.updates(), **{s: n for layer in layers for s, n in layer.updates.items()}}
+    check_variable_tensors([layer.op for layer in layers], {t.name: t for t in used}, updates)
     _check_order(layers, inputs, outputs)
-    used = (*inputs, *outputs, *(t for layer in layers for t in (*layer.inputs, *layer.outputs)))
-    return Graph(
+    graph = Graph(
         name,
         tuple(t.name for t in inputs),
         tuple(t.name for t in outputs),
         {t.name: t for t in used},
         tuple(layer.op for layer in layers),
+        updates,
     )
+    return graph.with_ops(graph.ops)
+
+
+def _variables(model: Any, subgraph: Any, data: bytes) -> tuple[Variables, list[Problem]]:
+    """The variables behind handles, with what CALL_ONCE assigns to them before the first inference."""
+    codes = [_code(model, subgraph.Operators(i)) for i in range(subgraph.OperatorsLength())]
+    once = [subgraph.Operators(i) for i, code in enumerate(codes) if code == CALL_ONCE]
+    if len(once) > 1:
+        raise DamagedFile("it calls CALL_ONCE more than once")
+    if not once:
+        return Variables(assigned=_assigned(subgraph, codes)), []
+    index = attributes(once[0])["InitSubgraphIndex"]
+    if not 0 < index < model.SubgraphsLength():
+        raise DamagedFile(f"CALL_ONCE calls subgraph {index} of {model.SubgraphsLength()}")
+    first = model.Subgraphs(index)
+    if CALL_ONCE in (_code(model, first.Operators(i)) for i in range(first.OperatorsLength())):
+        raise DamagedFile("the subgraph that CALL_ONCE calls has a CALL_ONCE of its own")
+    tensors, found = TensorReader(model, first, data), Variables()
+    problems: list[Problem] = []
+    layers = _read_layers(model, first, tensors, found, problems)
+    if problems:
+        return Variables(assigned=_assigned(subgraph, codes)), problems
+    _check_order(layers, (), ())
+    if sum(layer.op.macs(layer.inputs, layer.outputs) for layer in layers) > limits.MAX_MACS_ONCE:
+        raise DamagedFile("what CALL_ONCE calls computes more than any start value needs")
+    values = {t.name: t.data for layer in layers for t in layer.inputs if t.data is not None}
+    with np.errstate(all="ignore"):
+        for layer in layers:
+            results = layer.op.evaluate(layer.inputs, layer.outputs, [values[n] for n in layer.op.inputs])
+            values.update(zip(layer.op.outputs, results, strict=True))
+    initial = {key: t.data if t.data is not None else values[t.name] for key, t in found.now.items()}
+    return Variables(initial, _assigned(subgraph, codes)), []
+
+
+def _code(model: Any, table: Any) -> str:
+    """The operator's code, "" where it has none that is known: the layer itself says so later."""
+    try:
+        return operator_code(model, table.OpcodeIndex())
+    except UnsupportedOp:
+        return ""
+
+
+def _assigned(subgraph: Any, codes: Sequence[str]) -> frozenset[Key]:
+    """The variables that the subgraph assigns."""
+    found = Variables()
+    assigned = set()
+    for index, code in enumerate(codes):
+        table = subgraph.Operators(index)
+        if code == VAR_HANDLE:
+            found.handle(_only(table, "Outputs"), attributes(table))
+        elif code == ASSIGN and table.InputsLength() == 2 and table.Inputs(0) in found.handles:
+            assigned.add(found.handles[table.Inputs(0)])
+    return frozenset(assigned)
+
+
+def _only(table: Any, vector: str, count: int = 1) -> int:
+    """The first of the operands, of which there must be `count`."""
+    indices = _indices(table, vector)
+    if len(indices) != count:
+        raise DamagedFile(f"an operator on variables has {len(indices)} {vector.lower()}, not {count}")
+    return indices[0]
 
 
 @dataclass(frozen=True)
 class _Layer:
-    """An operator with its tensors."""
+    """An operator with its tensors, and what the states that it overwrites become."""
 
     op: Op
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
+    updates: Mapping[str, str] = field(default_factory=dict)
 
 
-def _read_layers(model: Any, subgraph: Any, tensors: TensorReader) -> tuple[list[_Layer], list[Problem]]:
-    """Every layer that can be done, and the problem of every one that cannot."""
+def _read_layers(
+    model: Any, subgraph: Any, tensors: TensorReader, variables: Variables, problems: list[Problem]
+) -> list[_Layer]:
+    """Every layer that can be done; adds to `problems` that of every one that cannot."""
     tables = [subgraph.Operators(i) for i in range(subgraph.OperatorsLength())]
     if not tables:
         raise DamagedFile("it has no operators")
@@ -110,17 +196,45 @@ def _read_layers(model: Any, subgraph: Any, tensors: TensorReader) -> tuple[list
         raise DamagedFile(f"its operators name {operands} tensors, more than {limits.MAX_TOTAL_OPERANDS}")
     names = unique_names((_name(model, table, tensors) for table in tables), of="layer")
     layers: list[_Layer] = []
-    problems: list[Problem] = []
+    given_out = frozenset(_indices(subgraph, "Outputs"))
     for table, name in zip(tables, names, strict=True):
         try:
-            found = _read_layer(model, table, name, tensors)
+            if (code := _code(model, table)) in CODES:
+                found = _read_variable(code, table, name, tensors, variables, given_out)
+            else:
+                found = _read_layer(model, table, name, tensors)
         except DamagedFile as problem:
             raise DamagedFile(f"layer {name}: {problem}") from problem
         if isinstance(found, Problem):
             problems.append(found)
         else:
             layers += found
-    return layers, problems
+    return layers
+
+
+def _read_variable(
+    code: str, table: Any, name: str, tensors: TensorReader, variables: Variables, given_out: Collection[int]
+) -> tuple[_Layer, ...] | Problem:
+    """An operator on variables: names change, and no code runs but where a value is given out as it is."""
+    try:
+        if code == VAR_HANDLE:
+            variables.handle(_only(table, "Outputs"), attributes(table))
+        elif code == ASSIGN:
+            handle, value = _only(table, "Inputs", 2), _indices(table, "Inputs")[-1]
+            variables.assign(handle, tensors[value])
+        elif code == READ:
+            index = _only(table, "Outputs")
+            output = tensors[index]
+            plain = (n for i, n in enumerate(tensors.names) if i not in variables.handles)
+            taken = {*plain, *(state.name for state in variables.states.values())}
+            found = variables.read(_only(table, "Inputs"), output, taken)
+            if index in given_out:
+                copy = Copy(name=name, inputs=(found.name,), outputs=(output.name,))
+                return (_Layer(copy, (found,), (output,)),)
+            tensors.rename(index, found)
+    except UnsupportedOp as problem:
+        return Problem(name, code, problem.reason, problem.remedy)
+    return ()
 
 
 def _name(model: Any, table: Any, tensors: TensorReader) -> str:
@@ -140,10 +254,12 @@ def _read_layer(model: Any, table: Any, name: str, tensors: TensorReader) -> tup
             return unknown_operator(name, code)
         inputs = tuple(tensors.optional(i) for i in _indices(table, "Inputs"))
         outputs = tuple(tensors[i] for i in _indices(table, "Outputs"))
-        op = reader(SourceOp(code, name, inputs, outputs, attributes(table)))
+        inside = tuple(tensors.quant(i) for i in _indices(table, "Intermediates"))
+        op = reader(SourceOp(code, name, inputs, outputs, attributes(table), intermediates=inside))
         known = {t.name: t for t in (*inputs, *outputs) if t is not None}
         op, before = _with_float_weights(op, known)
-        layer = _checked(op, code, known)
+        updates = updated_states(op, known)
+        layer = _checked(op, code, known, updates)
         return layer if isinstance(layer, Problem) else (*before, layer)
     except UnsupportedOp as problem:
         return Problem(name, code, problem.reason, problem.remedy)
@@ -154,11 +270,12 @@ def _read_layer(model: Any, table: Any, name: str, tensors: TensorReader) -> tup
 
 
 def _with_float_weights(op: Op, known: dict[str, Tensor]) -> tuple[Op, tuple[_Layer, ...]]:
-    """A dynamic-range (hybrid) operator, float but for int8 weights, as a float one that reads them dequantized.
+    """A dynamic-range (hybrid) operator without integers of its own as a float one that reads its weights dequantized.
 
     Adds the float weights to `known`; other operators come back as they are.
     """
-    if not op.weight_axis or known[op.inputs[0]].dtype is not DType.F32:
+    reads = [known[name] for name in op.inputs]
+    if not op.weight_axis or reads[0].dtype is not DType.F32 or not op.check(reads, [known[n] for n in op.outputs]):
         return op, ()
     layers: list[_Layer] = []
     for index in op.weight_axis:
@@ -174,9 +291,9 @@ def _with_float_weights(op: Op, known: dict[str, Tensor]) -> tuple[Op, tuple[_La
     return op, tuple(layers)
 
 
-def _checked(op: Op, code: str, tensors: Mapping[str, Tensor]) -> _Layer | Problem:
+def _checked(op: Op, code: str, tensors: Mapping[str, Tensor], updates: Mapping[str, str]) -> _Layer | Problem:
     """The layer, once the operator accepts its tensors and their shapes agree with what it computes."""
-    layer = _Layer(op, tuple(tensors[n] for n in op.inputs), tuple(tensors[n] for n in op.outputs))
+    layer = _Layer(op, tuple(tensors[n] for n in op.inputs), tuple(tensors[n] for n in op.outputs), updates)
     if reason := op.check(layer.inputs, layer.outputs):
         return wrong_types(op.name, code, reason, layer.inputs, layer.outputs)
     expected, found = op.infer(layer.inputs), tuple(t.shape for t in layer.outputs)
@@ -202,8 +319,9 @@ def _ends(indices: Sequence[int], tensors: TensorReader, what: str, problems: li
     for index in indices:
         try:
             tensor = tensors[index]
-            if tensor.is_constant:
-                raise UnsupportedOp("it is a constant", f"export the model without this {what}")
+            if tensor.is_constant or tensor.is_state:
+                kind = "a constant" if tensor.is_constant else "a variable"
+                raise UnsupportedOp(f"it is {kind}", f"export the model without this {what}")
             found.append(tensor)
         except UnsupportedOp as problem:
             problems.append(Problem(tensors.names[index], f"network {what}", problem.reason, problem.remedy))
@@ -215,10 +333,10 @@ def _check_order(layers: Sequence[_Layer], inputs: Sequence[Tensor], outputs: Se
     written = {t.name for t in inputs}
     for layer in layers:
         for tensor in layer.inputs:
-            if not tensor.is_constant and tensor.name not in written:
+            if not tensor.is_constant and not tensor.is_state and tensor.name not in written:
                 raise DamagedFile(f"layer {layer.op.name} reads {tensor.name} before anything writes it")
         for tensor in layer.outputs:
-            if tensor.is_constant or tensor.name in written:
+            if tensor.is_constant or tensor.is_state or tensor.name in written:
                 raise DamagedFile(f"layer {layer.op.name} writes {tensor.name}, which already has a value")
             written.add(tensor.name)
     for tensor in outputs:

@@ -29,7 +29,7 @@ _TENSOR = Layout(
     },
 )
 _OPTIONS = Layout("operator's options", {})
-_OPERATOR = Layout("operator", {0: Scalar(4), 1: _INDICES, 2: _INDICES, 3: Scalar(1), 4: Child(_OPTIONS)})
+_OPERATOR = Layout("operator", {0: Scalar(4), 1: _INDICES, 2: _INDICES, 3: Scalar(1), 4: Child(_OPTIONS), 8: _INDICES})
 _OPERATOR_CODE = Layout("operator code", {0: Scalar(1), 1: _TEXT, 2: Scalar(4), 3: Scalar(4)})
 _SUBGRAPH = Layout(
     "subgraph",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import isfinite, prod
 from typing import Any
 
@@ -12,6 +13,7 @@ from tflite.TensorType import TensorType
 from midge.importers.flatbuffer import DamagedFile
 from midge.importers.limits import MAX_CONSTANT_BYTES, MAX_ELEMENTS, MAX_SCALES
 from midge.importers.names import unique_names
+from midge.importers.tflite_states import zeros
 from midge.ir.graph import Array, DType, Quant, Shape, Tensor
 from midge.ops.formats import UnsupportedOp
 
@@ -56,23 +58,34 @@ class TensorReader:
             self._tensors[index] = self._read(self._subgraph.Tensors(index), self.names[index])
         return self._tensors[index]
 
+    def quant(self, index: int) -> Quant | None:
+        """The quantization alone of tensor `index`, which no buffer and no shape goes with."""
+        if not 0 <= index < len(self.names):
+            raise DamagedFile(f"there is no tensor {index} (there are {len(self.names)})")
+        table = self._subgraph.Tensors(index)
+        dtype = _TYPES.get(table.Type(), DType.F32)
+        quantized = dtype not in (DType.F32, DType.BOOL)
+        return self._quant(table.Quantization(), self.names[index], (), dtype, None) if quantized else None
+
+    def rename(self, index: int, tensor: Tensor) -> None:
+        """From here on tensor `index` is another name of `tensor`."""
+        self._tensors[index] = tensor
+
     def _read(self, table: Any, name: str) -> Tensor:
         number = table.Type()
         if number == TensorType.FLOAT16:
             return self._read_float16(table, name)
         if number not in _TYPES:
             raise _unsupported_type(name, number)
-        if table.IsVariable():
-            raise UnsupportedOp(
-                f"the tensor {name} keeps its value between calls",
-                "export the model without state, or with the state as an input and an output",
-            )
         if table.Sparsity() is not None:
             raise UnsupportedOp(f"the tensor {name} is stored sparse", "export the model with dense weights")
         dtype, shape = _TYPES[number], _shape(table, name)
         data = self._constant(table.Buffer(), name, shape, dtype)
         quantized = dtype not in (DType.F32, DType.BOOL)
         quant = self._quant(table.Quantization(), name, shape, dtype, data) if quantized else None
+        if table.IsVariable():
+            state = Tensor(name, shape, dtype, quant)
+            return replace(state, initial=zeros(state))
         return Tensor(name, shape, dtype, quant, data)
 
     def _read_float16(self, table: Any, name: str) -> Tensor:

@@ -1,11 +1,16 @@
 """The intermediate representation. All of it is frozen; a pass returns a new graph.
 
-    Graph   = name, inputs: names, outputs: names, tensors: {name: Tensor}, ops: Op...   (ops in executable order)
+    Graph   = name, inputs: names, outputs: names, tensors: {name: Tensor}, ops: Op...   (ops in executable order),
+              updates: {state: name}                     a state and the tensor whose value it has in the next call
     Tensor  = name, shape, dtype, quant?, data?          constant exactly when `data` is there
+              initial?                                   state exactly when `initial` is there: its value after a reset
     Quant   = scales, zero_points, axis?                 real = (q - zero_point) * scale; axis None: per_tensor
     Op      = name, inputs: names, outputs: names        subclassed in midge.ops, one module per operator
     Clamp   = (low, high) in real units                  a fused activation: (0, 6) is RELU6, (-inf, inf) is none
     Padding = ((top, bottom), (left, right))             always explicit
+
+A state is read like an input, and nothing writes it: what an operator computes for the next call is a tensor of its
+own, which `updates` names. So operators have no side effects and their order is that of their tensors alone.
 
 Layout is NHWC for activations, OHWI for convolution weights, 1HWC for depthwise weights. Shapes are static and every
 dimension is at least 1; a scalar has shape (). Multipliers and shifts are derived when a kernel is bound, never stored.
@@ -14,7 +19,7 @@ dimension is at least 1; a scalar has shape (). Multipliers and shifts are deriv
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from math import inf, prod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -104,13 +109,17 @@ class Quant:
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """A named array: an activation, or a constant when `data` is there (then `data` has `shape` and `dtype`)."""
+    """A named array: an activation, a constant when `data` is there, a state when `initial` is there.
+
+    `data` and `initial` have `shape` and `dtype`.
+    """
 
     name: str
     shape: Shape
     dtype: DType
     quant: Quant | None = None
     data: Array | None = None
+    initial: Array | None = None
 
     @property
     def elements(self) -> int:
@@ -126,6 +135,11 @@ class Tensor:
     def is_constant(self) -> bool:
         """Whether the value is known before any inference."""
         return self.data is not None
+
+    @property
+    def is_state(self) -> bool:
+        """Whether the value lives from one call to the next."""
+        return self.initial is not None
 
     @property
     def q(self) -> Quant:
@@ -157,6 +171,8 @@ class Op:
     bias_input: ClassVar[int | None] = None
     # Which constant inputs stay float32 when the op is quantized.
     float_inputs: ClassVar[frozenset[int]] = frozenset()
+    # Which inputs are states that the kernel overwrites, and with which output: {input: output}.
+    updates: ClassVar[Mapping[int, int]] = {}
     # Whether all inputs must share the output's quantization (CONCATENATION).
     inputs_share_quant: ClassVar[bool] = False
     # Whether the output is the input's bytes under another shape, so that no code runs for it.
@@ -265,13 +281,29 @@ def tie_elementwise(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Ties
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """A network: tensors by name and operators in executable order."""
+    """A network: tensors by name, operators in executable order, and what each state becomes when the call ends."""
 
     name: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     tensors: Mapping[str, Tensor]
     ops: tuple[Op, ...]
+    updates: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What has a value when a call begins: inputs and states."""
+        return (*self.inputs, *self.updates)
+
+    @property
+    def results(self) -> tuple[str, ...]:
+        """What has to be there when a call ends: outputs, and the values that states take."""
+        return (*self.outputs, *self.updates.values())
+
+    @property
+    def states(self) -> tuple[Tensor, ...]:
+        """What the network remembers from one call to the next."""
+        return tuple(self.tensors[name] for name in self.updates)
 
     def inputs_of(self, op: Op) -> tuple[Tensor, ...]:
         """The input tensors of `op`."""
@@ -302,7 +334,7 @@ class Graph:
         return all(t.quant is None or t.is_constant for t in self.tensors.values())
 
     def producer(self, tensor: str) -> Op | None:
-        """The op that writes `tensor`, or None for inputs and constants."""
+        """The op that writes `tensor`, or None for inputs, states and constants."""
         return next((op for op in self.ops if tensor in op.outputs), None)
 
     def consumers(self, tensor: str) -> tuple[Op, ...]:
@@ -312,5 +344,5 @@ class Graph:
     def with_ops(self, ops: Sequence[Op], added: Sequence[Tensor] = ()) -> Graph:
         """This graph with other ops and `added` (or replaced) tensors; tensors that nothing names any more go."""
         tensors = {**self.tensors, **{t.name: t for t in added}}
-        named = {*self.inputs, *self.outputs, *(n for op in ops for n in (*op.inputs, *op.outputs))}
+        named = {*self.sources, *self.results, *(n for op in ops for n in (*op.inputs, *op.outputs))}
         return replace(self, ops=tuple(ops), tensors={n: t for n, t in tensors.items() if n in named})

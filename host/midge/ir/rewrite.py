@@ -17,8 +17,8 @@ def rewire(op: Op, names: Mapping[str, str]) -> Op:
 
 
 def count_readers(graph: Graph) -> Counter[str]:
-    """How often each tensor is read: by operators, and once for each place among the graph's outputs."""
-    return Counter([*graph.outputs, *(name for op in graph.ops for name in op.inputs)])
+    """How often each tensor is read: by operators, and once for each place among the graph's outputs and updates."""
+    return Counter([*graph.results, *(name for op in graph.ops for name in op.inputs)])
 
 
 def fresh_name(wanted: str, taken: Mapping[str, object]) -> str:

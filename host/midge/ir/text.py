@@ -7,6 +7,7 @@ def graph_text(graph: Graph) -> str:
     """The graph, one line per op: name, kind, inputs -> outputs with types, shapes and quantization."""
     lines = [f"graph {graph.name}"]
     lines += [f"  input  {_tensor(t)}" for t in graph.input_tensors]
+    lines += [f"  state  {_tensor(graph.tensors[name])} <- {update}" for name, update in graph.updates.items()]
     for op in graph.ops:
         reads = ", ".join(_tensor(t) for t in graph.inputs_of(op))
         writes = ", ".join(_tensor(t) for t in graph.outputs_of(op))

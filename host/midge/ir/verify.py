@@ -7,30 +7,50 @@ from midge.ir.graph import Graph, Op, Tensor
 def verify(graph: Graph) -> Graph:
     """Return `graph` when it is sound, else raise InternalError naming the first thing that is not.
 
-    Sound: every name has a tensor, each tensor is written once and before it is read, constants have their declared
-    shape and type, shapes agree with each op's inference, and every op accepts its tensors.
+    Sound: every name has a tensor, each tensor is written once and before it is read, constants and initial values have
+    their declared shape and type, shapes agree with each op's inference, every op accepts its tensors, each state takes
+    a value of its own kind, and one that a kernel overwrites is read by that kernel alone.
     """
-    known = {*graph.inputs, *(name for name, t in graph.tensors.items() if t.is_constant)}
+    known = {*graph.sources, *(name for name, t in graph.tensors.items() if t.is_constant)}
     for name, tensor in graph.tensors.items():
         _verify_tensor(name, tensor)
-    for name in (*graph.inputs, *graph.outputs):
+    for name in (*graph.sources, *graph.results):
         _require(name in graph.tensors, f"{graph.name}: no tensor named {name}")
     for op in graph.ops:
         _verify_op(graph, op, known)
         known.update(op.outputs)
     for name in graph.outputs:
         _require(name in known, f"output {name} is never written")
+    _verify_states(graph, known)
     return graph
+
+
+def _verify_states(graph: Graph, known: set[str]) -> None:
+    states = {name for name, t in graph.tensors.items() if t.is_state}
+    _require(states == set(graph.updates), f"states without update: {sorted(states ^ set(graph.updates))}")
+    for name, update in graph.updates.items():
+        state, value = graph.tensors[name], graph.tensors[update]
+        plain = name not in (*graph.inputs, *graph.outputs) and state.data is None
+        _require(plain, f"the state {name} is an input, an output or a constant")
+        _require(update in known, f"{update}, the next value of the state {name}, is never written")
+        same = (state.shape, state.dtype, state.quant) == (value.shape, value.dtype, value.quant)
+        _require(same, f"the state {name} cannot take the value of {update}: they differ in shape, type or scale")
+    for op in graph.ops:
+        for index, output in op.updates.items():
+            name = op.inputs[index]
+            _require(graph.updates.get(name) == op.outputs[output], f"{op.name} does not update the state {name}")
+            alone = sum(reader.inputs.count(name) for reader in graph.ops) == 1 and name not in graph.results
+            _require(alone, f"{op.name} overwrites {name}, which others read")
 
 
 def _verify_tensor(name: str, tensor: Tensor) -> None:
     _require(tensor.name == name, f"tensor {tensor.name} is filed under {name}")
     _require(all(d >= 1 for d in tensor.shape), f"tensor {name} has an empty dimension: {tensor.shape}")
-    if tensor.data is not None:
+    for kind, values in (("constant", tensor.data), ("state", tensor.initial)):
         _require(
-            tensor.data.shape == tensor.shape and tensor.data.dtype == tensor.dtype.numpy,
-            f"constant {name} holds {tensor.data.dtype}{tensor.data.shape}, declared "
-            f"{tensor.dtype.value}{tensor.shape}",
+            values is None or (values.shape == tensor.shape and values.dtype == tensor.dtype.numpy),
+            f"{kind} {name} holds {values.dtype if values is not None else ''}"
+            f"{values.shape if values is not None else ''}, declared {tensor.dtype.value}{tensor.shape}",
         )
     if tensor.quant is not None and tensor.quant.axis is not None:
         size = tensor.shape[tensor.quant.axis]

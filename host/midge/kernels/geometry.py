@@ -109,6 +109,17 @@ def window_overlap(layer: Layer, *, channelwise: bool) -> int:
     return int(((written + 1) * out_c - unread * in_c).max()) * x.dtype.bytes
 
 
+def group_overlap(w: Window, pixels: int) -> int:
+    """How many bytes the input must keep ahead of the output of one image, int8 both, when windows of `pixels` output
+    pixels at a time are read before these are written."""
+    rows = np.clip(np.arange(w.out_h) * w.stride_h - w.top, 0, w.in_h - 1)
+    columns = np.clip(np.arange(w.out_w) * w.stride_w - w.left, 0, w.in_w - 1)
+    first = (rows[:, None] * w.in_w + columns).reshape(-1)
+    unread = np.minimum.accumulate(first[::-1])[::-1]
+    later = np.arange(pixels, len(first), pixels)
+    return int((later * w.out_c - unread[later] * w.in_c).max(initial=-w.in_h * w.in_w * w.in_c))
+
+
 @dataclass(frozen=True)
 class Dim:
     """One loop: how often, and how many elements each operand advances per iteration."""

@@ -15,7 +15,7 @@ from midge.numerics.requantize import Requantization
 INT32_LIMIT = 1 << 31
 
 # Types of weights and activations.
-_WEIGHTED = {(DType.F32, DType.F32), (DType.S8, DType.S8), (DType.S8, DType.S16)}
+_WEIGHTED = {(DType.F32, DType.F32), (DType.S8, DType.S8), (DType.S8, DType.S16), (DType.S8, DType.F32)}
 
 
 def is_float(layer: Layer) -> bool:
@@ -40,11 +40,26 @@ def is_either(layer: Layer) -> bool:
 
 
 def has_constant_weights(layer: Layer) -> bool:
-    """Whether the layer is float32, int8 or 16x8 with weights and bias known before any inference."""
+    """Whether the layer is float32, int8, 16x8 or of dynamic range with weights and bias known before any inference."""
     x, weights = layer.inputs[:2]
     known = all(t.is_constant for t in layer.inputs[1:])
     pair = (weights.dtype, x.dtype)
     return known and x.dtype is layer.outputs[0].dtype and pair in _WEIGHTED
+
+
+def dynamic_literals(layer: Layer, asymmetric: bool) -> tuple[dict[str, object], tuple[Constant, ...]]:
+    """(params, constants) of a layer whose input becomes int8 at run time, in scratch memory of `dynamic_scratch`.
+
+    `weight_scale` is None where the channels differ, and then a table.
+    """
+    scales = layer.inputs[1].q.scales
+    params: dict[str, object] = {"is_float": True, "dynamic": True, "element": "int8_t", "number": "int32_t"}
+    params |= {"asymmetric": int(asymmetric), "in_zero": 0, "has_bias": len(layer.inputs) > 2}
+    params |= {"weight_scale": scales[0] if len(set(scales)) == 1 else None, **float_clamp(layer.op)}
+    tables = [Constant("bias", "float", constant_data(layer.inputs[2]))] if len(layer.inputs) > 2 else []
+    if params["weight_scale"] is None:
+        tables.append(Constant("scales", "float", np.array(scales, np.float32)))
+    return params, (Constant("weights", "int8_t", constant_data(layer.inputs[1])), *tables)
 
 
 def span(dtype: DType) -> int:

@@ -67,7 +67,12 @@ def fits_planes(layer: Layer) -> bool:
     """int8 with constant weights, one image, windows of few taps, planes of a few kilobytes, some pixels."""
     if not (is_int8(layer) and has_constant_weights(layer)) or layer.inputs[0].shape[0] != 1:
         return False
-    rows, planes = taps_by_channel(layer), planes_of(layer)
+    return can_walk(layer, taps_by_channel(layer))
+
+
+def can_walk(layer: Layer, rows: Array) -> bool:
+    """Whether windows with these weights (channels, taps) are small enough, and planes worth their work."""
+    planes = planes_of(layer)
     if rows.shape[1] > _MOST_TAPS or planes.window.out_h * planes.window.out_w < _FEWEST_PIXELS:
         return False
     return can_add_pairs(rows) and planes.bytes(1) <= _MOST_BYTES

@@ -3,8 +3,9 @@
 A variant is a module `midge/kernels/<op>/<name>.py` that defines VARIANT, and its twin `<op>/<name>.c.j2` among the
 templates. The module decides (which layers, how weights are packed, which literals); the template prints.
 
-The C function has these parameters, in this order: `in<i>` for each input i that is not constant, `out<i>` for each
-output, one per constant by its role, and `scratch` when scratch bytes are asked for.
+The C function has these parameters, in this order: `in<i>` for each input i that is neither constant nor a state that
+the operator updates, `state<k>` for the k-th of those, read and overwritten, `out<i>` for each other output, one per
+constant by its role, and `scratch` when scratch bytes are asked for.
 """
 
 from __future__ import annotations
@@ -45,13 +46,13 @@ def _no_scratch(_: Layer) -> int:
     return 0
 
 
-def _no_code(_: Layer) -> int:
-    return 0
-
-
 def touches_floats(layer: Layer) -> bool:
     """Whether any tensor of the layer holds floats."""
     return any(tensor.dtype is DType.F32 for tensor in (*layer.inputs, *layer.outputs))
+
+
+def _no_code(_: Layer) -> int:
+    return 0
 
 
 def _no_overlap(_: Layer) -> int | None:
@@ -75,8 +76,8 @@ class Variant:
     needs: frozenset[str] = field(default=frozenset())
     scratch_bytes: Callable[[Layer], int] = _no_scratch
     overlap: Callable[[Layer], int | None] = _no_overlap
-    code_bytes: Callable[[Layer], int] = _no_code
     floats: Callable[[Layer], bool] = touches_floats
+    code_bytes: Callable[[Layer], int] = _no_code
 
     @property
     def op(self) -> str:

@@ -11,7 +11,7 @@ from midge.ir.graph import Graph, Tensor
 from midge.kernels.select import Selection
 from midge.kernels.variant import Binding, Layer, Variant
 from midge.lower.names import c_name, unique
-from midge.lower.program import Argument, ConstantArray, KernelCall, Port, Program
+from midge.lower.program import Argument, ConstantArray, KernelCall, Port, Program, StateSlot
 from midge.memory.lifetimes import Lifetimes, scratch_name
 from midge.memory.plan import MemoryPlan
 
@@ -28,10 +28,12 @@ def bind(selection: Selection, alive: Lifetimes, plan: MemoryPlan) -> Program:
         binding = variant.bind(layer)
         constants += _constants(layer, binding, symbol)
         calls.append(_call(index, layer, variant, binding, symbol, alive, plan))
+    slots, initial = _states(graph, prefix, plan)
+    constants += initial
     return Program(
         name=name,
         prefix=prefix,
-        hash=_hash(calls, constants),
+        hash=_hash(calls, constants, slots),
         midge_version=__version__,
         arena_bytes=plan.arena_bytes,
         arena_lower_bound_bytes=plan.lower_bound_bytes,
@@ -40,7 +42,24 @@ def bind(selection: Selection, alive: Lifetimes, plan: MemoryPlan) -> Program:
         outputs=_ports(graph, graph.outputs, "output", alive, plan),
         constants=tuple(constants),
         calls=tuple(calls),
+        state_bytes=plan.state_bytes,
+        states=tuple(slots),
     )
+
+
+def _states(graph: Graph, prefix: str, plan: MemoryPlan) -> tuple[list[StateSlot], list[ConstantArray]]:
+    """Where the states lie, and the initial values that are no repeated byte."""
+    slots: list[StateSlot] = []
+    constants: list[ConstantArray] = []
+    for state in sorted(graph.states, key=lambda t: plan.offsets[t.name]):
+        raw = np.frombuffer(np.ascontiguousarray(state.initial).tobytes(), np.uint8)
+        fill = int(raw[0]) if (raw == raw[0]).all() else None
+        symbol = None if fill is not None else f"{prefix}_initial_{len(constants)}"
+        if symbol is not None:
+            constants.append(ConstantArray(symbol, "uint8_t", raw, f"{state.name} after a reset"))
+        place = plan.offsets[state.name]
+        slots.append(StateSlot(state.name, state.shape, state.dtype, place, state.bytes, fill, symbol))
+    return slots, constants
 
 
 def _constants(layer: Layer, binding: Binding, symbol: str) -> list[ConstantArray]:
@@ -59,9 +78,12 @@ def _call(
     arguments = [
         Argument(f"in{i}", t.dtype.c_type, True, offset=place(t))
         for i, t in enumerate(layer.inputs)
-        if not t.is_constant
+        if not t.is_constant and i not in layer.op.updates
     ]
-    arguments += [Argument(f"out{i}", t.dtype.c_type, False, offset=place(t)) for i, t in enumerate(layer.outputs)]
+    kept = [(k, layer.inputs[i]) for k, i in enumerate(layer.op.updates)]
+    arguments += [Argument(f"state{k}", t.dtype.c_type, False, offset=place(t)) for k, t in kept]
+    written = [(i, t) for i, t in enumerate(layer.outputs) if i not in layer.op.updates.values()]
+    arguments += [Argument(f"out{i}", t.dtype.c_type, False, offset=place(t)) for i, t in written]
     arguments += [Argument(c.role, c.c_type, True, symbol=f"{symbol}_{c.role}") for c in binding.constants]
     if variant.scratch_bytes(layer):
         arguments.append(Argument("scratch", "uint8_t", False, offset=plan.offsets[scratch_name(layer.op.name)]))
@@ -93,7 +115,7 @@ def _ports(graph: Graph, names: tuple[str, ...], kind: str, alive: Lifetimes, pl
     return tuple(ports)
 
 
-def _hash(calls: list[KernelCall], constants: list[ConstantArray]) -> str:
+def _hash(calls: list[KernelCall], constants: list[ConstantArray], states: list[StateSlot]) -> str:
     """SHA-256 over all that decides what is computed: two firmwares with one hash compute the same."""
     digest = hashlib.sha256()
     for call in calls:
@@ -101,4 +123,6 @@ def _hash(calls: list[KernelCall], constants: list[ConstantArray]) -> str:
     for constant in constants:
         digest.update(f"{constant.symbol} {constant.c_type} ".encode())
         digest.update(constant.values.tobytes())
+    for state in states:
+        digest.update(repr((state.offset, state.bytes, state.fill, state.symbol)).encode())
     return digest.hexdigest()

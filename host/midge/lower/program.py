@@ -64,8 +64,27 @@ class Port:
 
 
 @dataclass(frozen=True, eq=False)
+class StateSlot:
+    """What lives from one call to the next: its place in the arena, and how a reset fills it.
+
+    Each byte becomes `fill`; where that is None, the bytes are those of the constant `symbol`.
+    """
+
+    name: str
+    shape: Shape
+    dtype: DType
+    offset: int
+    bytes: int
+    fill: int | None
+    symbol: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Program:
-    """A network ready to print. `prefix` starts every C symbol, `hash` is the SHA-256 of what was compiled."""
+    """A network ready to print. `prefix` starts every C symbol, `hash` is the SHA-256 of what was compiled.
+
+    The first `state_bytes` of the arena hold `states`.
+    """
 
     name: str
     prefix: str
@@ -78,6 +97,8 @@ class Program:
     outputs: tuple[Port, ...]
     constants: tuple[ConstantArray, ...]
     calls: tuple[KernelCall, ...]
+    state_bytes: int = 0
+    states: tuple[StateSlot, ...] = ()
 
     @property
     def macs(self) -> int:

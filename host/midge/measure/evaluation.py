@@ -50,24 +50,36 @@ class Evaluation:
 
 
 def evaluate(
-    compiled: Compiled, device: Device, data: Dataset | None, limit: int | None, progress: Progress
+    compiled: Compiled,
+    device: Device,
+    data: Dataset | None,
+    limit: int | None,
+    progress: Progress,
+    sequence: bool = False,
 ) -> Evaluation:
-    """Run the evaluation samples (at most `limit`), or a few drawn ones where there is no data."""
+    """Run the evaluation samples (at most `limit`), or a few drawn ones where there is no data.
+
+    A network that remembers forgets before each sample; in a `sequence`, where a stream of the data begins.
+    """
     chosen = None if data is None else _chosen(data, limit)
     if data is None or chosen is None:
         inputs = draw_inputs(compiled.graph, limit or DRAWN_SAMPLES, compiled.settings.seed)
     else:
         inputs = _rows(compiled.graph, data, chosen)
+    resets = reset_flags(compiled.graph, data, chosen, len(inputs), sequence)
     total = NOTHING_COMPARED
     results: list[Sample] = []
     with _reference(compiled) as (reference, against, notes):
-        for sample in progress(inputs, f"running on {compiled.board.name}"):
+        for sample, reset in progress(list(zip(inputs, resets, strict=True)), f"running on {compiled.board.name}"):
+            if reset:
+                device.reset()
+                reference.reset()
             result = device.infer(sample)
             total = total.plus(agreement(result.outputs, reference.infer(sample).outputs))
             results.append(result)
     accuracies = None
     if data is not None and chosen is not None and data.labels is not None:
-        accuracies = _accuracies(compiled, data, chosen, [r.outputs[0] for r in results], progress)
+        accuracies = _accuracies(compiled, data, chosen, [r.outputs[0] for r in results], resets, progress)
     typical = sorted(results, key=lambda r: r.cycles or r.total_ticks)[len(results) // 2]
     run_ticks = tuple(sorted(r.total_ticks for r in results))
     return Evaluation(total, against, accuracies, typical, notes, run_ticks)
@@ -79,6 +91,15 @@ def _chosen(data: Dataset, limit: int | None) -> Indices:
             f"{data.path} has no samples to evaluate: none has split 0", hint="mark some samples with split 0"
         )
     return data.evaluate[:limit]
+
+
+def reset_flags(graph: Graph, data: Dataset | None, chosen: Indices | None, samples: int, sequence: bool) -> list[bool]:
+    """Before which samples a network forgets: none that has nothing to forget, each one, or where a stream begins."""
+    if not graph.updates or not sequence:
+        return [bool(graph.updates)] * samples
+    if data is None or chosen is None:
+        return [i == 0 for i in range(samples)]
+    return data.starts(chosen)
 
 
 def _rows(graph: Graph, data: Dataset, chosen: Indices) -> list[list[Array]]:
@@ -95,6 +116,10 @@ class Original:
     def infer(self, inputs: Sequence[Array]) -> Sample:
         """The reference's outputs."""
         return Sample(self.kernels.run(inputs))
+
+    def reset(self) -> None:
+        """Forgets all earlier samples."""
+        self.kernels.reset()
 
 
 @contextmanager
@@ -116,19 +141,29 @@ def _reference(compiled: Compiled) -> Iterator[tuple[Device, str, tuple[str, ...
 
 
 def _accuracies(
-    compiled: Compiled, data: Dataset, chosen: Indices, device_outputs: Sequence[Array], progress: Progress
+    compiled: Compiled,
+    data: Dataset,
+    chosen: Indices,
+    device_outputs: Sequence[Array],
+    resets: Sequence[bool],
+    progress: Progress,
 ) -> Accuracies:
     assert data.labels is not None
     labels = data.labels[chosen]
     on_device = accuracy(compiled.graph.output_tensors[0], device_outputs, labels)
-    on_host = _interpreted(compiled.graph, data, chosen, labels, "accuracy on the host", progress)
+    on_host = _interpreted(compiled.graph, data, chosen, labels, resets, "accuracy on the host", progress)
     in_float = None
     if compiled.canonical.is_float:
-        in_float = _interpreted(compiled.canonical, data, chosen, labels, "accuracy in float", progress)
+        in_float = _interpreted(compiled.canonical, data, chosen, labels, resets, "accuracy in float", progress)
     return Accuracies(on_device.metric, len(labels), in_float, on_host, on_device.percent)
 
 
-def _interpreted(graph: Graph, data: Dataset, chosen: Indices, labels: Array, what: str, progress: Progress) -> float:
-    interpreter = Interpreter(graph)
-    outputs = [interpreter.infer(row).outputs[0] for row in progress(_rows(graph, data, chosen), what)]
+def _interpreted(
+    graph: Graph, data: Dataset, chosen: Indices, labels: Array, resets: Sequence[bool], what: str, progress: Progress
+) -> float:
+    interpreter, outputs = Interpreter(graph), []
+    for row, reset in progress(list(zip(_rows(graph, data, chosen), resets, strict=True)), what):
+        if reset:
+            interpreter.reset()
+        outputs.append(interpreter.infer(row).outputs[0])
     return accuracy(graph.output_tensors[0], outputs, labels).percent

@@ -7,13 +7,24 @@ from dataclasses import replace
 
 from midge.ir.graph import Array, Graph
 from midge.measure.agreement import agreement
-from midge.run.device import Interpreter, Sample
+from midge.run.device import Device, Interpreter, Sample
 
-# Compiles a graph, runs one sample of it, and gives the outputs.
-RunGraph = Callable[[Graph, Sequence[Array]], Sample]
+# The inputs of samples that follow each other from a reset on; one sample for a network that remembers nothing.
+Stream = Sequence[Sequence[Array]]
+# Compiles a graph, runs it over a stream, and gives the outputs of the last sample.
+RunGraph = Callable[[Graph, Stream], Sample]
 
 
-def first_difference(graph: Graph, inputs: Sequence[Array], run: RunGraph) -> str | None:
+def infer_stream(graph: Graph, device: Device, stream: Stream) -> Sample:
+    """The last sample of a stream on `device`, which forgets first what there is to forget."""
+    if graph.updates:
+        device.reset()
+    for inputs in stream[:-1]:
+        device.infer(inputs)
+    return device.infer(stream[-1])
+
+
+def first_difference(graph: Graph, stream: Stream, run: RunGraph) -> str | None:
     """The name of the first layer where `run` and the interpreter part; None when they agree to the end.
 
     A layer that differs is taken to make all that follow differ, so that bisection finds it in a few builds.
@@ -21,7 +32,8 @@ def first_difference(graph: Graph, inputs: Sequence[Array], run: RunGraph) -> st
 
     def differs(count: int) -> bool:
         part = head(graph, count)
-        return agreement(run(part, inputs).outputs, Interpreter(part).infer(inputs).outputs).mismatches > 0
+        expected = infer_stream(part, Interpreter(part), stream)
+        return agreement(run(part, stream).outputs, expected.outputs).mismatches > 0
 
     low, high = 0, len(graph.ops)
     if not differs(high):
@@ -33,6 +45,11 @@ def first_difference(graph: Graph, inputs: Sequence[Array], run: RunGraph) -> st
 
 
 def head(graph: Graph, count: int) -> Graph:
-    """The network's first `count` ops (at least 1), with the last one's outputs as its outputs."""
+    """The network's first `count` ops (at least 1), with the last one's outputs as its outputs.
+
+    A state whose next value they do not compute stays as it is.
+    """
     ops = graph.ops[:count]
-    return replace(graph, outputs=ops[-1].outputs).with_ops(ops)
+    known = {*graph.sources, *(name for op in ops for name in op.outputs)}
+    updates = {state: update if update in known else state for state, update in graph.updates.items()}
+    return replace(graph, outputs=ops[-1].outputs, updates=updates).with_ops(ops)

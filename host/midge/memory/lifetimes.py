@@ -16,12 +16,14 @@ ALIGNMENT = 4
 class Lifetimes:
     """The planner's problem, and which buffer each activation is in (views share their input's).
 
-    Scratch memory is a buffer called `scratch_name(layer)` that is alive during its layer alone.
+    Scratch memory is a buffer called `scratch_name(layer)` that is alive during its layer alone. `states` are alive
+    always; the next value of a state is in the state's buffer.
     """
 
     buffers: tuple[Buffer, ...]
     overlaps: tuple[Overlap, ...]
     buffer_of: Mapping[str, str]
+    states: tuple[Buffer, ...] = ()
 
 
 def scratch_name(layer: str) -> str:
@@ -42,7 +44,13 @@ def lifetimes(selection: Selection) -> Lifetimes:
     for name, step in uses:
         if name in buffer_of:
             steps[buffer_of[name]].append(step)
-    buffers = [Buffer(n, graph.tensors[n].bytes, min(at), max(at), ALIGNMENT) for n, at in steps.items()]
+    always = 0, max(len(graph.ops) - 1, 0)
+    states = tuple(Buffer(t.name, t.bytes, *always, ALIGNMENT) for t in graph.states)
+    buffers = [
+        Buffer(n, graph.tensors[n].bytes, min(at), max(at), ALIGNMENT)
+        for n, at in steps.items()
+        if n not in graph.updates
+    ]
     overlaps = []
     for layer, variant in selection.layers():
         step = graph.ops.index(layer.op)
@@ -50,14 +58,17 @@ def lifetimes(selection: Selection) -> Lifetimes:
             buffers.append(Buffer(scratch_name(layer.op.name), scratch, step, step, ALIGNMENT))
         distance = variant.overlap(layer)
         source, target = buffer_of.get(next(iter(layer.op.inputs), "")), buffer_of[layer.op.outputs[0]]
+        if source in graph.updates or target in graph.updates:
+            continue
         if distance is not None and source and max(steps[source]) == step == min(steps[target]):
             overlaps.append(Overlap(target, source, distance))
-    return Lifetimes(tuple(buffers), tuple(overlaps), buffer_of)
+    return Lifetimes(tuple(buffers), tuple(overlaps), buffer_of, states)
 
 
 def _roots(graph: Graph) -> dict[str, str]:
-    """Each activation's buffer: itself, or the root of the views that lead to it."""
+    """Each activation's buffer: itself, the root of the views that lead to it, or the state whose next value it is."""
     roots = {name: name for name, t in graph.tensors.items() if not t.is_constant}
+    roots |= {update: state for state, update in graph.updates.items()}
     for op in graph.ops:
         if op.is_view:
             roots[op.outputs[0]] = roots[op.inputs[0]]

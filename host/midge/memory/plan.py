@@ -50,13 +50,15 @@ class Overlap:
 class MemoryPlan:
     """Offsets by buffer name, the arena that they need, and a size below which no plan can go.
 
-    `optimal` says that no smaller arena exists: the lower bound is reached, or the search was exhausted.
+    `optimal` says that no smaller arena exists: the lower bound is reached, or the search was exhausted. The first
+    `state_bytes` of the arena hold what lives from one call to the next; all above is free between calls.
     """
 
     offsets: Mapping[str, int]
     arena_bytes: int
     lower_bound_bytes: int
     optimal: bool = False
+    state_bytes: int = 0
 
     @property
     def gap_bytes(self) -> int:

@@ -20,23 +20,43 @@ __all__ = ["DEADLINE_NODES", "Buffer", "MemoryPlan", "Overlap", "plan_memory", "
 DEADLINE_NODES = 30_000
 """Placements that a plan may cost, below a second for 200 buffers."""
 
+# As the buffers above them are aligned.
+_STATE_ALIGNMENT = 4
+
 
 def plan_memory(
-    buffers: Sequence[Buffer], overlaps: Sequence[Overlap] = (), *, deadline_nodes: int = DEADLINE_NODES
+    buffers: Sequence[Buffer],
+    overlaps: Sequence[Overlap] = (),
+    states: Sequence[Buffer] = (),
+    *,
+    deadline_nodes: int = DEADLINE_NODES,
 ) -> MemoryPlan:
     """Offsets for all buffers in as small an arena as `deadline_nodes` placements can find.
 
-    Deterministic. The result has been through `verify_plan`; its `gap_bytes` is what may be left to gain. Raises
-    InternalError for a request that makes no sense.
+    `states` are alive in every step and lie below all others, where nothing is reused. Deterministic. The result has
+    been through `verify_plan`; its `gap_bytes` is what may be left to gain. Raises InternalError for a request that
+    makes no sense.
     """
-    check_request(buffers, overlaps)
+    check_request((*buffers, *states), overlaps)
     bound = lower_bound(buffers, overlaps)
     problem = state_problem(buffers, overlaps)
     placement, optimal = _search(problem, bound, deadline_nodes)
     offsets = {b.name: at for b, at in zip(buffers, placement.offsets)}
     plan = MemoryPlan(offsets, placement.peak, bound, optimal)
-    verify_plan(buffers, overlaps, plan)
+    if states:
+        plan = _with_states(plan, states, lower_bound((*buffers, *states), overlaps))
+    verify_plan((*buffers, *states), overlaps, plan)
     return plan
+
+
+def _with_states(plan: MemoryPlan, states: Sequence[Buffer], bound: int) -> MemoryPlan:
+    """The plan with the states below it. Moving what lives always to the bottom costs no plan anything."""
+    offsets, end = {}, 0
+    for state in states:
+        offsets[state.name] = end
+        end += -(-state.bytes // _STATE_ALIGNMENT) * _STATE_ALIGNMENT
+    offsets.update({name: end + at for name, at in plan.offsets.items()})
+    return MemoryPlan(offsets, end + plan.arena_bytes, bound, plan.optimal, end)
 
 
 def _search(problem: Problem, bound: int, nodes: int) -> tuple[Placement, bool]:

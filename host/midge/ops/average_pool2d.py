@@ -61,21 +61,24 @@ class AveragePool2D(Op):
     def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
         """Integers: the sum of raw values, divided by the count with halves away from zero, then clamped.
 
+        Floats: in float32, one tap after the other, as the kernel does: what follows may round to integers.
         Source: AveragePool in tensorflow/lite/kernels/internal/reference/integer_ops/pooling.h.
         """
         (x,) = values
         is_float = outputs[0].dtype is DType.F32
-        wide = np.float64 if is_float else np.int64
-        sums = self._window_sums(x.astype(wide))
+        sums = self._window_sums(x if is_float else x.astype(np.int64))
         counts = self._window_sums(np.ones((1, *x.shape[1:3], 1), np.int64))
         if is_float:
-            return [np.clip((sums / counts).astype(np.float32), *self.clamp).astype(np.float32)]
+            return [np.clip(sums / counts.astype(np.float32), *self.clamp).astype(np.float32)]
         low, high = integer_clamp(self.clamp, outputs[0].q, outputs[0].dtype)
         return [np.clip(divide_half_away(sums, counts), low, high).astype(outputs[0].dtype.numpy)]
 
     def _window_sums(self, x: Array) -> Array:
         taps = windows(x, self.kernel, self.stride, (1, 1), self.padding, 0)
-        sums: Array = taps.sum(axis=(3, 4))
+        sums = np.zeros_like(taps[:, :, :, 0, 0])
+        for i in range(taps.shape[3]):
+            for j in range(taps.shape[4]):
+                sums += taps[:, :, :, i, j]
         return sums
 
     def intervals(

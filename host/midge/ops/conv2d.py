@@ -10,6 +10,7 @@ import numpy as np
 
 from midge.ir.channels import Mixing, Range, Ties
 from midge.ir.graph import NO_CLAMP, Array, Clamp, DType, Op, Padding, Shape, Tensor
+from midge.numerics.dynamic import quantize_rows, real_sums
 from midge.numerics.matrix_form import MatrixForm, window_form
 from midge.numerics.requantize import window_requantization
 from midge.numerics.window_taps import TapsInside, always_inside, taps_inside
@@ -21,7 +22,7 @@ from midge.ops.intervals import clamp_range, requantized_range, sum_range
 from midge.ops.onnx_nodes import OnnxNode
 from midge.ops.onnx_windows import channels_first, channels_last, onnx_window
 from midge.ops.tflite_writing import window, with_activation, with_padding
-from midge.ops.types import check_weighted, reason_why_not
+from midge.ops.types import check_weighted, dynamic_is_asymmetric, is_dynamic, reason_why_not
 
 # Windows are widened to float64 in bands of about this many elements (32 MiB).
 _BAND_ELEMENTS = 1 << 22
@@ -59,7 +60,10 @@ class Conv2D(Op):
         return window_form(weights, x[3] // weights[3], self.stride, self.dilation, self.padding)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float, int8, or int16 activations; symmetric int8 weights."""
+        """Float, int8, or int16 activations; symmetric int8 weights.
+
+        Float activations with int8 weights are quantized at run time.
+        """
         reason = check_weighted(inputs, outputs, per_channel_axis=0)
         if reason or outputs[0].dtype is DType.F32:
             return reason
@@ -72,6 +76,8 @@ class Conv2D(Op):
 
     def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
         """Sums in float64: exact for integers, whose sums stay far below 2^53."""
+        if is_dynamic(inputs):
+            return [self._dynamic(inputs, values)]
         x, weights, *bias = values
         is_float = outputs[0].dtype is DType.F32
         fill = 0 if is_float else inputs[0].q.zero_point
@@ -83,6 +89,17 @@ class Conv2D(Op):
             return [np.clip(sums.astype(np.float32), *self.clamp).astype(np.float32)]
         scaled = window_requantization(inputs, outputs[0], self.clamp).apply(sums)
         return [scaled.astype(outputs[0].dtype.numpy)]
+
+    def _dynamic(self, inputs: Sequence[Tensor], values: Sequence[Array]) -> Array:
+        """Float activations with int8 weights: each image has a range of its own, found at run time."""
+        x, weights, *bias = values
+        q, scales, zeros = quantize_rows(x.reshape(len(x), -1), asymmetric=dynamic_is_asymmetric(inputs[1]))
+        offset = (q - zeros[:, None]).reshape(x.shape)
+        kernel = (weights.shape[1], weights.shape[2])
+        taps = windows(offset, kernel, self.stride, self.dilation, self.padding, 0)
+        sums = _sums(taps, 0, weights.astype(np.float64))
+        real = real_sums(sums, np.array(inputs[1].q.scales, np.float32), scales, bias[0] if bias else None)
+        return np.asarray(np.clip(real, *self.clamp), np.float32)
 
     def accumulators(
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]

@@ -10,6 +10,7 @@ import numpy as np
 
 from midge.ir.channels import Range, Ties
 from midge.ir.graph import Array, Clamp, DType, Op, Padding, Shape, Tensor
+from midge.numerics.dynamic import quantize_rows, real_sums
 from midge.numerics.matrix_form import MatrixForm, depthwise_form
 from midge.numerics.requantize import window_requantization
 from midge.numerics.window_taps import taps_inside
@@ -18,7 +19,7 @@ from midge.ops.accumulators import weighted_constants, windowed_sums, with_bias
 from midge.ops.formats import SourceOp, tflite_clamp, tflite_padding, tflite_pair
 from midge.ops.intervals import clamp_range, requantized_range
 from midge.ops.tflite_writing import window, with_activation, with_padding
-from midge.ops.types import check_weighted, reason_why_not
+from midge.ops.types import check_weighted, dynamic_is_asymmetric, is_dynamic, reason_why_not
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +53,10 @@ class DepthwiseConv2D(Op):
         return depthwise_form(inputs[1].shape, inputs[0].shape[3], self.stride, self.dilation, self.padding)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float, int8, or int16 activations; symmetric int8 weights."""
+        """Float, int8, or int16 activations; symmetric int8 weights.
+
+        Float activations with int8 weights are quantized at run time.
+        """
         reason = check_weighted(inputs, outputs, per_channel_axis=3)
         if reason or outputs[0].dtype is DType.F32:
             return reason
@@ -65,6 +69,8 @@ class DepthwiseConv2D(Op):
 
     def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
         """Sums over the window in float64 for floats, in integers for integers."""
+        if is_dynamic(inputs):
+            return [self._dynamic(inputs, values)]
         x, weights, *bias = values
         is_float = outputs[0].dtype is DType.F32
         wide = np.float64 if is_float else np.int64
@@ -77,6 +83,17 @@ class DepthwiseConv2D(Op):
             return [np.clip(sums.astype(np.float32), *self.clamp).astype(np.float32)]
         scaled = window_requantization(inputs, outputs[0], self.clamp).apply(sums)
         return [scaled.astype(outputs[0].dtype.numpy)]
+
+    def _dynamic(self, inputs: Sequence[Tensor], values: Sequence[Array]) -> Array:
+        """Float activations with int8 weights: each image has a range of its own, found at run time."""
+        x, weights, *bias = values
+        q, scales, zeros = quantize_rows(x.reshape(len(x), -1), asymmetric=dynamic_is_asymmetric(inputs[1]))
+        offset = (q - zeros[:, None]).reshape(x.shape)
+        kernel = (weights.shape[1], weights.shape[2])
+        taps = windows(offset, kernel, self.stride, self.dilation, self.padding, 0)
+        sums = _depthwise_sums(taps, weights[0].astype(np.int64), 0)
+        real = real_sums(sums, np.array(inputs[1].q.scales, np.float32), scales, bias[0] if bias else None)
+        return np.asarray(np.clip(real, *self.clamp), np.float32)
 
     def accumulators(
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]

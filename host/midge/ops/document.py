@@ -6,6 +6,7 @@ import inspect
 import sys
 from pathlib import Path
 
+from midge.importers.tflite_states import CODES as STATE_CODES
 from midge.kernels.select import variants
 from midge.ops.registry import modules, onnx_readers, operators
 
@@ -14,7 +15,8 @@ _HEAD = """# Operators
 Written by `python -m midge.ops.document docs/operators.md` from the docstrings of `host/midge/ops/`; a test holds it
 current. Where TensorFlow Lite defines an integer form, int8 equals its reference kernel bit for bit.
 
-{count} codes of TensorFlow Lite, by {kinds} operators of midge.
+{count} codes of TensorFlow Lite, by {kinds} operators of midge. What a network keeps between calls (ASSIGN_VARIABLE,
+CALL_ONCE, READ_VARIABLE, VAR_HANDLE) is state, and no operator: see `host/midge/importers/tflite_states.py`.
 
 | TensorFlow Lite | What it does | Inputs and limits | Kernels |
 | --- | --- | --- | --- |
@@ -56,7 +58,7 @@ def document() -> str:
         )
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n")
     codes = sorted(onnx_readers())
-    table = _HEAD.format(count=count, kinds=len(lines)) + "".join(lines)
+    table = _HEAD.format(count=count + len(STATE_CODES), kinds=len(lines)) + "".join(lines)
     return table + _ONNX.format(len(codes), ", ".join(codes)) + _MATCHES.format(**MATCHES)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
 import numpy as np
 
-from midge.ir.graph import NO_CLAMP, Array, Clamp, Padding, Tensor
+from midge.ir.graph import NO_CLAMP, Array, Clamp, Padding, Quant, Tensor
 
 _DAMAGED = "the file is damaged: export it again"
 
@@ -27,6 +27,7 @@ class UnsupportedOp(ValueError):
 class SourceOp:
     """An operator read from a file: code, layer name, tensors (None: optional and absent), attributes by name.
 
+    `intermediates` are the quantizations of what the operator computes inside, where the file says them.
     Attributes have the format's own names (`StrideH`, `FusedActivationFunction` in TFLite).
     """
 
@@ -35,6 +36,7 @@ class SourceOp:
     inputs: tuple[Tensor | None, ...]
     outputs: tuple[Tensor, ...]
     attributes: Mapping[str, Any]
+    intermediates: tuple[Quant | None, ...] = field(default=(), kw_only=True)
 
     def input_names(self, fewest: int, most: int) -> tuple[str, ...]:
         """Names of the inputs: the first `fewest` must be there, those up to `most` may be absent."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from midge.ir.channels import Mixing, Range, Ties
 from midge.ir.graph import NO_CLAMP, Array, Clamp, DType, Op, Shape, Tensor
+from midge.numerics.dynamic import quantize_rows, real_sums
 from midge.numerics.matrix_form import MatrixForm, dense_form
 from midge.numerics.requantize import (
     Requantization,
@@ -26,18 +27,20 @@ from midge.ops.intervals import clamp_range, common_classes, regrouped, requanti
 from midge.ops.mul import Mul
 from midge.ops.onnx_nodes import OnnxNode
 from midge.ops.tflite_writing import with_activation
-from midge.ops.types import check_weighted, reason_why_not
+from midge.ops.types import check_weighted, is_dynamic, reason_why_not
 
 
 @dataclass(frozen=True, kw_only=True)
 class FullyConnected(Op):
     """inputs: x (any shape whose size is a multiple of depth), weights (units, depth), bias (units) when there is one.
 
-    `keep_num_dims`: the output keeps the leading dimensions of x; otherwise it is (batch, units).
+    `keep_num_dims`: the output keeps the leading dimensions of x; otherwise it is (batch, units). `asymmetric`: whether
+    ranges that are found at run time have a zero point.
     """
 
     clamp: Clamp
     keep_num_dims: bool = False
+    asymmetric: bool = False
 
     weight_axis: ClassVar[Mapping[int, int]] = {1: 0}
     bias_input: ClassVar[int | None] = 2
@@ -64,7 +67,10 @@ class FullyConnected(Op):
         return dense_form((inputs[1].shape[0], inputs[1].shape[1]))
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float, int8, or int16 activations; symmetric int8 weights."""
+        """Float, int8, or int16 activations; symmetric int8 weights.
+
+        Float activations with int8 weights are quantized at run time.
+        """
         reason = check_weighted(inputs, outputs, per_channel_axis=0)
         if reason or outputs[0].dtype is DType.F32:
             return reason
@@ -76,6 +82,8 @@ class FullyConnected(Op):
 
     def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
         """Sums in float64: exact for integers, whose sums stay far below 2^53."""
+        if is_dynamic(inputs):
+            return [self._dynamic(inputs, values).reshape(outputs[0].shape)]
         x, weights, *bias = values
         is_float = outputs[0].dtype is DType.F32
         fill = 0 if is_float else inputs[0].q.zero_point
@@ -85,6 +93,14 @@ class FullyConnected(Op):
             return [np.clip(sums.astype(np.float32), *self.clamp).astype(np.float32).reshape(outputs[0].shape)]
         scaled = fully_connected_requantization(self, inputs, outputs).apply(sums)
         return [scaled.astype(outputs[0].dtype.numpy).reshape(outputs[0].shape)]
+
+    def _dynamic(self, inputs: Sequence[Tensor], values: Sequence[Array]) -> Array:
+        """Float activations with int8 weights: each row has a range of its own, found at run time."""
+        x, weights, *bias = values
+        q, scales, zeros = quantize_rows(x.reshape(-1, weights.shape[1]), asymmetric=self.asymmetric)
+        sums = (q - zeros[:, None]) @ weights.astype(np.int64).T
+        real = real_sums(sums, np.array(inputs[1].q.scales, np.float32), scales, bias[0] if bias else None)
+        return np.asarray(np.clip(real, *self.clamp), np.float32)
 
     def accumulators(
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
@@ -146,6 +162,7 @@ def from_tflite(op: SourceOp) -> FullyConnected:
         outputs=op.output_names,
         clamp=tflite_clamp(op),
         keep_num_dims=bool(op.attributes.get("KeepNumDims", False)),
+        asymmetric=bool(op.attributes.get("AsymmetricQuantizeInputs", False)),
     )
 
 
@@ -154,7 +171,7 @@ TFLITE = {"FULLY_CONNECTED": from_tflite}
 
 def to_tflite(op: FullyConnected, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
     """Writes a TFLite FULLY_CONNECTED."""
-    options = {"WeightsFormat": 0, "KeepNumDims": op.keep_num_dims}
+    options = {"WeightsFormat": 0, "KeepNumDims": op.keep_num_dims, "AsymmetricQuantizeInputs": op.asymmetric}
     return with_activation(op, "FULLY_CONNECTED", inputs, outputs[0], **options)
 
 

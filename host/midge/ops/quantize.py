@@ -19,7 +19,7 @@ from midge.ops.types import check_per_tensor, reason_why_not, type_reason
 
 @dataclass(frozen=True, kw_only=True)
 class Quantize(Op):
-    """inputs: x, float32, int8, int16 or int32. `ties_to_even`: as ONNX rounds halves; in TFLite they go from zero."""
+    """inputs: x, float32 or integers. `ties_to_even`: as ONNX rounds halves; in TFLite they go from zero."""
 
     ties_to_even: bool = False
 
@@ -30,9 +30,9 @@ class Quantize(Op):
         return (inputs[0].shape,)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float to int8 or int16; int8, int16 and int32 to one another, but int32 to int32."""
+        """Float to int8 or int16; int8, uint8, int16 and int32 to one another, but int32 to int32."""
         x, y = inputs[0], outputs[0]
-        wide = {DType.S8, DType.S16, DType.S32}
+        wide = {DType.S8, DType.U8, DType.S16, DType.S32}
         if x.dtype is DType.F32:
             return type_reason((x, y)) if y.dtype not in QUANTIZED else check_per_tensor((y,))
         if not {x.dtype, y.dtype} <= wide or x.dtype is y.dtype is DType.S32:

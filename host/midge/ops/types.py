@@ -65,6 +65,8 @@ def check_weighted(inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, per_c
     y = outputs[0]
     if {t.dtype for t in (*inputs, y)} == {DType.F32}:
         return ""
+    if is_dynamic(inputs):
+        return _check_dynamic(inputs, y, per_channel_axis)
     if x.dtype is not y.dtype or x.dtype not in QUANTIZED or weights.dtype is not DType.S8:
         return type_reason((*inputs, y))
     if bias and bias[0].dtype not in _BIAS_TYPES[x.dtype]:
@@ -72,6 +74,23 @@ def check_weighted(inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, per_c
     if bias and bias[0].data is not None and np.abs(bias[0].data, dtype=np.float64).max() >= _LARGEST_BIAS:
         return f"the bias {bias[0].name} needs more than 48 bits"
     return _check_activations((x, y)) or _check_weights(weights, per_channel_axis)
+
+
+def is_dynamic(inputs: Sequence[Tensor]) -> bool:
+    """Whether a layer has float activations and int8 weights: its integer ranges are found at run time."""
+    return inputs[0].dtype is DType.F32 and inputs[1].dtype is DType.S8
+
+
+def dynamic_is_asymmetric(weights: Tensor) -> bool:
+    """Whether a convolution quantizes its input asymmetrically at run time: TFLite's do with scales per channel."""
+    return weights.q.axis is not None
+
+
+def _check_dynamic(inputs: Sequence[Tensor], y: Tensor, per_channel_axis: int) -> str:
+    _, weights, *bias = inputs
+    if any(t.dtype is not DType.F32 for t in (*bias, y)) or not weights.is_constant:
+        return type_reason((*inputs, y))
+    return _check_weights(weights, per_channel_axis)
 
 
 def _check_weights(weights: Tensor, per_channel_axis: int) -> str:

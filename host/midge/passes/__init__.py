@@ -1,7 +1,7 @@
 """Passes: plain functions Graph -> Graph that keep every integer output as it is.
 
 CANONICALIZE is for any graph, as it comes from a file. OPTIMIZE is for the graph that is deployed; it leaves float
-operators alone. The order is the order of the tuples.
+operators alone. The order is the order of the tuples. store_states comes last, when the graph becomes C.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from midge.passes.one_channel_convolutions import one_channel_convolutions
 from midge.passes.pool_edges import pool_edges
 from midge.passes.sink_transposes import sink_transposes
 from midge.passes.slice_parts import slice_parts
+from midge.passes.store_states import store_states
 from midge.passes.tables_for_unary import tables_for_unary
 
 Pass = Callable[[Graph], Graph]
@@ -73,6 +74,7 @@ __all__ = [
     "run_passes",
     "sink_transposes",
     "slice_parts",
+    "store_states",
     "tables_for_unary",
 ]
 

@@ -14,10 +14,11 @@ from midge.passes.value_table import ALL_VALUES, value_table
 
 
 def drop_identities(graph: Graph) -> Graph:
-    """The graph without operators that do nothing; the network's inputs and outputs keep their names.
+    """The graph without operators that do nothing; the network's inputs, outputs and states keep their names.
 
     Such an operator stays between an input and an output of the network, where it is what copies.
     """
+    results = set(graph.results)
     shorter: dict[str, str] = {}  # output of a dropped operator -> what is read instead
     promoted: dict[str, str] = {}  # tensor -> the network's output that its writer now writes
     writers: dict[str, Op] = {}
@@ -26,10 +27,10 @@ def drop_identities(graph: Graph) -> Graph:
         source, target = op.inputs[0] if op.inputs else "", op.outputs[0]
         if not op.inputs or not _does_nothing(op, graph.tensors, writers.get(source)):
             pass
-        elif target not in graph.outputs:
+        elif target not in results:
             shorter[target] = source
             continue
-        elif source in writers and source not in graph.outputs and source not in promoted:
+        elif source in writers and source not in results and source not in promoted:
             promoted[source] = target
             continue
         writers.update(dict.fromkeys(op.outputs, op))

@@ -47,6 +47,8 @@ def _folded(layer: Op, op: Op, tensors: dict[str, Tensor]) -> Op | None:
     """`layer` doing what `op` does too, its new constants in `tensors`; None when it cannot."""
     if layer.bias_input is None or getattr(layer, "clamp", None) != NO_CLAMP or 1 not in layer.weight_axis:
         return None
+    if tensors[layer.inputs[1]].dtype is not DType.F32:
+        return None
     weights, axis = tensors[layer.inputs[1]].data, layer.weight_axis[1]
     before, after = tensors[layer.outputs[0]], tensors[op.outputs[0]]
     given = [tensors[name].data for name in layer.inputs[2:]]

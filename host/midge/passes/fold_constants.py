@@ -15,8 +15,8 @@ LIMIT_BYTES = 32 << 20
 def fold_constants(graph: Graph, limit_bytes: int = LIMIT_BYTES) -> Graph:
     """The graph with computed constants, at most `limit_bytes` of them, in place of operators on constants.
 
-    An operator stays when its output is one of the network's, and when it has weights or windows: those take long, and
-    no network has them on constants.
+    An operator stays when its output is one of the network's or of a state's, and when it has weights or windows: those
+    take long, and no network has them on constants.
     """
     tensors: dict[str, Tensor] = dict(graph.tensors)
     kept: list[Op] = []
@@ -25,7 +25,7 @@ def fold_constants(graph: Graph, limit_bytes: int = LIMIT_BYTES) -> Graph:
         constants = [t.data for t in inputs if t.data is not None]
         bytes_ = sum(t.bytes for t in outputs)
         slow = bool(op.weight_axis) or hasattr(op, "padding")
-        if len(constants) < len(inputs) or slow or bytes_ > limit_bytes or set(graph.outputs).intersection(op.outputs):
+        if len(constants) < len(inputs) or slow or bytes_ > limit_bytes or set(graph.results).intersection(op.outputs):
             kept.append(op)
             continue
         limit_bytes -= bytes_

@@ -7,7 +7,8 @@ Two questions, each answered for every channel of every activation:
              one that is constant, as long as every tap that reads it lies inside the input: its part of the sum is a
              number, which the bias can hold. At the border it is not (padding adds nothing), unless the constant is the
              zero point.
-    kept     must the channel be there? The needed ones, those of inputs and outputs of the network, and all that share
+    kept     must the channel be there? The needed ones, those of inputs, outputs and states of the network, and all
+    that share
              a class with them (the operands of an addition, both sides of a depthwise convolution).
 
 What is kept and not needed may hold anything in its range: no output depends on which.
@@ -50,7 +51,7 @@ def live_channels(graph: Graph, keep: Callable[[int], int] = at_least_one) -> Li
     """
     ranges = tensor_ranges(graph)
     needed = {t.name: np.zeros(len(ranges[t.name][0]), bool) for t in graph.tensors.values() if not t.is_constant}
-    needed.update({name: np.ones_like(needed[name]) for name in graph.outputs if name in needed})
+    needed.update({name: np.ones_like(needed[name]) for name in graph.results if name in needed})
     for op in reversed(graph.ops):
         for name, mask in _needs(graph, op, needed, ranges):
             needed[name] |= mask
@@ -112,7 +113,7 @@ def _kept(graph: Graph, needed: Masks, keep: Callable[[int], int]) -> Masks:
     """`needed` closed under what cannot be removed and what can only be removed together."""
     kept = {name: mask.copy() for name, mask in needed.items()}
     for name in kept:
-        if name in (*graph.inputs, *graph.outputs) or graph.tensors[name].dtype is not DType.S8:
+        if name in (*graph.sources, *graph.results) or graph.tensors[name].dtype is not DType.S8:
             kept[name][:] = True
     _spread(graph, kept)
     while sum(_fill_up(mask, keep) for mask in kept.values()):

@@ -30,7 +30,7 @@ def sink_transposes(graph: Graph) -> Graph:
     walk = _Walk(graph, dict(graph.tensors), [], {}, {})
     for op in graph.ops:
         walk.visit(op)
-    for name in graph.outputs:
+    for name in graph.results:
         walk.write(name)
     return replace(graph, tensors=walk.tensors).with_ops(walk.ops)
 
@@ -137,7 +137,7 @@ class _Walk:
         shape = self.tensors[at.source].shape
         if not _moves_nothing(shape, at.permutation):
             readers = self.graph.consumers(target)
-            if target in self.graph.outputs or not all(self._absorbs(r, target, shape, at) for r in readers):
+            if target in self.graph.results or not all(self._absorbs(r, target, shape, at) for r in readers):
                 return False
             self.flat[target] = at
         self.ops.append(replace(op, inputs=(at.source,)))

@@ -35,7 +35,7 @@ def fuse_quantization(graph: Graph) -> Graph:
         for op in graph.ops
         if isinstance(op, Quantize) and op.ties_to_even and readers[op.inputs[0]] == 1
     }
-    made = _Fusing(dict(graph.tensors), [], {}, quantized, {}, frozenset(graph.outputs))
+    made = _Fusing(dict(graph.tensors), [], {}, quantized, {}, frozenset(graph.results))
     for op in graph.ops:
         made.visit(rewire(op, made.same))
     return graph if made.fused == 0 else verify(drop_dead(replace(graph, tensors=made.tensors).with_ops(made.ops)))

@@ -10,6 +10,7 @@ import numpy as np
 
 from midge.errors import SettingsError
 from midge.ir.graph import Array, Graph
+from midge.passes.float_weights import float_weights
 from midge.progress import Progress, silent
 from midge.quantize.adaround import adaround
 from midge.quantize.bias_correction import correct_by_inputs, correct_by_outputs
@@ -51,8 +52,16 @@ def quantize_model(graph: Graph, settings: Settings, data: Dataset | None = None
                 hint="--precision as-is, or a float model",
             )
         return _fused(graph) if settings.precision == "int8" else graph
-    if settings.precision != "int8":
+    if settings.precision == "as-is":
         return graph
+    graph = float_weights(graph)
+    if settings.precision == "float":
+        return graph
+    if graph.updates:
+        raise SettingsError(
+            f"{graph.name} is a float model that remembers ({graph.states[0].name}), which midge does not quantize",
+            hint="--precision float, or let the exporter quantize it: midge runs int8 LSTM and SVDF of TensorFlow Lite",
+        )
     samples = require_samples(graph, None if data is None else calibration_samples(graph, data, settings))
     for note in sample_notes(samples):
         warnings.warn(note, CalibrationWarning, stacklevel=2)

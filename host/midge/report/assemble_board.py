@@ -81,6 +81,7 @@ def _ram(compiled: Compiled, device: BoardDevice) -> record.Ram:
     return record.Ram(
         arena_bytes=program.arena_bytes,
         arena_lower_bound_bytes=program.arena_lower_bound_bytes,
+        state_bytes=program.state_bytes,
         scratch_bytes=0,
         static_bytes=sizes.model_bytes - program.arena_bytes,
         stack_bytes=None,

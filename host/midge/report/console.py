@@ -99,7 +99,8 @@ def _ram(ram: Ram) -> Iterator[Fact]:
     distance = "at its lower bound" if gap == 0 else f"{count(gap)} above the lower bound"
     worst = "" if ram.stack_worst_bytes is None else f"; one inference takes {count(ram.stack_worst_bytes)} at most"
     yield Fact("RAM", _bytes(ram.total_bytes), _of(ram.total_bytes, ram.available_bytes))
-    yield Fact("arena", _bytes(ram.arena_bytes), f"activations, {distance}", is_part=True)
+    kept = f" and {count(ram.state_bytes)} of state" if ram.state_bytes else ""
+    yield Fact("arena", _bytes(ram.arena_bytes), f"activations{kept}, {distance}", is_part=True)
     yield Fact("scratch", _bytes(ram.scratch_bytes), "kernels, outside the arena", is_part=True)
     yield Fact("static", _bytes(ram.static_bytes), "what else the model keeps", is_part=True)
     stack = "-" if ram.stack_bytes is None else _bytes(ram.stack_bytes)

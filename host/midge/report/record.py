@@ -110,6 +110,7 @@ class Ram(_Record, frozen=True, kw_only=True):
 
     arena_bytes: Annotated[int, Meta(ge=0, description="activations, and scratch that the planner put among them")]
     arena_lower_bound_bytes: Annotated[int, Meta(ge=0, description="no plan of this schedule has a smaller arena")]
+    state_bytes: Annotated[int, Meta(ge=0, description="of the arena, what a network that remembers keeps")] = 0
     scratch_bytes: Annotated[int, Meta(ge=0, description="working memory of kernels outside the arena")]
     static_bytes: Annotated[int, Meta(ge=0, description="what else the model keeps")]
     stack_bytes: Annotated[int | None, Meta(description="high-water mark of the stack, measured; null: nobody saw it")]

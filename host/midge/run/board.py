@@ -41,6 +41,10 @@ class BoardDevice:
         """One inference on the board."""
         return self.link.infer(inputs)
 
+    def reset(self) -> None:
+        """Has the firmware forget all earlier samples."""
+        self.link.reset()
+
 
 @contextmanager
 def board_device(compiled: Compiled, port: str, say: Say, project: Path | None = None) -> Iterator[BoardDevice]:

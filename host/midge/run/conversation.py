@@ -75,6 +75,9 @@ class Conversation:
         self._hello: Hello | None = None
         self._runs = 0
         self._run_seconds = 1.0
+        # The inputs of every run since the last reset, for a device that loses what it remembers; None before the
+        # first.
+        self._history: list[tuple[bytes, ...]] | None = None
 
     def hello(self) -> Hello:
         """Ask the firmware who it is, waiting until it is ready; it forgets inputs and results.
@@ -94,7 +97,18 @@ class Conversation:
 
         Raises DataError for inputs of another number or size than the model's.
         """
-        return self._persistently(lambda: self._infer_once(inputs))
+        done = self._persistently(lambda: self._infer_once(inputs))
+        if self._history is not None:
+            self._history.append(tuple(inputs))
+        return done
+
+    def reset(self) -> None:
+        """Make the network forget all earlier runs.
+
+        From then on a device that loses the thread is led through all runs since the reset again.
+        """
+        self._history = []
+        self._persistently(self._reset_once)
 
     def _persistently(self, step: Callable[[], _ResultT]) -> _ResultT:
         """A step, begun again from the hello when the device has lost the thread."""
@@ -151,12 +165,27 @@ class Conversation:
         return tuple(sizes)
 
     def _infer_once(self, inputs: Sequence[bytes]) -> Inference:
-        hello = self._hello or self._greet()
+        hello = self._hello or self._resume()
         _check_inputs(inputs, hello)
         self._send_inputs(inputs, hello)
         done = self._run(inputs)
         outputs = [self._output(done.run, index, size, hello) for index, size in enumerate(hello.output_bytes)]
         return Inference(outputs, self._layer_ticks(done.run, hello.layers), done.total_ticks)
+
+    def _reset_once(self) -> None:
+        if self._hello is None:
+            self._greet()
+        self._ask(protocol.AskReset(), protocol.ResetDone)
+
+    def _resume(self) -> Hello:
+        """The hello, and then what the network has to remember."""
+        hello = self._greet()
+        if self._history is not None:
+            self._reset_once()
+            for inputs in self._history:
+                self._send_inputs(inputs, hello)
+                self._run(inputs)
+        return hello
 
     def _send_inputs(self, inputs: Sequence[bytes], hello: Hello) -> None:
         step = hello.max_payload - _INPUT_OVERHEAD

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from midge.errors import LinkError
-from midge.interpreter import interpret, interpret_all
+from midge.interpreter import interpret_all, next_states
 from midge.ir.graph import Array, Graph
 from midge.lower.program import Port
 from midge.run.conversation import Conversation
@@ -38,20 +38,31 @@ class Device(Protocol):
     def infer(self, inputs: Sequence[Array]) -> Sample:
         """The network's outputs for one sample."""
 
+    def reset(self) -> None:
+        """Forget all earlier samples: what comes next begins a sequence."""
+
 
 @dataclass(frozen=True, eq=False)
 class Interpreter:
     """The definition as a device."""
 
     graph: Graph
+    _states: dict[str, Array] = field(default_factory=dict)
 
     def infer(self, inputs: Sequence[Array]) -> Sample:
         """The interpreter's outputs."""
-        return Sample(interpret(self.graph, inputs))
+        values = self.all_values(inputs)
+        return Sample([values[name] for name in self.graph.outputs])
 
     def all_values(self, inputs: Sequence[Array]) -> Mapping[str, Array]:
         """The value of every tensor by name."""
-        return interpret_all(self.graph, inputs)
+        values = interpret_all(self.graph, inputs, self._states or None)
+        self._states.update(next_states(self.graph, values))
+        return values
+
+    def reset(self) -> None:
+        """Forget all earlier samples."""
+        self._states.clear()
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,3 +82,7 @@ class LinkedDevice:
             for data, port in zip(answer.outputs, self.outputs, strict=True)
         ]
         return Sample(arrays, tuple(answer.layer_ticks), answer.total_ticks)
+
+    def reset(self) -> None:
+        """Has the firmware forget all earlier samples."""
+        self.conversation.reset()

@@ -49,11 +49,14 @@ class EmulatedDevice:
 
     def infer(self, inputs: Sequence[Array]) -> Sample:
         """One inference through the serial port, with the cost of its one call of midge_<model>_run."""
-        before = len(self.board.calls(self.run_symbol))
         sample = self.link.infer(inputs)
-        call = self.board.calls(self.run_symbol)[before]
+        call = self.board.calls(self.run_symbol)[-1]
         cost = call.cost
         return replace(sample, cycles=cost.cycles, instructions=cost.instructions, functions=call.functions)
+
+    def reset(self) -> None:
+        """Has the firmware forget all earlier samples."""
+        self.link.reset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +81,10 @@ class QemuDevice:
         total = count(sample.total_ticks, hz)
         layers = tuple(count(ticks, hz) for ticks in sample.layer_ticks)
         return replace(sample, layer_ticks=layers, total_ticks=total, cycles=total, instructions=total)
+
+    def reset(self) -> None:
+        """Has the firmware forget all earlier samples."""
+        self.link.reset()
 
 
 @contextmanager

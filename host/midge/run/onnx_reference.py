@@ -50,6 +50,9 @@ class OnnxReference:
             raise self._refusal(problem) from problem
         return [np.asarray(value).reshape(t.shape) for value, t in zip(found, self._graph.output_tensors, strict=True)]
 
+    def reset(self) -> None:
+        """Nothing: a graph of ONNX keeps no state."""
+
     def __enter__(self) -> OnnxReference:
         return self
 

@@ -33,6 +33,7 @@ class MessageType(IntEnum):
     RUN = 4
     OUTPUT = 5
     TICKS = 6
+    RESET = 7
     ANSWER = 0x80
     ERROR = 0xFF
 
@@ -128,7 +129,18 @@ class AskTicks:
         return _TICKS.pack(self.run, self.first)
 
 
-Request = AskHello | AskSizes | SendInput | AskRun | AskOutput | AskTicks
+@dataclass(frozen=True)
+class AskReset:
+    """Forget all earlier runs."""
+
+    type: ClassVar[MessageType] = MessageType.RESET
+
+    def payload(self) -> bytes:
+        """Nothing."""
+        return b""
+
+
+Request = AskHello | AskSizes | SendInput | AskRun | AskOutput | AskTicks | AskReset
 
 
 @dataclass(frozen=True)
@@ -190,6 +202,11 @@ class TicksChunk:
 
 
 @dataclass(frozen=True)
+class ResetDone:
+    """All earlier runs are forgotten."""
+
+
+@dataclass(frozen=True)
 class Failure:
     """The device refused; `code` is an ErrorCode, or a number that this version of midge does not know."""
 
@@ -197,7 +214,7 @@ class Failure:
     detail: int
 
 
-Answer = Greeting | Sizes | InputTaken | RunDone | OutputChunk | TicksChunk | Failure
+Answer = Greeting | Sizes | InputTaken | RunDone | OutputChunk | TicksChunk | ResetDone | Failure
 
 
 def parse_answer(frame: Frame) -> Answer:
@@ -219,6 +236,9 @@ def parse_answer(frame: Frame) -> Answer:
     if frame.type == MessageType.ANSWER | MessageType.TICKS:
         (run, first), rest = _front(_TICKS, frame)
         return TicksChunk(run, first, _u32s(rest, frame))
+    if frame.type == MessageType.ANSWER | MessageType.RESET:
+        _exactly(struct.Struct(""), frame)
+        return ResetDone()
     raise MalformedError(f"type 0x{frame.type:02x} is no answer")
 
 

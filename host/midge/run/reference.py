@@ -34,8 +34,8 @@ class Reference:
     """One model in TensorFlow Lite's reference interpreter. Use it in a `with`, or call `close`.
 
     Inputs and outputs have the model's own shapes and types, in the order of the graph's inputs and outputs. Variables
-    are reset before each run. Raises MissingExtraError when no runtime is installed, UnsupportedModelError when the
-    runtime refuses the model, dies of it or does not end in time.
+    keep their values from run to run until `reset`. Raises MissingExtraError when no runtime is installed,
+    UnsupportedModelError when the runtime refuses the model, dies of it or does not end in time.
     """
 
     def __init__(self, model: Path | bytes, *, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS) -> None:
@@ -66,6 +66,10 @@ class Reference:
         """The outputs for one sample."""
         answer = self._ask("run", inputs)
         return [answer[f"a{i}"] for i in range(len(answer))]
+
+    def reset(self) -> None:
+        """Forget all earlier samples."""
+        self._ask("reset", ())
 
     def run_all(self, inputs: Sequence[Array]) -> Mapping[str, Array]:
         """The value of every tensor for one sample, by the names that the imported graph has for them."""

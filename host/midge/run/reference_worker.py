@@ -1,8 +1,9 @@
 """The process in which TensorFlow Lite's runtime lives: `python -m midge.run.reference_worker`, spoken to over pipes.
 
 A message is eight bytes of length (little-endian) and an .npz. Requests: `request` is "load" (a0: the file's bytes),
-"run" or "run_all" (a0, a1...: inputs). Answers: a0, a1... (outputs, or every tensor by its index), or a text: `refused`
-(the runtime does not take the model) or `unfit` (the inputs do not suit it).
+"run" or "run_all" (a0, a1...: inputs), "reset" (nothing: variables are as at the start). Answers: a0, a1... (outputs,
+or every tensor by its index), or a text: `refused` (the runtime does not take the model) or `unfit` (the inputs do not
+suit it).
 """
 
 from __future__ import annotations
@@ -58,23 +59,27 @@ class _Worker:
         package = next(name for name in PACKAGES if importlib.util.find_spec(name))
         self._runtime = importlib.import_module(f"{package}.interpreter")
         self._interpreter: Any = None
+        self._model = b""
 
     def answer(self, message: Mapping[str, Array]) -> Mapping[str, Array]:
         request = str(message["request"])
         arrays = [message[f"a{i}"] for i in range(len(message) - 1)]
         try:
             if request == "load":
-                return self._load(arrays[0])
+                self._model = arrays[0].tobytes()
+            if request in ("load", "reset"):
+                return self._load()
             if unfit := self._unfit(arrays):
                 return {"unfit": np.array(unfit)}
             return self._run(arrays, everything=request == "run_all")
         except (ValueError, RuntimeError, TypeError) as problem:
             return {"refused": np.array(" ".join(str(problem).split()))}
 
-    def _load(self, data: Array) -> Mapping[str, Array]:
+    def _load(self) -> Mapping[str, Array]:
+        # A new interpreter: variables that are resources have no other way back to their start.
         # Keeping all tensors costs memory alone, and lets a comparison name the first layer that differs.
         self._interpreter = self._runtime.Interpreter(
-            model_content=data.tobytes(),
+            model_content=self._model,
             experimental_op_resolver_type=self._runtime.OpResolverType.BUILTIN_REF,
             experimental_preserve_all_tensors=True,
             num_threads=1,
@@ -93,7 +98,6 @@ class _Worker:
 
     def _run(self, inputs: list[Array], *, everything: bool) -> Mapping[str, Array]:
         runtime = self._interpreter
-        runtime.reset_all_variables()
         for detail, value in zip(runtime.get_input_details(), inputs, strict=True):
             runtime.set_tensor(detail["index"], value)
         runtime.invoke()

@@ -59,6 +59,9 @@ def _cycles(compiled: Compiled, op: Op, variant: str) -> int:
 
 
 def alone(graph: Graph, op: Op) -> Graph:
-    """The graph of one op, with its activations as inputs."""
-    activations = dict.fromkeys(n for n in op.inputs if not graph.tensors[n].is_constant)
-    return replace(graph, inputs=tuple(activations), outputs=op.outputs).with_ops([op])
+    """The graph of one op, with its activations as inputs; states stay states where the op updates them."""
+    updates = {op.inputs[i]: op.outputs[o] for i, o in op.updates.items()}
+    activations = dict.fromkeys(n for n in op.inputs if not graph.tensors[n].is_constant and n not in updates)
+    outputs = tuple(n for n in op.outputs if n not in updates.values())
+    plain = [replace(graph.tensors[n], initial=None) for n in activations]
+    return replace(graph, inputs=tuple(activations), outputs=outputs, updates=updates).with_ops([op], plain)

@@ -164,3 +164,19 @@ def test_boards_with_other_memory_maps_link_too(toolchain: Toolchain, tmp_path: 
     moved = msgspec.structs.replace(BOARD, memory=msgspec.structs.replace(BOARD.memory, flash_address=0))
     image = compile_firmware(SOURCES, moved, toolchain, tmp_path)
     assert image.segments[0].address == 0
+
+
+def test_a_compiler_that_platformio_has_fetched_is_taken_where_the_path_has_none(
+    bare_computer: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    core = load_board("uno").core
+    with pytest.raises(ToolchainError, match="avr-gcc with a C library is not installed"):
+        find_toolchain(core)
+    module._cross_gcc.cache_clear()
+    compiler = tmp_path / "packages" / "toolchain-atmelavr" / "bin" / "avr-gcc"
+    compiler.parent.mkdir(parents=True)
+    compiler.write_text("#!/bin/sh\necho avr-gcc 7.3.0\n")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("PLATFORMIO_CORE_DIR", str(tmp_path))
+    found = find_toolchain(core)
+    assert (found.command, found.version) == ((str(compiler),), "avr-gcc 7.3.0")

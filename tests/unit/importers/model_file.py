@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import flatbuffers
@@ -32,7 +32,7 @@ class OpSpec:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     options_type: int = 0
-    options: tuple[tuple[str, float], ...] = ()
+    options: tuple[tuple[str, float | str], ...] = ()
     custom: str | None = None
     old_code: int | None = None
     new_code: int | None = None
@@ -40,13 +40,14 @@ class OpSpec:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A model of one subgraph."""
+    """A model of one subgraph, and of the subgraphs of `others` behind it."""
 
     tensors: tuple[TensorSpec, ...]
     ops: tuple[OpSpec, ...]
     inputs: tuple[int, ...] = (0,)
     outputs: tuple[int, ...] = field(default=(1,))
     version: int = 3
+    others: tuple[ModelSpec, ...] = ()
 
 
 def _vector(b: flatbuffers.Builder, offsets: Sequence[int]) -> int:
@@ -87,9 +88,10 @@ def _operator(b: flatbuffers.Builder, spec: OpSpec, index: int) -> int:
     if spec.options_type:
         kinds = {number: name for name, number in vars(tflite.BuiltinOptions).items() if not name.startswith("_")}
         kind = kinds[spec.options_type]
+        texts = {name: b.CreateString(value) for name, value in spec.options if isinstance(value, str)}
         getattr(tflite, f"{kind}Start")(b)
         for name, value in spec.options:
-            getattr(tflite, f"{kind}Add{name}")(b, value)
+            getattr(tflite, f"{kind}Add{name}")(b, texts.get(name, value))
         options = getattr(tflite, f"{kind}End")(b)
     inputs, outputs = _ints(b, spec.inputs), _ints(b, spec.outputs)
     tflite.OperatorStart(b)
@@ -112,10 +114,23 @@ def _code(b: flatbuffers.Builder, spec: OpSpec) -> int:
     return int(tflite.OperatorCodeEnd(b))
 
 
+def _subgraph(b: flatbuffers.Builder, spec: ModelSpec, numbers: Iterator[int], indices: Iterator[int]) -> int:
+    tensors = _vector(b, [_tensor(b, t, 0 if t.data is None else next(numbers)) for t in spec.tensors])
+    ops = _vector(b, [_operator(b, op, next(indices)) for op in spec.ops])
+    ends = _ints(b, spec.inputs), _ints(b, spec.outputs)
+    tflite.SubGraphStart(b)
+    tflite.SubGraphAddTensors(b, tensors)
+    tflite.SubGraphAddInputs(b, ends[0])
+    tflite.SubGraphAddOutputs(b, ends[1])
+    tflite.SubGraphAddOperators(b, ops)
+    return int(tflite.SubGraphEnd(b))
+
+
 def model_file(spec: ModelSpec) -> bytes:
     """The file's content. Each operator has a code of its own, each constant a buffer."""
     b = flatbuffers.Builder(1024)
-    contents = [b"", *(t.data for t in spec.tensors if t.data is not None)]
+    graphs = (spec, *spec.others)
+    contents = [b"", *(t.data for graph in graphs for t in graph.tensors if t.data is not None)]
     buffers = []
     for content in contents:
         data = b.CreateByteVector(content) if content else 0
@@ -124,17 +139,9 @@ def model_file(spec: ModelSpec) -> bytes:
             tflite.BufferAddData(b, data)
         buffers.append(tflite.BufferEnd(b))
     numbers = iter(range(1, len(contents)))
-    tensors = [_tensor(b, t, 0 if t.data is None else next(numbers)) for t in spec.tensors]
-    ops = [_operator(b, op, index) for index, op in enumerate(spec.ops)]
-    codes = [_code(b, op) for op in spec.ops]
-    ends = _ints(b, spec.inputs), _ints(b, spec.outputs)
-    tensor_vector, op_vector = _vector(b, tensors), _vector(b, ops)
-    tflite.SubGraphStart(b)
-    tflite.SubGraphAddTensors(b, tensor_vector)
-    tflite.SubGraphAddInputs(b, ends[0])
-    tflite.SubGraphAddOutputs(b, ends[1])
-    tflite.SubGraphAddOperators(b, op_vector)
-    subgraphs = _vector(b, [tflite.SubGraphEnd(b)])
+    codes = [_code(b, op) for graph in graphs for op in graph.ops]
+    indices = iter(range(len(codes)))
+    subgraphs = _vector(b, [_subgraph(b, graph, numbers, indices) for graph in graphs])
     code_vector, buffer_vector = _vector(b, codes), _vector(b, buffers)
     tflite.ModelStart(b)
     tflite.ModelAddVersion(b, spec.version)

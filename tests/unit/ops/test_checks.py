@@ -56,7 +56,7 @@ def _scaled(tensor: Tensor, scale: float, zero_point: int = 0) -> Tensor:
         (_ADD, [_S8, _scaled(_S8, 1.0, 128)], _S8, "zero point 128"),
         (_MUL, [_scaled(_S8, 1e30), _scaled(_S8, 1e30)], _S8, "scale factor of inf"),
         (_CONV, [_IMAGE, replace(_WEIGHTS, dtype=DType.F32)], _IMAGE, "dynamic range"),
-        (_CONV, [replace(_IMAGE, dtype=DType.F32), _WEIGHTS], replace(_IMAGE, dtype=DType.F32), "dynamic range"),
+        (_CONV, [replace(_IMAGE, dtype=DType.F32), _WEIGHTS], _IMAGE, "dynamic range"),
         (_CONV, [_IMAGE, _scaled(_WEIGHTS, 0.1, 3)], _IMAGE, "not symmetric"),
         (_CONV, [_IMAGE, replace(_WEIGHTS, quant=None)], _IMAGE, "no scale"),
         (_CONV, [_IMAGE, _scaled(_WEIGHTS, -1.0)], _IMAGE, "negative"),

@@ -46,7 +46,7 @@ def test_equal_layers_share_one_function() -> None:
     graph = Graph("twice", ("a",), ("c",), tensors, tuple(ops))
     selection = select(graph, load_core("cortex-m4f"))
     alive = lifetimes(selection)
-    text = render(bind(selection, alive, plan_memory(alive.buffers, alive.overlaps)))["model.c"]
+    text = render(bind(selection, alive, plan_memory(alive.buffers, alive.overlaps, alive.states)))["model.c"]
     assert text.count("MIDGE_KERNEL") == 1
     assert text.count("midge_twice_relu_portable_0(") == 3
     assert "Layers layera, layerb" in text

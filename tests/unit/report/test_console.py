@@ -67,6 +67,10 @@ def test_an_arena_above_the_bound_says_by_how_much() -> None:
     assert "1,000 above the lower bound" in report_text(changed(ram={"arena_lower_bound_bytes": 15_000}))
 
 
+def test_what_a_network_remembers_is_a_part_of_the_arena() -> None:
+    assert "activations and 4,096 of state" in report_text(changed(ram={"state_bytes": 4_096}))
+
+
 def test_mismatches_come_with_the_largest_difference() -> None:
     assert "largest difference 3" in report_text(changed(exact={"mismatches": 7, "max_difference": 3.0}), 132)
 

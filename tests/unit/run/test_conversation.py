@@ -12,6 +12,7 @@ from link_device import (
     LAYERS,
     MAX_PAYLOAD,
     OUTPUT_BYTES,
+    REMEMBERING_APP,
     Device,
     DevicePort,
     FaultyPort,
@@ -203,3 +204,40 @@ def test_a_port_that_goes_away_is_a_link_error() -> None:
 def test_inputs_of_another_size_are_a_data_error(device: Device, inputs: list[bytes]) -> None:
     with pytest.raises(DataError, match=r"takes inputs of \[300, 5\] bytes"):
         Conversation(DevicePort(device)).infer(inputs)
+
+
+@pytest.fixture(scope="module")
+def remembering(tmp_path_factory: pytest.TempPathFactory) -> Device:
+    return Device(tmp_path_factory.mktemp("remembering"), REMEMBERING_APP)
+
+
+def test_a_network_remembers_until_it_is_reset(remembering: Device) -> None:
+    remembering.start()
+    conversation = Conversation(DevicePort(remembering))
+    inputs = [bytes(INPUT_BYTES[0]), bytes([1, 2, 3, 4, 5])]
+    assert [conversation.infer(inputs).outputs[1][0] for _ in range(3)] == [15, 30, 45]
+    conversation.reset()
+    assert conversation.infer(inputs).outputs[1][0] == 15
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_line_is_so_bad_that_a_network_forgets(remembering: Device, seed: int) -> None:
+    rng = random.Random(seed)
+    remembering.start()
+    conversation = Conversation(FaultyPort(remembering, rng, 0.05), patience=Patience(attempts=30, restarts=40))
+    conversation.reset()
+    total = 0
+    for step in range(40):
+        if step % 15 == 14:
+            conversation.reset()
+            total = 0
+        inputs = draw_inputs(rng)
+        total = (total + sum(inputs[1])) % 256
+        assert conversation.infer(inputs).outputs[1] == bytes([total]) * OUTPUT_BYTES[1]
+
+
+def test_a_reset_of_a_network_that_remembers_nothing_is_harmless(device: Device) -> None:
+    conversation = Conversation(DevicePort(device))
+    conversation.reset()
+    inputs = draw_inputs(random.Random(3))
+    assert conversation.infer(inputs).outputs == expected_outputs(inputs)

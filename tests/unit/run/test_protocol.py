@@ -99,6 +99,7 @@ def test_requests_are_laid_out_as_documented(request_: protocol.Request, kind: i
         (0x84, struct.pack("<II", 1, 10), protocol.RunDone(1, 10)),
         (0x85, struct.pack("<IHI", 1, 2, 3) + b"xy", protocol.OutputChunk(1, 2, 3, b"xy")),
         (0x86, struct.pack("<IHI", 1, 2, 3), protocol.TicksChunk(1, 2, (3,))),
+        (0x87, b"", protocol.ResetDone()),
         (0xFF, b"\x07\x01\0\0\0", protocol.Failure(7, 1)),
     ],
 )
@@ -120,7 +121,8 @@ def test_answers_are_read_as_documented(kind: int, payload: bytes, answer: proto
         (0x85, bytes(9)),
         (0x86, bytes(6)),
         (0xFF, b""),
-        (0x87, b""),
+        (0x87, b"\0"),
+        (0x88, b""),
         (0x01, b""),
     ],
 )

@@ -11,7 +11,7 @@ from typing import cast
 import numpy as np
 
 from midge.ir.graph import Array
-from midge.kernels.geometry import Window, pixels_joined, window_of
+from midge.kernels.geometry import Window, group_overlap, pixels_joined, window_of
 from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
 from midge.kernels.position_quads import NEEDS, QUAD, bind_matrix, can_add, quads, scaling_of
 from midge.kernels.variant import Binding, Layer, Variant
@@ -51,13 +51,7 @@ def scratch_bytes(layer: Layer) -> int:
 
 def overlap(layer: Layer) -> int:
     """Four output pixels are written after all their windows were read."""
-    w = _window(layer)
-    rows = np.clip(np.arange(w.out_h) * w.stride_h - w.top, 0, w.in_h - 1)
-    columns = np.clip(np.arange(w.out_w) * w.stride_w - w.left, 0, w.in_w - 1)
-    first = (rows[:, None] * w.in_w + columns).reshape(-1)
-    unread = np.minimum.accumulate(first[::-1])[::-1]
-    later = np.arange(_PIXELS, len(first), _PIXELS)
-    return int((later * w.out_c - unread[later] * w.in_c).max(initial=-w.in_h * w.in_w * w.in_c))
+    return group_overlap(_window(layer), _PIXELS)
 
 
 def _window(layer: Layer) -> Window:

@@ -7,6 +7,7 @@ from typing import cast
 from midge.kernels.literals import (
     bias_values,
     constant_data,
+    dynamic_literals,
     float_clamp,
     has_constant_weights,
     integer_sums,
@@ -15,6 +16,7 @@ from midge.kernels.literals import (
 )
 from midge.kernels.variant import Binding, Constant, Layer, Variant
 from midge.ops.fully_connected import FullyConnected, fully_connected_requantization
+from midge.ops.types import is_dynamic
 
 
 def bind(layer: Layer) -> Binding:
@@ -22,6 +24,10 @@ def bind(layer: Layer) -> Binding:
     op, (x, weights) = cast(FullyConnected, layer.op), layer.inputs[:2]
     rows, bias = constant_data(weights), bias_values(layer, weights.shape[0])
     params: dict[str, object] = {"batch": x.elements // rows.shape[1], "depth": rows.shape[1], "rows": rows.shape[0]}
+    if is_dynamic(layer.inputs):
+        literals, tables = dynamic_literals(layer, op.asymmetric)
+        return Binding({**params, **literals}, tables)
+    params |= {"dynamic": False}
     if is_float(layer):
         params |= {"is_float": True, "element": "float", "number": "float", **float_clamp(op)}
         return Binding(params, (Constant("weights", "float", rows), Constant("bias", "float", bias)))
@@ -32,4 +38,9 @@ def bind(layer: Layer) -> Binding:
     return Binding(params, (Constant("weights", "int8_t", rows), sums.bias_constant, *tables))
 
 
-VARIANT = Variant(__name__, fits=has_constant_weights, bind=bind)
+def scratch_bytes(layer: Layer) -> int:
+    """One row as int8, where ranges are found at run time."""
+    return layer.inputs[1].shape[1] if is_dynamic(layer.inputs) else 0
+
+
+VARIANT = Variant(__name__, fits=has_constant_weights, bind=bind, scratch_bytes=scratch_bytes)

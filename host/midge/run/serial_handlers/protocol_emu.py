@@ -115,8 +115,11 @@ def _line(url: str) -> Line:
 
 def _boot(elf: Path, board: str) -> Line:
     # Imported here, so that a port to an attached board of another kind does without Unicorn.
-    from midge.boards import load_board
+    from midge.boards import Simavr, load_board
     from midge.build.image import load_image
     from midge.run.emulator import EmulatedBoard
+    from midge.run.simavr.board import SimavrBoard
 
-    return EmulatedBoard(load_image(elf), load_board(board))
+    found = load_board(board)
+    kind = SimavrBoard if isinstance(found.core.emulator, Simavr) else EmulatedBoard
+    return kind(load_image(elf), found)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -37,7 +38,8 @@ def find_runner() -> Path:
         raise BoardError("AVR boards cannot be emulated on Windows", hint="use Linux, macOS or WSL")
     compiler = find_host_compiler()
     sources = sorted(_FOLDER.glob("*.[ch]"))
-    content = b"".join(path.read_bytes() for path in sources) + repr((compiler.version, _FLAGS)).encode()
+    content = b"".join(path.read_bytes() for path in sources)
+    content += repr((compiler.version, _FLAGS, platform.machine())).encode()
     program = cache_dir() / f"simavr_runner-{hashlib.sha256(content).hexdigest()[:16]}"
     if not program.is_file():
         _compile(compiler, [path for path in sources if path.suffix == ".c"], program)

@@ -1,0 +1,1 @@
+"""Kernels of UNIDIRECTIONAL_SEQUENCE_LSTM."""
