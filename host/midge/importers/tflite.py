@@ -257,8 +257,8 @@ def _read_layer(model: Any, table: Any, name: str, tensors: TensorReader) -> tup
         inside = tuple(tensors.quant(i) for i in _indices(table, "Intermediates"))
         op = reader(SourceOp(code, name, inputs, outputs, attributes(table), intermediates=inside))
         known = {t.name: t for t in (*inputs, *outputs) if t is not None}
-        op, before = _with_float_weights(op, known)
         updates = updated_states(op, known)
+        op, before = _with_float_weights(op, known)
         layer = _checked(op, code, known, updates)
         return layer if isinstance(layer, Problem) else (*before, layer)
     except UnsupportedOp as problem:

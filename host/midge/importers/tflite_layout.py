@@ -37,6 +37,12 @@ _SUBGRAPH = Layout(
 )
 _BUFFER = Layout("buffer", {0: Numbers(1, MAX_FILE_BYTES), 1: Scalar(8), 2: Scalar(8)})
 
+_TENSOR_MAP = Layout("signature's tensor", {0: _TEXT, 1: Scalar(4)})
+_SIGNATURE = Layout(
+    "signature",
+    {0: Children(_TENSOR_MAP, MAX_OPERANDS), 1: Children(_TENSOR_MAP, MAX_OPERANDS), 2: _TEXT, 4: Scalar(4)},
+)
+
 MODEL = Layout(
     "model",
     {
@@ -44,5 +50,6 @@ MODEL = Layout(
         1: Children(_OPERATOR_CODE, MAX_OPS),
         2: Children(_SUBGRAPH, MAX_OPS),
         4: Children(_BUFFER, MAX_BUFFERS),
+        7: Children(_SIGNATURE, MAX_OPS),
     },
 )

@@ -12,7 +12,7 @@ from tflite.TensorType import TensorType
 
 from midge.importers.flatbuffer import DamagedFile
 from midge.importers.limits import MAX_CONSTANT_BYTES, MAX_ELEMENTS, MAX_SCALES
-from midge.importers.names import unique_names
+from midge.importers.tflite_signatures import names_with_signature, signature_names
 from midge.importers.tflite_states import zeros
 from midge.ir.graph import Array, DType, Quant, Shape, Tensor
 from midge.ops.formats import UnsupportedOp
@@ -42,7 +42,7 @@ class TensorReader:
     def __init__(self, model: Any, subgraph: Any, data: bytes) -> None:
         self._model, self._subgraph, self._data = model, subgraph, data
         self.raw_names = tuple(_text(subgraph.Tensors(i).Name()) for i in range(subgraph.TensorsLength()))
-        self.names = unique_names(self.raw_names)
+        self.names = names_with_signature(self.raw_names, signature_names(model, 0))
         self._tensors: dict[int, Tensor] = {}
         self._constant_bytes = 0
         self._scales = 0

@@ -19,17 +19,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from midge.ir.graph import Array
-from midge.kernels.two_products import (
-    LEVELS,
-    MOST_RIGHT,
-    NEIGHBORS,
-    NOWHERE,
-    Steps,
-    agrees,
-    bounded,
-    first_sums,
-    steps_of,
-)
+from midge.kernels.steps import LEVELS, first_sums, is_same
+from midge.kernels.two_products import MOST_RIGHT, NEIGHBORS, NOWHERE, Steps, bounded, steps_of
 from midge.numerics.requantize import Requantization
 
 _MOST_FACTOR_BYTES = 4
@@ -136,7 +127,7 @@ def byte_products(r: Requantization, least: Array, most: Array) -> ByteProducts 
     for signed in (False, True):
         for form in _forms(steps, real):
             found = _search(steps, np.rint(real * np.exp2(form.split)).astype(np.int64), form, signed)
-            if found is not None and agrees(r, found.apply, steps, least, most):
+            if found is not None and is_same(r, found.apply, steps.sums, least, most):
                 return found
     return None
 

@@ -6,9 +6,9 @@ The definition rounds twice (midge.numerics.fixed_point). A core with SMMLA and 
 
 Both only ascend with the accumulator x, so they are one function on low..high when they step at the same places, of
 which there are at most 255. The steps of the definition are known in closed form; an offset and an addend that meet
-them all are searched; the result is checked by the definition itself (`_proved`). The definition rounds halves away
-from zero: where it changes its mind, within the outputs that can be, no straight line fits. Behind a RELU with the
-lowest zero point there are no such outputs, and a line is found nearly always.
+them all are searched; the result is proved by the definition itself (midge.kernels.steps). The definition rounds
+halves away from zero: where it changes its mind, within the outputs that can be, no straight line fits. Behind a RELU
+with the lowest zero point there are no such outputs, and a line is found nearly always.
 
 `gain` is what the accumulator comes multiplied with: the larger it is, the finer is the offset. The offset costs
 nothing, it goes into the bias.
@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from midge.ir.graph import Array
+from midge.kernels.steps import first_sums, is_same
 from midge.numerics.requantize import Requantization
 
 LOWEST, HIGHEST = -128, 127
@@ -59,32 +60,16 @@ def one_multiply(r: Requantization, low: Array, high: Array, gains: Array, shift
     """
     multipliers = np.broadcast_to(r.multipliers.astype(np.int64), low.shape)
     right = np.broadcast_to(-r.shifts.astype(np.int64), low.shape)
-    steps = _steps(multipliers, right, r, low, high)
+    steps = np.clip(first_sums(r, multipliers, right, _OUTPUTS), low[:, None], high[:, None] + 1)
     constant = ~((steps > low[:, None]) & (steps <= high[:, None])).any(axis=1)
     factors = np.rint(multipliers / gains * np.exp2(1.0 + shifts - right)).astype(np.int64)
     factors = np.where(constant, 0, factors)
     if (right < 0).any() or (factors >= _LIMIT).any() or (~constant & (factors < 1 << 16)).any():
         return None
     line = _constants(r, steps, factors, low, high, gains.astype(np.int64), shifts.astype(np.int64))
-    return line if line is not None and _fits_int32(line, low, high) and _proved(r, line, steps, low, high) else None
-
-
-def _steps(multipliers: Array, right: Array, r: Requantization, low: Array, high: Array) -> Array:
-    """For each channel and output v the smallest x in low..high + 1 for which the definition gives v or more.
-
-    r(x) >= q exactly when h >= q * 2^e - 2^(e-1), one more where q <= 0, and h = floor((x * m + 2^30) / 2^31).
-    """
-    q = (_OUTPUTS - r.zero_point)[None, :].astype(np.float64)
-    e = right[:, None]
-    half = np.where(e > 0, np.exp2(e - 1.0), 0.0)
-    least = q * np.exp2(e.astype(np.float64)) - half + np.where(e > 0, q <= 0, 0)
-    # |h| <= |x| < 2^31: what is beyond is never reached.
-    least = np.clip(least, -_LIMIT, _LIMIT).astype(np.int64)
-    m = np.maximum(multipliers, 1)[:, None]
-    first = -((-((least << 31) - (1 << 30))) // m)
-    first = np.where(multipliers[:, None] > 0, first, np.where(q <= 0, -_LIMIT, _LIMIT))
-    first = np.where(r.low >= _OUTPUTS, -_LIMIT, np.where(r.high < _OUTPUTS, _LIMIT, first))
-    return np.clip(first, low[:, None], high[:, None] + 1)
+    if line is None or not _fits_int32(line, low, high):
+        return None
+    return line if is_same(r, line.apply, steps, low, high) else None
 
 
 def _constants(
@@ -132,16 +117,3 @@ def _outputs(r: Requantization, x: Array) -> Array:
 def _fits_int32(line: Line, low: Array, high: Array) -> bool:
     reach = np.maximum(np.abs(line.gains * low + line.offsets), np.abs(line.gains * high + line.offsets))
     return bool((reach < _LIMIT).all() and (np.abs(line.addends) < _LIMIT >> 1).all())
-
-
-def _proved(r: Requantization, line: Line, steps: Array, low: Array, high: Array) -> bool:
-    """Whether line and definition agree on all of low..high.
-
-    Both ascend. They are compared on both sides of every step; between two neighbors of these places that are not
-    adjacent the definition must not change, so that the line, which is equal at both ends, cannot either.
-    """
-    places = np.sort(np.concatenate([low[:, None], high[:, None], steps, steps - 1], axis=1), axis=1)
-    places = np.clip(places, low[:, None], high[:, None]).T
-    expected = _outputs(r, places)
-    gaps = (np.diff(places, axis=0) > 1) & (np.diff(expected, axis=0) != 0)
-    return bool((line.apply(places) == expected).all() and not gaps.any())

@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midge.ir.graph import Array
+from midge.kernels.steps import first_sums
 from midge.numerics.fixed_point import Ints, multiply_by_quantized_multiplier
 from midge.numerics.requantize import Requantization
 
@@ -173,7 +174,7 @@ def _climbs(
 ) -> _Climbs:
     multipliers, right = (np.broadcast_to(v, len(active))[active].astype(np.int64) for v in (r.multipliers, -r.shifts))
     low, high = lowest[active], highest[active]
-    climbs = _first_sums(_LEVELS - r.zero_point, multipliers, right)
+    climbs = first_sums(r, multipliers, right, _LEVELS)
     below, above = climbs <= low[:, None], climbs > high[:, None]
     return _Climbs(
         reaching=np.where(below, low[:, None], climbs) << fraction,
@@ -183,14 +184,6 @@ def _climbs(
         nearest=(multipliers + (1 << (fraction - 2 + right - shift))) >> (fraction - 1 + right - shift),
         reach=np.maximum(np.abs(low), np.abs(high)) << fraction,
     )
-
-
-def _first_sums(relative: Ints, multipliers: Ints, right: Ints) -> Ints:
-    """The smallest sum whose output is at least each level relative to the zero point, (channels, levels)."""
-    half = np.where(relative > 0, -(1 << 30), 1 << 30)
-    wanted = (relative << (31 + right[:, None])) - (1 << (30 + right[:, None])) + half
-    first: Ints = -(-wanted // multipliers[:, None])
-    return first
 
 
 def _one_rule(c: _Climbs, needed: Ints) -> tuple[_Range, ...]:

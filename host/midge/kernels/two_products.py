@@ -9,24 +9,23 @@ window's start (that goes into the bias) and limited to it, which is the clamp a
 where high * 2^split + low is the factor with 24 + `split` fraction bits. Both this and the definition only ascend with
 u, so they are one function when they step at the same places, of which there are at most 255. For a factor near the
 natural one the steps bound the addend from both sides; where nothing is left between, the next factor is tried. The
-result is then compared with the definition itself (`agrees`). `below` is what halves away from zero cost below zero
-(u < zero); behind a RELU with the lowest zero point there is no such term.
+result is then proved by the definition itself (midge.kernels.steps). `below` is what halves away from zero cost below
+zero (u < zero); behind a RELU with the lowest zero point there is no such term.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
 
 from midge.ir.graph import Array
+from midge.kernels.steps import LEVELS, first_sums, is_same
 from midge.numerics.requantize import Requantization
 
 SHIFT = 24
 """Fraction bits of the sum of products: what is above them is one byte."""
 
-LEVELS = np.arange(-128, 129)
 LIMIT = 1 << 31
 # A window must leave some bits to the lower product.
 _WIDEST = 1 << 24
@@ -81,6 +80,12 @@ class Steps:
     starts: Array
     lasts: Array
 
+    @property
+    def sums(self) -> Array:
+        """The sums themselves at which levels are reached."""
+        sums: Array = self.u + self.starts[:, None]
+        return sums
+
 
 def two_products(r: Requantization, least: Array, most: Array) -> TwoProducts | None:
     """What does the same as `r` on the sums least..most of each channel; None where nothing is found that does."""
@@ -97,22 +102,9 @@ def two_products(r: Requantization, least: Array, most: Array) -> TwoProducts | 
     natural = np.where(steps.lasts > 0, natural, 0)
     for signed in (False, True):
         found = _search(steps, natural, split, signed)
-        if found is not None and agrees(r, found.apply, steps, least, most):
+        if found is not None and is_same(r, found.apply, steps.sums, least, most):
             return found
     return None
-
-
-def first_sums(r: Requantization, multipliers: Array, right: Array) -> Array:
-    """The smallest sum whose output is the level or more, +-2^31 where each sum or none is.
-
-    From the definition: v or more, relative to the zero point, asks of the high product v * 2^right, less half of
-    2^right, and one more where v is not positive.
-    """
-    v, e = (LEVELS - r.zero_point)[None, :], right[:, None]
-    wanted = np.clip((v << e) - (1 << e >> 1) + ((v <= 0) & (e > 0)), -LIMIT, LIMIT)
-    first = -(((1 << 30) - (wanted << 31)) // np.maximum(multipliers, 1)[:, None])
-    first = np.where(multipliers[:, None] > 0, first, np.where(v <= 0, -LIMIT, LIMIT))
-    return np.where(r.low >= LEVELS, -LIMIT, np.where(r.high < LEVELS, LIMIT, first))
 
 
 def steps_of(first: Array, least: Array, most: Array) -> Steps:
@@ -185,17 +177,3 @@ def bounded(low: Array, high: Array) -> tuple[Array, Array]:
     other_low = np.where(from_above, high, 0)
     other_high = np.where(from_below, low, 0)
     return np.where(from_below, low, other_low), np.where(from_above, high, other_high)
-
-
-def agrees(r: Requantization, apply: Callable[[Array], Array], steps: Steps, least: Array, most: Array) -> bool:
-    """Whether both are equal on least..most.
-
-    Both ascend. They are compared at the ends and on both sides of every step; between two such places the definition
-    must not change, so that what equals it at both cannot either.
-    """
-    at = steps.u + steps.starts[:, None]
-    places = np.sort(np.concatenate([least[:, None], most[:, None], at, at - 1], axis=1), axis=1)
-    places = np.clip(places, least[:, None], most[:, None]).T
-    expected = np.asarray(r.apply(places))
-    gaps = (np.diff(places, axis=0) > 1) & (np.diff(expected, axis=0) != 0)
-    return bool((apply(places) == expected).all() and not gaps.any())

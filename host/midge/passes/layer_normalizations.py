@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -45,7 +45,7 @@ def layer_normalizations(graph: Graph) -> Graph:
         if isinstance(op, LayerNormalization):
             made[op.outputs[0]] = op
         ops.append(op)
-    return Graph(graph.name, graph.inputs, graph.outputs, tensors, ()).with_ops(ops)
+    return replace(graph, tensors=tensors).with_ops(ops)
 
 
 def _normal(op: Op, graph: Graph, writers: Mapping[str, Op]) -> _Normal | None:

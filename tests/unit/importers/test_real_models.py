@@ -41,3 +41,10 @@ def test_every_real_model_is_imported_or_refused_in_words(assets: Path) -> None:
                 assert (tensor.quant.scale, tensor.quant.zero_point) == (said["scale"], said["zero_point"])
     assert imported >= set(SUPPORTED)
     assert all(error.hint and "->" in error.message for error in refusals)
+
+
+def test_inputs_and_outputs_have_the_names_of_the_signature(assets: Path) -> None:
+    graph = import_model(assets / "models/ops_synth/two_in_two_out_int8.tflite").graph
+    # The file lists its inputs in the other order, and calls them serving_default_a_1:0 and serving_default_a_0:0.
+    assert graph.inputs == ("a_1", "a_0")
+    assert set(graph.outputs) == {"output_0", "output_1"}

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
+from typing import ClassVar
 
-from midge.ir.graph import Op, Permutation, Shape, Tensor
+import numpy as np
+
+from midge.ir.channels import Range
+from midge.ir.graph import QUANTIZED, Array, Op, OutputQuant, Permutation, Shape, Tensor
 from midge.ops.formats import SourceOp, axis_of
 from midge.ops.tflite_writing import TFLiteWriter, integers, written
+from midge.ops.types import check_same_quant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,3 +69,34 @@ def reduction_writer(code: str) -> TFLiteWriter:
     return lambda op, inputs, outputs: written(
         op, code, [*inputs, integers(op, "axes", op.axes)], outputs, KeepDims=op.keep_dims
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extreme(Reduction):
+    """inputs: x. See Reduction for the axes. `chosen` is numpy's name of the extreme, of values and of bounds."""
+
+    family: ClassVar[str] = "reduce"
+    chosen: ClassVar[str]
+
+    def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
+        """Float, or int8 or int16 with equal scales: the raw values are compared."""
+        return check_same_quant(inputs, outputs, QUANTIZED)
+
+    def output_quant(self, inputs: Sequence[Tensor]) -> OutputQuant:
+        """The input's."""
+        return "same"
+
+    def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
+        """The extreme of the raw values."""
+        find = getattr(np, self.chosen)
+        return [np.asarray(find(values[0], axis=self.axes, keepdims=self.keep_dims), values[0].dtype)]
+
+    def intervals(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
+    ) -> tuple[Range, ...]:
+        """The extreme of values that lie between two ends lies there too."""
+        low, high = ranges[0]
+        if self.keeps_channels(inputs[0]):
+            return ((low, high),)
+        channels = outputs[0].shape[-1] if outputs[0].shape else 1
+        return ((np.full(channels, low.min()), np.full(channels, high.max())),)
