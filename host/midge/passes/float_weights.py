@@ -24,6 +24,8 @@ def float_weights(graph: Graph) -> Graph:
                 tensors[made.name] = made
                 inputs[index] = made.name
         ops.append(replace(op, inputs=tuple(inputs)))
+    if len(tensors) == len(graph.tensors):
+        return graph
     return replace(graph, tensors=tensors).with_ops(ops)
 
 

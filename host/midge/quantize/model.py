@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from midge.errors import SettingsError
-from midge.ir.graph import Array, Graph
+from midge.ir.graph import Array, DType, Graph
 from midge.passes.float_weights import float_weights
 from midge.progress import Progress, silent
 from midge.quantize.adaround import adaround
@@ -82,7 +82,9 @@ def quantize_with(graph: Graph, settings: Settings, samples: Samples, progress: 
         ranges = ranges_by_output(graph, seen, samples, progress)
     else:
         ranges = {name: chosen_range(h, settings.ranges, settings.percentile) for name, h in seen.items()}
-    made = quantize_graph(graph, ranges, settings.float_io, partial(width_of, settings), settings.clip_weights)
+    activations = DType.S16 if settings.precision == "int16x8" else DType.S8
+    widths = partial(width_of, settings)
+    made = quantize_graph(graph, ranges, settings.float_io, widths, settings.clip_weights, activations)
     if settings.rounding == "adaround":
         step = adaround(partial(width_of, settings), settings.seed)
         made = refine(made, graph, samples, step, progress, "rounding weights")

@@ -15,21 +15,30 @@ from midge.settings import Width
 _SHRINKS = np.linspace(1.0, 0.1, 91)
 # A quantized bias stays below this, which leaves as much room in int32 for the sum of products.
 BIAS_LIMIT = 1 << 30
+# The same where sums have 64 bits, of which 48 are used.
+WIDE_BIAS_LIMIT = 1 << 45
 
 
 @dataclass(frozen=True, eq=False)
 class Weighted:
-    """int8 weights and, where there is one, the int32 bias."""
+    """int8 weights and, where there is one, the bias: int32, or int64."""
 
     weights: Tensor
     bias: Tensor | None
 
 
 def quantize_weights(
-    weights: Tensor, bias: Tensor | None, axis: int, x_scale: float, width: Width = "int8", clip: bool = False
+    weights: Tensor,
+    bias: Tensor | None,
+    axis: int,
+    x_scale: float,
+    width: Width = "int8",
+    clip: bool = False,
+    wide: bool = False,
 ) -> Weighted:
     """Symmetric integers of `width` in int8, per channel along `axis`, and the bias at scale x_scale * weight_scale.
 
+    The bias is int32, or int64 when `wide`.
     The scale of a channel holds its largest weight; with `clip`, and always below 8 bits, it is the one of least
     squared error, at which the largest weights are clipped. A channel whose bias would not fit gets a wider weight
     scale: its weights are then so small beside the bias that they matter little. A channel of zeros has the largest
@@ -39,12 +48,13 @@ def quantize_weights(
     rows = np.moveaxis(data, axis, 0).reshape(data.shape[axis], -1)
     scales = _least_squares(rows, width) if clip or width != "int8" else _holding(rows, width)
     if bias is not None:
-        scales = np.maximum(scales, np.abs(np.asarray(bias.data, np.float64)) / (x_scale * BIAS_LIMIT))
+        limit = WIDE_BIAS_LIMIT if wide else BIAS_LIMIT
+        scales = np.maximum(scales, np.abs(np.asarray(bias.data, np.float64)) / (x_scale * limit))
     scales = _representable(scales)
     shape = [-1 if i == axis else 1 for i in range(data.ndim)]
     q = nearest(data / scales.reshape(shape), width).astype(np.int8)
     quantized = _constant(weights, DType.S8, _per_channel(scales, axis), q)
-    return Weighted(quantized, None if bias is None else _bias(bias, x_scale, scales))
+    return Weighted(quantized, None if bias is None else _bias(bias, x_scale, scales, wide))
 
 
 def _holding(rows: NDArray[np.float64], width: Width) -> NDArray[np.float64]:
@@ -66,9 +76,10 @@ def _least_squares(rows: NDArray[np.float64], width: Width) -> NDArray[np.float6
     return best
 
 
-def _bias(bias: Tensor, x_scale: float, scales: NDArray[np.float64]) -> Tensor:
-    q = np.rint(np.asarray(bias.data, np.float64) / (x_scale * scales)).astype(np.int32)
-    return _constant(bias, DType.S32, _per_channel(_representable(x_scale * scales), 0), q)
+def _bias(bias: Tensor, x_scale: float, scales: NDArray[np.float64], wide: bool) -> Tensor:
+    dtype = DType.S64 if wide else DType.S32
+    q = np.rint(np.asarray(bias.data, np.float64) / (x_scale * scales)).astype(dtype.numpy)
+    return _constant(bias, dtype, _per_channel(_representable(x_scale * scales), 0), q)
 
 
 def _representable(scales: NDArray[np.float64]) -> NDArray[np.float64]:
