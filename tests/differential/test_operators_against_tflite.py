@@ -104,4 +104,5 @@ def _written(case: Case) -> list[SourceOp]:
 
 
 def test_every_operator_that_a_file_can_have_is_drawn() -> None:
-    assert set(DRAWS) == set(readers("TFLITE"))
+    # What remembers is drawn in test_states.
+    assert set(DRAWS) == set(readers("TFLITE")) - {"SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM"}
