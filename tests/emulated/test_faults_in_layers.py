@@ -33,7 +33,7 @@ DEEP_STACK = """static void __attribute__((noinline)) midge_deep(void) {
         ("cortex-m0plus", DEEP, r"stack overflow.*\(0x0800"),
         ("rv32imc", TRAP, r"in midge_hello_world_int8_\w+\+0x"),
         ("uno", NOWHERE, r"0x00"),
-        ("cortex-m55", TRAP, "exception"),
+        pytest.param("cortex-m55", TRAP, "exception", marks=pytest.mark.long),  # the link waits a minute first
     ],
 )
 def test_a_fault_names_its_layer(

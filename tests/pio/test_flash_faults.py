@@ -20,10 +20,10 @@ UPLOAD = 1  # the connections before and behind it are midge's
 IN_PROGRAM, IN_ANSWERS, IN_READING_BACK = 2000, 60, 3000
 LONGEST_SECONDS = 90.0
 
-_QUICK = [("flip", "to", IN_PROGRAM), ("truncate", "from", IN_ANSWERS)]
+_QUICK = [("flip", "to", IN_PROGRAM)]
 _ALL = [
     *((kind, "to", IN_PROGRAM) for kind in ("drop", "duplicate", "truncate", "delay")),
-    *((kind, "from", IN_ANSWERS) for kind in ("drop", "duplicate", "flip", "delay")),
+    *((kind, "from", IN_ANSWERS) for kind in ("drop", "duplicate", "flip", "truncate", "delay")),
     *((kind, "from", IN_READING_BACK) for kind in ("drop", "duplicate", "flip", "truncate", "delay")),
 ]
 
