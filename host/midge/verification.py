@@ -13,7 +13,7 @@ from midge.data import Case, draw_inputs, load_golden_sequences
 from midge.errors import MidgeError
 from midge.importers import Imported
 from midge.ir.graph import Array, Graph
-from midge.measure.agreement import NOTHING_COMPARED, Agreement, agreement
+from midge.measure.agreement import NOTHING_COMPARED, Agreement, agreement, has_dynamic_layers
 from midge.measure.locate import first_difference, infer_stream
 from midge.pipeline import Compiled, compile_graph, compile_model
 from midge.progress import Progress, silent
@@ -35,12 +35,16 @@ def _say_nothing(_: str) -> None:
 
 @dataclass(frozen=True)
 class Verification:
-    """What was compared with what. `first_layer` is where outputs part first, None when they agree or nobody knows."""
+    """What was compared with what. `first_layer` is where outputs part first, None when they agree or nobody knows.
+
+    `dynamic`: the model has layers of dynamic range, whose floats agree within 1 % of the largest reference output.
+    """
 
     model: str
     against: str
     agreement: Agreement
     first_layer: str | None
+    dynamic: bool = False
 
 
 def verify_model(
@@ -67,6 +71,8 @@ def verify_model(
         streams = [_live_cases(imported, samples or DRAWN_SAMPLES, settings.seed, sequence)]
         against = reference_name(imported)
     cases = [(number, case) for number, stream in enumerate(streams) for case in stream][:samples]
+    # ONNX says itself in which precision weights count: its dequantized ones are plain floats.
+    dynamic = imported.format == "tflite" and has_dynamic_layers(graph)
     total, wrong, before = NOTHING_COMPARED, None, -1
     seen: list[list[Array]] = []
     with _open(imported, settings, place, sanitize, port, say) as device:
@@ -75,12 +81,12 @@ def verify_model(
                 device.reset()
                 seen = []
             seen, before = [*seen, inputs] if graph.updates else [inputs], number
-            found = agreement(device.infer(inputs).outputs, outputs)
+            found = agreement(device.infer(inputs).outputs, outputs, dynamic=dynamic)
             total = total.plus(found)
             if found.mismatches and wrong is None:
                 wrong = seen
     layer = None if wrong is None or place == BOARD else _first_layer(imported, settings, place, sanitize, wrong)
-    return Verification(graph.name, against, total, layer)
+    return Verification(graph.name, against, total, layer, dynamic)
 
 
 def _live_cases(imported: Imported, samples: int, seed: int, sequence: bool) -> list[Case]:
@@ -152,7 +158,8 @@ def _first_layer_of_interpreter(imported: Imported, stream: Sequence[Sequence[Ar
     interpreter = Interpreter(graph)
     for inputs in stream:
         values = interpreter.all_values(inputs)
-    wrong = {name for name in right if name in values and agreement([values[name]], [right[name]]).mismatches}
+    dynamic = has_dynamic_layers(graph)
+    wrong = {n for n in right if n in values and agreement([values[n]], [right[n]], dynamic=dynamic).mismatches}
     for op in graph.ops:
         # The runtime adds in place: a tensor that it has overwritten looks wrong although what was made of it is right.
         readers = graph.consumers(op.outputs[0])

@@ -70,12 +70,14 @@ def command(
             "mismatches": found.mismatches,
             "max_difference": found.max_difference,
             "first_layer": result.first_layer,
+            "dynamic_range": result.dynamic,
         }
         print(json.dumps(facts, indent=2))
     else:
         out().print(
             f"{result.model} on {place}: {found.mismatches} mismatches in {found.values} values of {found.samples} "
             f"samples against {result.against}"
+            + (", to 1 % of the largest reference output: it has layers of dynamic range" if result.dynamic else "")
         )
     if found.mismatches:
         where = f"; the first layer that differs is {result.first_layer}" if result.first_layer else ""
