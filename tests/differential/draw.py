@@ -42,7 +42,7 @@ from differential.drawn_operators import draw
 from midge.ir.graph import Array, DType, Graph
 from midge.ir.verify import verify
 
-_BOTH, _FLOAT, _INT8 = (DType.S8, DType.F32), (DType.F32,), (DType.S8,)
+_BOTH, _INT8 = (DType.S8, DType.F32), (DType.S8,)
 # In the order of how many cases each has.
 _ALL = (DType.S8, DType.F32, DType.S16)
 _NOT_INT8, _QUANTIZED = (DType.F32, DType.S16), (DType.S8, DType.S16)
@@ -82,7 +82,7 @@ FAMILIES: Mapping[str, tuple[Sequence[str], tuple[DType, ...]]] = {
     "select_v2": (["SELECT_V2"], _ALL),
     "batch_matmul": (["BATCH_MATMUL"], _ALL),
     "cumsum": (["CUMSUM"], _BOTH),
-    "log_softmax": (["LOG_SOFTMAX"], _FLOAT),
+    "log_softmax": (["LOG_SOFTMAX"], _BOTH),
     "l2_normalization": (["L2_NORMALIZATION"], _BOTH),
     "reduce": (drawn_sums.REDUCTIONS, _ALL),
     "resize_bilinear": (["RESIZE_BILINEAR"], _ALL),
@@ -114,7 +114,7 @@ def draw_cases(kind: str, count: int, seed: int = 0) -> list[Case]:
 
 
 def _type(code: str, types: Sequence[DType], number: int) -> DType:
-    dtype = DType.F32 if code in drawn_sums.FLOAT_ONLY else types[number % len(types)]
+    dtype = types[number % len(types)]
     return DType.S8 if dtype is DType.S16 and code in _WITHOUT_INT16 else dtype
 
 

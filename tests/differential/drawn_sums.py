@@ -12,8 +12,6 @@ from differential.drawn_moves import draw_resize
 from differential.drawn_weighted import drawn_bias, drawn_weights, weighted_output
 from midge.ir.graph import QUANTIZED, DType, Quant, Tensor
 
-# Operators that midge has in float32 alone.
-FLOAT_ONLY = {"LOG_SOFTMAX"}
 # Operators whose int8 form is midge's own: TFLite's wraps, goes through floats, or is not there.
 OWN_INT8 = {"CUMSUM", "SUM"}
 
@@ -70,7 +68,8 @@ def _l2_normalization(code: str, dtype: DType, rng: Rng) -> Case:
 
 def _log_softmax(code: str, dtype: DType, rng: Rng) -> Case:
     x = activation("x", (*drawn_shape(rng, int(rng.integers(0, 3))), int(rng.choice([1, 3, 100]))), dtype, rng)
-    return case(code, rng, (x,), like(x))
+    y = replace(like(x), quant=Quant.per_tensor(1 / 16, 127) if dtype is DType.S8 else None)
+    return case(code, rng, (x,), y)
 
 
 def _cumsum(code: str, dtype: DType, rng: Rng) -> Case:

@@ -12,7 +12,7 @@ from differential.draw import mismatches
 from differential.drawn_cases import Case
 from differential.drawn_elementwise import WITHOUT_INT8
 from differential.drawn_operators import DRAWS, INT16, draw
-from differential.drawn_sums import FLOAT_ONLY, OWN_INT8
+from differential.drawn_sums import OWN_INT8
 from midge.exporters.tflite_file import tflite_file
 from midge.ir.graph import Array, DType, Quant, Tensor
 from midge.ops import readers
@@ -49,7 +49,7 @@ def _generator(code: str, dtype: DType) -> np.random.Generator:
     return np.random.default_rng(zlib.crc32(f"{code} {dtype.value}".encode()))
 
 
-@pytest.mark.parametrize("code", sorted(DRAWS.keys() - WITHOUT_INT8 - FLOAT_ONLY - OWN_INT8))
+@pytest.mark.parametrize("code", sorted(DRAWS.keys() - WITHOUT_INT8 - OWN_INT8))
 def test_int8_results_equal_the_reference_kernel_bit_for_bit(code: str) -> None:
     rng = _generator(code, DType.S8)
     for number in range(_CASES):
@@ -89,7 +89,7 @@ def test_float_results_are_within_the_tolerance_of_the_reference_kernel(code: st
 
 
 @pytest.mark.parametrize("dtype", [DType.S8, DType.F32])
-@pytest.mark.parametrize("code", sorted(DRAWS.keys() - WITHOUT_INT8 - FLOAT_ONLY - OWN_INT8 - NOT_WRITTEN))
+@pytest.mark.parametrize("code", sorted(DRAWS.keys() - WITHOUT_INT8 - OWN_INT8 - NOT_WRITTEN))
 def test_an_operator_that_was_written_gives_the_same_in_the_reference_kernel(code: str, dtype: DType) -> None:
     rng = _generator(code, dtype)
     for number in range(_WRITTEN_CASES):

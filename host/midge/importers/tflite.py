@@ -11,6 +11,7 @@ from tflite.Model import Model
 
 from midge.errors import ModelFileError
 from midge.importers import flatbuffer, limits
+from midge.importers import tflite_uint8 as uint8
 from midge.importers.file_format import is_tflite, unknown_format
 from midge.importers.flatbuffer import DamagedFile
 from midge.importers.names import layer_name, unique_names
@@ -35,6 +36,7 @@ from midge.ops import readers
 from midge.ops.copy import Copy
 from midge.ops.dequantize import Dequantize
 from midge.ops.formats import SourceOp, UnsupportedOp
+from midge.ops.quantize import Quantize
 
 _SCHEMA_VERSION = 3
 _SPELLING = "TFLITE"
@@ -90,9 +92,11 @@ def _read_graph(model: Any, data: bytes, name: str) -> Graph:
     subgraph = model.Subgraphs(0)
     tensors = TensorReader(model, subgraph, data)
     variables, problems = _variables(model, subgraph, data)
+    _shift_uint8(model, subgraph, tensors)
     layers = _read_layers(model, subgraph, tensors, variables, problems)
     inputs = _ends(_indices(subgraph, "Inputs"), tensors, "input", problems)
     outputs = _ends(_indices(subgraph, "Outputs"), tensors, "output", problems)
+    layers = _with_uint8_ends(layers, subgraph, tensors)
     if problems:
         raise unsupported(name, problems, {*readers(_SPELLING), *CODES})
     used = (
@@ -113,6 +117,25 @@ def _read_graph(model: Any, data: bytes, name: str) -> Graph:
         updates,
     )
     return graph.with_ops(graph.ops)
+
+
+def _shift_uint8(model: Any, subgraph: Any, tensors: TensorReader) -> None:
+    """Says in int8 what the operators compute with in uint8."""
+    tables = [subgraph.Operators(i) for i in range(subgraph.OperatorsLength())]
+    operators = ((_code(model, t), (*_indices(t, "Inputs"), *_indices(t, "Outputs"))) for t in tables)
+    found = uint8.computed_with(operators, tensors.is_quantized_uint8, tensors.is_float)
+    tensors.shift(found, (*_indices(subgraph, "Inputs"), *_indices(subgraph, "Outputs")))
+
+
+def _with_uint8_ends(layers: Sequence[_Layer], subgraph: Any, tensors: TensorReader) -> list[_Layer]:
+    """The layers between QUANTIZE from and to the network's uint8 inputs and outputs, which stay as they are."""
+    before = [_quantize(tensors.declared(i), tensors[i]) for i in _indices(subgraph, "Inputs") if tensors.is_shifted(i)]
+    after = [_quantize(tensors[i], tensors.declared(i)) for i in _indices(subgraph, "Outputs") if tensors.is_shifted(i)]
+    return [*before, *layers, *after]
+
+
+def _quantize(x: Tensor, y: Tensor) -> _Layer:
+    return _Layer(Quantize(name=f"{x.name}/to_{y.dtype.value}", inputs=(x.name,), outputs=(y.name,)), (x,), (y,))
 
 
 def _variables(model: Any, subgraph: Any, data: bytes) -> tuple[Variables, list[Problem]]:
@@ -254,11 +277,14 @@ def _read_layer(model: Any, table: Any, name: str, tensors: TensorReader) -> tup
             return unknown_operator(name, code)
         inputs = tuple(tensors.optional(i) for i in _indices(table, "Inputs"))
         outputs = tuple(tensors[i] for i in _indices(table, "Outputs"))
+        is_uint8 = any(map(tensors.is_shifted, (*_indices(table, "Inputs"), *_indices(table, "Outputs"))))
+        if is_uint8 and code not in uint8.EXACT | {"QUANTIZE"}:
+            raise uint8.refusal(code)
         inside = tuple(tensors.quant(i) for i in _indices(table, "Intermediates"))
         op = reader(SourceOp(code, name, inputs, outputs, attributes(table), intermediates=inside))
         known = {t.name: t for t in (*inputs, *outputs) if t is not None}
         updates = updated_states(op, known)
-        op, before = _with_float_weights(op, known)
+        op, before = (_with_symmetric_weights if is_uint8 else _with_float_weights)(op, known)
         layer = _checked(op, code, known, updates)
         return layer if isinstance(layer, Problem) else (*before, layer)
     except UnsupportedOp as problem:
@@ -291,6 +317,15 @@ def _with_float_weights(op: Op, known: dict[str, Tensor]) -> tuple[Op, tuple[_La
     return op, tuple(layers)
 
 
+def _with_symmetric_weights(op: Op, known: dict[str, Tensor]) -> tuple[Op, tuple[_Layer, ...]]:
+    """An operator of a uint8 model as TFLite's uint8 kernel computes it; adds new tensors to `known`."""
+    found = uint8.symmetric(op, known)
+    known.update((t.name, t) for t in found.tensors)
+    return found.op, tuple(
+        _Layer(o, tuple(known[n] for n in o.inputs), tuple(known[n] for n in o.outputs)) for o in found.before
+    )
+
+
 def _checked(op: Op, code: str, tensors: Mapping[str, Tensor], updates: Mapping[str, str]) -> _Layer | Problem:
     """The layer, once the operator accepts its tensors and their shapes agree with what it computes."""
     layer = _Layer(op, tuple(tensors[n] for n in op.inputs), tuple(tensors[n] for n in op.outputs), updates)
@@ -318,7 +353,7 @@ def _ends(indices: Sequence[int], tensors: TensorReader, what: str, problems: li
     found = []
     for index in indices:
         try:
-            tensor = tensors[index]
+            tensor = tensors.declared(index)
             if tensor.is_constant or tensor.is_state:
                 kind = "a constant" if tensor.is_constant else "a variable"
                 raise UnsupportedOp(f"it is {kind}", f"export the model without this {what}")

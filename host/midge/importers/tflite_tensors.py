@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from math import isfinite, prod
 from typing import Any
@@ -14,6 +15,7 @@ from midge.importers.flatbuffer import DamagedFile
 from midge.importers.limits import MAX_CONSTANT_BYTES, MAX_ELEMENTS, MAX_SCALES
 from midge.importers.tflite_signatures import names_with_signature, signature_names
 from midge.importers.tflite_states import zeros
+from midge.importers.tflite_uint8 import shifted
 from midge.ir.graph import Array, DType, Quant, Shape, Tensor
 from midge.ops.formats import UnsupportedOp
 
@@ -46,6 +48,41 @@ class TensorReader:
         self._tensors: dict[int, Tensor] = {}
         self._constant_bytes = 0
         self._scales = 0
+        self._uint8: dict[int, Tensor] = {}
+
+    def shift(self, indices: Collection[int], ends: Collection[int]) -> None:
+        """Reads the uint8 tensors `indices` as int8; those of `ends`, the network's, get a name of their own."""
+        for index in indices:
+            self._uint8[index] = found = self[index]
+            name = f"{found.name}/int8" if index in ends else found.name
+            if name != found.name and name in self.names:
+                raise DamagedFile(f"the tensors {found.name} and {name} cannot be told apart")
+            self._tensors[index] = shifted(found, name)
+
+    def declared(self, index: int) -> Tensor:
+        """Tensor `index` as the file has it."""
+        return self._uint8.get(index) or self[index]
+
+    def is_shifted(self, index: int) -> bool:
+        """Whether tensor `index` is uint8 in the file and read as int8."""
+        return index in self._uint8
+
+    def is_quantized_uint8(self, index: int) -> bool:
+        """Whether tensor `index` can be read, is uint8 with a scale, and is no variable."""
+        tensor = self._readable(index)
+        return tensor is not None and tensor.dtype is DType.U8 and tensor.quant is not None and not tensor.is_state
+
+    def is_float(self, index: int) -> bool:
+        """Whether tensor `index` can be read, and is float32."""
+        tensor = self._readable(index)
+        return tensor is not None and tensor.dtype is DType.F32
+
+    def _readable(self, index: int) -> Tensor | None:
+        """Tensor `index`, or None where reading it again will say what is wrong."""
+        try:
+            return self.optional(index)
+        except (DamagedFile, UnsupportedOp):
+            return None
 
     def optional(self, index: int) -> Tensor | None:
         """Tensor `index`, or None for -1: an optional input that is not there."""

@@ -84,7 +84,7 @@ class Quant:
     """Affine quantization: real = (q - zero_point) * scale.
 
     One scale and zero point (per_tensor, `axis` None) or one per slice along `axis` (per_channel). Scales are float32
-    values, kept as Python floats without loss.
+    values, kept as Python floats without loss, but those of the weights of a convolution that was uint8: a double.
     """
 
     scales: tuple[float, ...]

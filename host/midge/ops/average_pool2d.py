@@ -35,12 +35,16 @@ from midge.ops.types import check_same_quant
 
 @dataclass(frozen=True, kw_only=True)
 class AveragePool2D(Op):
-    """inputs: x (N, H, W, C). Input and output have one quantization."""
+    """inputs: x (N, H, W, C). Input and output have one quantization.
+
+    `halves_up`: integers round as TFLite's uint8 do, halves up; else away from zero.
+    """
 
     kernel: tuple[int, int]
     stride: tuple[int, int]
     padding: Padding
     clamp: Clamp
+    halves_up: bool = False
 
     def scales_through(self, inputs: Sequence[Tensor]) -> bool:
         """It does."""
@@ -52,7 +56,7 @@ class AveragePool2D(Op):
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
         """Float, or int8 or int16 with equal scales."""
-        return check_same_quant(inputs, outputs, QUANTIZED)
+        return check_same_quant(inputs, outputs, (DType.S8,) if self.halves_up else QUANTIZED)
 
     def output_quant(self, inputs: Sequence[Tensor]) -> OutputQuant:
         """The input's."""
@@ -71,7 +75,10 @@ class AveragePool2D(Op):
         if is_float:
             return [np.clip(sums / counts.astype(np.float32), *self.clamp).astype(np.float32)]
         low, high = integer_clamp(self.clamp, outputs[0].q, outputs[0].dtype)
-        return [np.clip(divide_half_away(sums, counts), low, high).astype(outputs[0].dtype.numpy)]
+        # As the unsigned values they were: of positive sums, away from zero is up.
+        lift = 128 if self.halves_up else 0
+        averages = divide_half_away(sums + lift * counts, counts) - lift
+        return [np.clip(averages, low, high).astype(outputs[0].dtype.numpy)]
 
     def _window_sums(self, x: Array) -> Array:
         taps = windows(x, self.kernel, self.stride, (1, 1), self.padding, 0)
@@ -114,6 +121,8 @@ TFLITE = {"AVERAGE_POOL_2D": from_tflite}
 
 def to_tflite(op: AveragePool2D, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
     """Writes a TFLite AVERAGE_POOL_2D."""
+    if op.halves_up:
+        raise UnsupportedOp("it rounds halves up, as uint8 models do", "quantize the float model with midge instead")
     padding = pool_padding(op, inputs[0])
     size = {"FilterHeight": op.kernel[0], "FilterWidth": op.kernel[1], "Padding": padding, **strides(op)}
     return with_activation(op, "AVERAGE_POOL_2D", inputs, outputs[0], **size)

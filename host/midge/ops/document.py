@@ -27,8 +27,9 @@ _MATCHES = """
 
 Recorded models whose outputs midge reproduces, integers bit for bit, floats within 1e-4 and dynamic ranges within 1 %
 of the largest output: {tflite} of 96 `.tflite` files (in the interpreter; the tests say which also as C and on cores),
-{onnx} of 7 `.onnx` and {keras} of 8 Keras files (each also as C; the quantized `.onnx` by the definition of ONNX's
-own operators). Of ONNX's 204 operator cases {cases} pass as C; [onnx_cases.md](onnx_cases.md) says why the rest do not.
+{onnx} of 7 `.onnx` files and {keras} of 8 Keras files (each also as C; the quantized `.onnx` by the definition of
+ONNX's own operators). Of ONNX's 204 operator cases {cases} pass as C; [onnx_cases.md](onnx_cases.md) says why the rest
+do not.
 """
 # At least so many; the tests that count them hold it.
 MATCHES = {"tflite": 96, "onnx": 7, "keras": 8, "cases": 170}

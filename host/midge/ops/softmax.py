@@ -55,14 +55,16 @@ class Softmax(Op):
             return f"a beta of {self.beta}"
         if (inputs[0].dtype, outputs[0].dtype) == (DType.S8, DType.S16):
             reason = check_per_tensor((*inputs, *outputs)) or _check_widened(outputs[0])
-            return reason or reason_why_not(lambda: softmax_parameters(self, inputs))
+            return reason or reason_why_not(lambda: softmax_parameters(self.beta, inputs))
         reason = check_same_type(inputs, outputs, QUANTIZED)
         if reason or outputs[0].dtype is DType.F32:
             return reason
         if outputs[0].dtype is DType.S16:
             reason = check_fixed_output(outputs[0], OUTPUT_QUANT_INT16)
             return reason or reason_why_not(lambda: difference_factor(self, inputs))
-        return check_fixed_output(outputs[0], OUTPUT_QUANT) or reason_why_not(lambda: softmax_parameters(self, inputs))
+        return check_fixed_output(outputs[0], OUTPUT_QUANT) or reason_why_not(
+            lambda: softmax_parameters(self.beta, inputs)
+        )
 
     def output_quant(self, inputs: Sequence[Tensor]) -> OutputQuant:
         """Fixed: scale 1 / 256, zero point -128."""
@@ -81,7 +83,7 @@ class Softmax(Op):
         if inputs[0].dtype is DType.S16:
             return [softmax_int16(x, difference_factor(self, inputs))]
         differences = x.max(axis=-1, keepdims=True).astype(np.intp) - x
-        exps = softmax_exponentials(softmax_parameters(self, inputs))[differences]
+        exps = softmax_exponentials(softmax_parameters(self.beta, inputs))[differences]
         sums = rounding_divide_by_pot(exps, SUM_INTEGER_BITS).sum(axis=-1, keepdims=True)
         scale, bits = reciprocal(sums, SUM_INTEGER_BITS)
         # From Q0 to all bits of the output.
@@ -114,8 +116,8 @@ class SoftmaxParameters:
     diff_min: int
 
 
-def softmax_parameters(op: Softmax, inputs: Sequence[Tensor]) -> SoftmaxParameters:
-    """The integers of an int8 SOFTMAX.
+def softmax_parameters(beta: float, inputs: Sequence[Tensor]) -> SoftmaxParameters:
+    """The integers of an int8 SOFTMAX, or with a `beta` of 1 of a LOG_SOFTMAX.
 
     Raises ValueError when the input's scale is so small that all exponentials are alike, or a row so long that their
     sum leaves int32. Source: PreprocessSoftmaxScaling and CalculateInputRadius in
@@ -125,7 +127,7 @@ def softmax_parameters(op: Softmax, inputs: Sequence[Tensor]) -> SoftmaxParamete
     if x.shape[-1] > _MAX_DEPTH:
         raise ValueError(f"{x.shape[-1]} classes are more than {_MAX_DEPTH}")
     fraction_bits = 31 - DIFFERENCE_INTEGER_BITS
-    factor = min(op.beta * x.q.scale * (1 << fraction_bits), (1 << 31) - 1.0)
+    factor = min(beta * x.q.scale * (1 << fraction_bits), (1 << 31) - 1.0)
     if factor <= 1.0:
         raise ValueError(f"the input's scale {x.q.scale:.3g} is too small")
     multiplier, left_shift = quantize_multiplier(factor)
@@ -135,10 +137,14 @@ def softmax_parameters(op: Softmax, inputs: Sequence[Tensor]) -> SoftmaxParamete
 
 def softmax_exponentials(p: SoftmaxParameters) -> Ints:
     """e^-(scaled d) for d = 0..255, as Q0 raw values that fit int32; 0 beyond -diff_min."""
+    exps = exp_on_negative_values(scaled_differences(p), DIFFERENCE_INTEGER_BITS)
+    return np.where(-np.arange(256) >= p.diff_min, exps, 0)
+
+
+def scaled_differences(p: SoftmaxParameters) -> Ints:
+    """d for d = 0..255 below the largest value, as Q5 raw values; without meaning beyond -diff_min."""
     differences = -np.arange(256, dtype=np.int64)
-    rescaled = saturating_rounding_doubling_high_mul(wrap_int32(differences << p.left_shift), p.multiplier)
-    exps = exp_on_negative_values(rescaled, DIFFERENCE_INTEGER_BITS)
-    return np.where(differences >= p.diff_min, exps, 0)
+    return saturating_rounding_doubling_high_mul(wrap_int32(differences << p.left_shift), p.multiplier)
 
 
 def difference_factor(op: Softmax, inputs: Sequence[Tensor]) -> tuple[int, int]:

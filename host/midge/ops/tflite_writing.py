@@ -45,6 +45,8 @@ def integers(op: Op, what: str, values: Any) -> Tensor:
 
 def with_activation(op: Any, code: str, inputs: Sequence[Tensor], output: Tensor, **attributes: Any) -> list[SourceOp]:
     """`op` as `code` with its clamp fused; bounds that TFLite has no name for become MAXIMUM and MINIMUM behind it."""
+    if any(t.quant and t.quant.axis is None and float(np.float32(t.q.scale)) != t.q.scale for t in inputs):
+        raise UnsupportedOp("it scales as uint8 models do", "quantize the float model with midge instead")
     for number, clamp in TFLITE_CLAMPS.items():
         if clamp == op.clamp or _alike(clamp, op.clamp, output):
             return written(op, code, inputs, [output], FusedActivationFunction=number, **attributes)

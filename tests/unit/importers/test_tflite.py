@@ -135,7 +135,8 @@ def test_kinds_of_quantization_that_midge_lacks_are_explained_once_each() -> Non
         SIMPLE, tensors=tuple(replace(t, type=TensorType.INT16, scales=(1.0,), zero_points=(9,)) for t in (X, Y))
     )
     eight = replace(
-        SIMPLE, tensors=tuple(replace(t, type=TensorType.UINT8, scales=(1.0,), zero_points=(9,)) for t in (X, Y))
+        with_op(SIMPLE, code=BuiltinOperator.L2_NORMALIZATION),
+        tensors=tuple(replace(t, type=TensorType.UINT8, scales=(1.0,), zero_points=(9,)) for t in (X, Y)),
     )
     half = with_tensor(with_op(SIMPLE, code=BuiltinOperator.DEQUANTIZE), 0, type=TensorType.FLOAT16)
     for spec, words in ((sixteen, "int16 with the zero point 9"), (eight, "uint8"), (half, "float16")):

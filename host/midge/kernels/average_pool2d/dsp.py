@@ -25,7 +25,7 @@ def _window(layer: Layer) -> Window:
 
 def fits(layer: Layer) -> bool:
     """Int8, four channels or more, at most 256 values in a window, none of them padding."""
-    if not is_int8(layer):
+    if not is_int8(layer) or cast(AveragePool2D, layer.op).halves_up:
         return False
     w = _window(layer)
     return w.in_c >= LANES and w.k_h * w.k_w <= _MOST_VALUES and not w.is_clipped

@@ -20,7 +20,13 @@ def bind(layer: Layer) -> Binding:
     low, high = integer_clamp(op.clamp, y.q, y.dtype)
     bounds = {"before": 0, "low": low, "high": high, "after": 0}
     clamps = (low, high) != y.dtype.limits
-    params |= {"is_float": False, "element": y.dtype.c_type, "out_type": y.dtype.c_type, "number": "int32_t"}
+    params |= {
+        "is_float": False,
+        "lift": 128 if op.halves_up else 0,
+        "element": y.dtype.c_type,
+        "out_type": y.dtype.c_type,
+        "number": "int32_t",
+    }
     return Binding({**params, "clamp": bounds, "clamps": clamps})
 
 

@@ -30,7 +30,7 @@ def bind(layer: Layer) -> Binding:
             Constant("reciprocals", DType.S16.c_type, reciprocal_anchors()),
         )
         return Binding({**params, "way": "anchors", "multiplier": multiplier, "shift": shift}, tables)
-    exponentials = softmax_exponentials(softmax_parameters(op, layer.inputs)).astype(np.int32)
+    exponentials = softmax_exponentials(softmax_parameters(op.beta, layer.inputs)).astype(np.int32)
     entries = int(np.flatnonzero(exponentials)[-1]) + 1
     out_type = layer.outputs[0].dtype.c_type
     table = Constant("exponentials", "int32_t", exponentials[:entries])
