@@ -13,7 +13,8 @@
     "8:\n addi " v ", " v ", -128\n"
 #endif
 
-/* The sum v becomes an output: a2 fraction, t4 bias, t5 multiplier, t3 shift; with a rule below zero t6 jump and t2 addend. */
+/* The sum v becomes an output: a2 fraction, t4 bias, t5 multiplier, t3 shift; with a rule below zero t6 jump
+   and t2 addend. */
 #define MIDGE_RISCV_PUT_STEEP(v, to) \
     "sll " v ", " v ", a2\n add " v ", " v ", t4\n mulh " v ", " v ", t5\n sra " v ", " v ", t3\n" \
     MIDGE_RISCV_LIMIT(v) "sb " v ", " to "\n"

@@ -27,7 +27,7 @@ def test_portable_fallback_equals_the_interpreter(variant: Variant, tmp_path: Pa
 @pytest.mark.parametrize("variant", VARIANTS, ids=[f"{v.op}-{v.name}" for v in VARIANTS])
 def test_all_ways_to_requantize_are_drawn(variant: Variant) -> None:
     found = set()
-    for case in (*scalar_cases(variant, COUNT), *draw_cases(variant.op, COUNT)):
+    for case in (*scalar_cases(variant, COUNT), *draw_cases(variant.op, 4 * COUNT)):
         layer = layer_of(case.graph, 0)
         if variant.fits(layer):
             params = variant.bind(layer).params

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _BACK_SECONDS = 15.0
 # A board that runs something else may never answer; one that resets on open needs its time to start.
 _FIRST_ATTEMPTS = 3
+# In the project of a model whose last upload did not end well.
+_CUT_SHORT = ".upload-cut-short"
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +66,7 @@ def board_device(compiled: Compiled, port: str, say: Say, project: Path | None =
     folder = project or project_folder(compiled)
     if board.platformio is not None:
         write_project(compiled, folder)
-    if _runs_already(compiled, port, say):
+    if not _was_cut_short(folder) and _runs_already(compiled, port, say):
         image, flashed = _built_before(folder, board), False
     else:
         image, flashed = _build_and_flash(compiled, folder, port, say), True
@@ -80,8 +82,16 @@ def _build_and_flash(compiled: Compiled, folder: Path, port: str, say: Say) -> I
     say(f"building the firmware of {board.name}")
     image = build_project(folder, board, say)
     say(f"flashing {resolve_port(port, board)}")
+    mark = folder / _CUT_SHORT
+    mark.touch()
     upload_project(folder, board, upload_port(resolve_port(port, board), board), say, upload_seconds(image))
+    mark.unlink()
     return image
+
+
+def _was_cut_short(folder: Path) -> bool:
+    """Whether the last upload from here failed: the board may say that it runs this model, and yet hold half of it."""
+    return (folder / _CUT_SHORT).exists()
 
 
 def _built_before(folder: Path, board: Board) -> Image | None:

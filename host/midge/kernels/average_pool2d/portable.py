@@ -14,7 +14,7 @@ from midge.ops.average_pool2d import AveragePool2D
 def bind(layer: Layer) -> Binding:
     """The sum of raw values over the count of those inside the input; the zero point is the same on both sides."""
     op, y = cast(AveragePool2D, layer.op), layer.outputs[0]
-    params = window_of(layer, op.kernel).params
+    params = window_of(layer, op.kernel).params | {"lift": 128 if op.halves_up else 0}
     if is_float(layer):
         return Binding({**params, "is_float": True, "element": "float", "number": "float", **float_clamp(op)})
     low, high = integer_clamp(op.clamp, y.q, y.dtype)
@@ -22,7 +22,6 @@ def bind(layer: Layer) -> Binding:
     clamps = (low, high) != y.dtype.limits
     params |= {
         "is_float": False,
-        "lift": 128 if op.halves_up else 0,
         "element": y.dtype.c_type,
         "out_type": y.dtype.c_type,
         "number": "int32_t",

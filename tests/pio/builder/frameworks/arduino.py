@@ -27,7 +27,7 @@ env.Append(
 )
 # The board's own functions, under names that leave midge's port its own.
 line = env.Clone()
-names = ("init", "read", "write", "ticks", "ticks_hz")
+names = ("init", "read", "write", "ticks", "ticks_hz", "is_emulated")
 line.Append(
     CPPPATH=[str(firmware)],
     CPPDEFINES=[
