@@ -8,6 +8,7 @@ Source: SparsityParameters in tensorflow/lite/schema/schema.fbs.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -26,7 +27,7 @@ from midge.ops.formats import UnsupportedOp
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
 
-_INDEX_TYPES = {
+_INDEX_TYPES: Mapping[int, np.dtype[Any]] = {
     SparseIndexVector.Int32Vector: np.dtype("<i4"),
     SparseIndexVector.Uint16Vector: np.dtype("<u2"),
     SparseIndexVector.Uint8Vector: np.dtype("u1"),
