@@ -101,6 +101,11 @@ _LOOKS = (
     _Look(
         _starts(b"\x1f\x8b", b"BZh", b"\xfd7zXZ"), "a compressed archive", "unpack it and give the model file inside"
     ),
+    _Look(
+        lambda data: data[4:8] in (b"TFL1", b"TFL2"),
+        "a TensorFlow Lite model of an older schema version than 3, which its runtime refuses too",
+        "convert the model again from its source, with TensorFlow Lite's converter",
+    ),
     _Look(_starts(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"), "a Python pickle (PyTorch?)", _EXPORT_PROGRAM),
     _Look(_starts(b"\x93NUMPY"), "a NumPy .npy array", "give the model first; data files go with --data or --golden"),
     _Look(_starts(b"\x08\x01\x12", b"\x0a"), "a TensorFlow SavedModel or frozen graph", _CONVERT),

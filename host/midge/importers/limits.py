@@ -18,6 +18,8 @@ MAX_RANK = 8
 MAX_SCALES = 1 << 16
 MAX_ELEMENTS = 64 << 20
 MAX_CONSTANT_BYTES = 256 << 20
+# Of one constant that the file holds sparse: what is stored says little about how large it becomes.
+MAX_DENSIFIED_BYTES = 32 << 20
 MAX_ACTIVATION_BYTES = 256 << 20
 MAX_MACS = 5_000_000_000
 MAX_MACS_ONCE = 10_000_000

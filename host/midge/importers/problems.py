@@ -11,6 +11,7 @@ from midge.ir.graph import DType, Tensor
 
 _WIDTH = 110
 _CHANGE_OPERATOR = "replace the layer by operators that midge has"
+_SUBGRAPH_OPERATORS = {"CALL", "IF", "WHILE", "STABLEHLO_WHILE", "STABLEHLO_COMPOSITE"}
 _CHANGE_TYPES = "export the model as float32, or as full-integer int8 with a representative dataset"
 
 
@@ -26,6 +27,13 @@ class Problem:
 
 def unknown_operator(layer: str, code: str) -> Problem:
     """The problem of an operator that no module of midge.ops reads."""
+    if code in _SUBGRAPH_OPERATORS:
+        return Problem(
+            layer,
+            code,
+            "it runs other subgraphs of the file; midge runs the first, and once what CALL_ONCE calls",
+            "export the model without control flow: loops unrolled (unroll=True in Keras), branches chosen",
+        )
     return Problem(layer, code, "midge does not have this operator", _CHANGE_OPERATOR)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from tflite.Model import Model
 
-from midge.errors import ModelFileError
+from midge.errors import ModelFileError, UnsupportedModelError
 from midge.importers import flatbuffer, limits
 from midge.importers import tflite_uint8 as uint8
 from midge.importers.file_format import is_tflite, unknown_format
@@ -40,6 +40,7 @@ from midge.ops.quantize import Quantize
 
 _SCHEMA_VERSION = 3
 _SPELLING = "TFLITE"
+_DENSIFY = "DENSIFY"
 # What an operator's own code may raise on tensors and options that cannot be: the file is at fault.
 _NONSENSE = (ValueError, IndexError, KeyError, TypeError, ArithmeticError)
 
@@ -75,7 +76,11 @@ def _open(data: bytes, name: str) -> Any:
         flatbuffer.check(data, MODEL)
         model = Model.GetRootAs(data)
         if model.Version() != _SCHEMA_VERSION:
-            raise DamagedFile(f"it has schema version {model.Version()}, TensorFlow Lite's is {_SCHEMA_VERSION}")
+            raise UnsupportedModelError(
+                f"{name} has schema version {model.Version()}; TensorFlow Lite's runtime and midge read version "
+                f"{_SCHEMA_VERSION} alone",
+                hint="convert the model again from its source with TensorFlow Lite's converter",
+            )
         if model.SubgraphsLength() == 0:
             raise DamagedFile("it has no subgraph")
     except DamagedFile as problem:
@@ -98,7 +103,7 @@ def _read_graph(model: Any, data: bytes, name: str) -> Graph:
     outputs = _ends(_indices(subgraph, "Outputs"), tensors, "output", problems)
     layers = _with_uint8_ends(layers, subgraph, tensors)
     if problems:
-        raise unsupported(name, problems, {*readers(_SPELLING), *CODES})
+        raise unsupported(name, problems, {*readers(_SPELLING), *CODES, _DENSIFY})
     used = (
         *inputs,
         *outputs,
@@ -222,7 +227,9 @@ def _read_layers(
     given_out = frozenset(_indices(subgraph, "Outputs"))
     for table, name in zip(tables, names, strict=True):
         try:
-            if (code := _code(model, table)) in CODES:
+            if (code := _code(model, table)) == _DENSIFY:
+                found = _read_densify(table, name, tensors)
+            elif code in CODES:
                 found = _read_variable(code, table, name, tensors, variables, given_out)
             else:
                 found = _read_layer(model, table, name, tensors)
@@ -233,6 +240,18 @@ def _read_layers(
         else:
             layers += found
     return layers
+
+
+def _read_densify(table: Any, name: str, tensors: TensorReader) -> tuple[_Layer, ...] | Problem:
+    """Nothing to do: the reader of tensors makes sparse constants dense."""
+    try:
+        index = _only(table, "Inputs")
+        if not tensors[index].is_constant:
+            raise UnsupportedOp("a sparse tensor that is no constant", "export the model with dense tensors")
+        tensors.rename(_only(table, "Outputs"), tensors[index])
+    except UnsupportedOp as problem:
+        return Problem(name, _DENSIFY, problem.reason, problem.remedy)
+    return ()
 
 
 def _read_variable(

@@ -6,7 +6,16 @@ Source: tensorflow/lite/schema/schema.fbs; slots are counted in order of declara
 from __future__ import annotations
 
 from midge.importers.flatbuffer import Child, Children, Layout, Numbers, Scalar
-from midge.importers.limits import MAX_BUFFERS, MAX_FILE_BYTES, MAX_OPERANDS, MAX_OPS, MAX_RANK, MAX_SCALES, MAX_TENSORS
+from midge.importers.limits import (
+    MAX_BUFFERS,
+    MAX_DENSIFIED_BYTES,
+    MAX_FILE_BYTES,
+    MAX_OPERANDS,
+    MAX_OPS,
+    MAX_RANK,
+    MAX_SCALES,
+    MAX_TENSORS,
+)
 
 _TEXT = Numbers(1, 1 << 16)
 _INDICES = Numbers(4, MAX_OPERANDS)
@@ -14,7 +23,15 @@ _INDICES = Numbers(4, MAX_OPERANDS)
 _QUANTIZATION = Layout(
     "quantization", {2: Numbers(4, MAX_SCALES), 3: Numbers(8, MAX_SCALES), 4: Scalar(1), 6: Scalar(4)}
 )
-_SPARSITY = Layout("sparsity", {})
+# Its numbers have one, two or four bytes, as the field before says: who reads them looks at their end.
+_SPARSE_INDICES = Layout("sparse indices", {0: Numbers(1, MAX_DENSIFIED_BYTES)})
+_DIMENSION = Layout(
+    "sparse dimension",
+    {0: Scalar(1), 1: Scalar(4), 2: Scalar(1), 3: Child(_SPARSE_INDICES), 4: Scalar(1), 5: Child(_SPARSE_INDICES)},
+)
+_SPARSITY = Layout(
+    "sparsity", {0: Numbers(4, 2 * MAX_RANK), 1: Numbers(4, MAX_RANK), 2: Children(_DIMENSION, 2 * MAX_RANK)}
+)
 _TENSOR = Layout(
     "tensor",
     {

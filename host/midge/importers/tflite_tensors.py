@@ -14,6 +14,7 @@ from tflite.TensorType import TensorType
 from midge.importers.flatbuffer import DamagedFile
 from midge.importers.limits import MAX_CONSTANT_BYTES, MAX_ELEMENTS, MAX_SCALES
 from midge.importers.tflite_signatures import names_with_signature, signature_names
+from midge.importers.tflite_sparse import densify
 from midge.importers.tflite_states import zeros
 from midge.importers.tflite_uint8 import shifted
 from midge.ir.graph import Array, DType, Quant, Shape, Tensor
@@ -114,10 +115,8 @@ class TensorReader:
             return self._read_float16(table, name)
         if number not in _TYPES:
             raise _unsupported_type(name, number)
-        if table.Sparsity() is not None:
-            raise UnsupportedOp(f"the tensor {name} is stored sparse", "export the model with dense weights")
         dtype, shape = _TYPES[number], _shape(table, name)
-        data = self._constant(table.Buffer(), name, shape, dtype)
+        data = self._constant(table, name, shape, dtype)
         quantized = dtype not in (DType.F32, DType.BOOL)
         quant = self._quant(table.Quantization(), name, shape, dtype, data) if quantized else None
         if table.IsVariable():
@@ -127,7 +126,8 @@ class TensorReader:
 
     def _read_float16(self, table: Any, name: str) -> Tensor:
         """Weights stored in 16 bits, as the float32 that DEQUANTIZE makes of them."""
-        shape, content = _shape(table, name), self._content(table.Buffer(), name)
+        shape = _shape(table, name)
+        content = self._dense_content(table, name, shape, 2)
         if not len(content):
             raise UnsupportedOp("float16 activations", "export as float32")
         if len(content) != prod(shape) * 2:
@@ -165,8 +165,8 @@ class TensorReader:
             raise DamagedFile(f"the tensor {name} of shape {list(shape)} has {len(scales)} scales along axis {axis}")
         return Quant(scales, zero_points, axis)
 
-    def _constant(self, buffer: int, name: str, shape: Shape, dtype: DType) -> Array | None:
-        content = self._content(buffer, name)
+    def _constant(self, table: Any, name: str, shape: Shape, dtype: DType) -> Array | None:
+        content = self._dense_content(table, name, shape, dtype.bytes)
         if len(content) == 0:
             return None
         if len(content) != prod(shape) * dtype.bytes:
@@ -179,6 +179,15 @@ class TensorReader:
         if dtype is DType.F32 and not np.isfinite(values).all():
             raise DamagedFile(f"the constant {name} has values that are not finite")
         return np.asarray(values, dtype.numpy).reshape(shape)
+
+    def _dense_content(self, table: Any, name: str, shape: Shape, element_bytes: int) -> NDArray[np.uint8]:
+        """The bytes of a constant, whether the file holds it sparse or not; empty where there is none."""
+        content, sparsity = self._content(table.Buffer(), name), table.Sparsity()
+        if sparsity is None:
+            return content
+        if not len(content):
+            raise UnsupportedOp(f"the tensor {name} is sparse and no constant", "export the model with dense tensors")
+        return densify(content, sparsity, name, shape, element_bytes)
 
     def _content(self, index: int, name: str) -> NDArray[np.uint8]:
         """The bytes of buffer `index`: inside the flatbuffer, or after it in files beyond 2 GB."""

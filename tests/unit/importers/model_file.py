@@ -11,6 +11,16 @@ import tflite
 
 
 @dataclass(frozen=True)
+class SparsitySpec:
+    """How a constant is stored sparse: each level is a size, or segments and indices; `kind`: int32, uint16, uint8."""
+
+    order: tuple[int, ...]
+    levels: tuple[int | tuple[tuple[int, ...], tuple[int, ...]], ...]
+    blocks: tuple[int, ...] = ()
+    kind: int = 1
+
+
+@dataclass(frozen=True)
 class TensorSpec:
     """A tensor as the file spells it."""
 
@@ -22,6 +32,7 @@ class TensorSpec:
     zero_points: tuple[int, ...] = ()
     axis: int = 0
     variable: bool = False
+    sparsity: SparsitySpec | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +72,36 @@ def _ints(b: flatbuffers.Builder, values: Sequence[int]) -> int:
     return int(b.CreateNumpyVector(np.array(values, np.int32)))
 
 
+def _index_vector(b: flatbuffers.Builder, kind: int, values: tuple[int, ...]) -> int:
+    name = {1: "Int32Vector", 2: "Uint16Vector", 3: "Uint8Vector"}[kind]
+    numbers = b.CreateNumpyVector(np.array(values, {1: np.int32, 2: np.uint16, 3: np.uint8}[kind]))
+    getattr(tflite, f"{name}Start")(b)
+    getattr(tflite, f"{name}AddValues")(b, numbers)
+    return int(getattr(tflite, f"{name}End")(b))
+
+
+def _sparsity(b: flatbuffers.Builder, spec: SparsitySpec) -> int:
+    levels = []
+    for level in spec.levels:
+        vectors = () if isinstance(level, int) else tuple(_index_vector(b, spec.kind, values) for values in level)
+        tflite.DimensionMetadataStart(b)
+        if isinstance(level, int):
+            tflite.DimensionMetadataAddDenseSize(b, level)
+        else:
+            tflite.DimensionMetadataAddFormat(b, tflite.DimensionType.SPARSE_CSR)
+            tflite.DimensionMetadataAddArraySegmentsType(b, spec.kind)
+            tflite.DimensionMetadataAddArraySegments(b, vectors[0])
+            tflite.DimensionMetadataAddArrayIndicesType(b, spec.kind)
+            tflite.DimensionMetadataAddArrayIndices(b, vectors[1])
+        levels.append(int(tflite.DimensionMetadataEnd(b)))
+    metadata, order, blocks = _vector(b, levels), _ints(b, spec.order), _ints(b, spec.blocks)
+    tflite.SparsityParametersStart(b)
+    tflite.SparsityParametersAddTraversalOrder(b, order)
+    tflite.SparsityParametersAddBlockMap(b, blocks)
+    tflite.SparsityParametersAddDimMetadata(b, metadata)
+    return int(tflite.SparsityParametersEnd(b))
+
+
 def _tensor(b: flatbuffers.Builder, spec: TensorSpec, buffer: int) -> int:
     name, shape = b.CreateString(spec.name), _ints(b, spec.shape)
     quant = 0
@@ -72,6 +113,7 @@ def _tensor(b: flatbuffers.Builder, spec: TensorSpec, buffer: int) -> int:
         tflite.QuantizationParametersAddZeroPoint(b, zero_points)
         tflite.QuantizationParametersAddQuantizedDimension(b, spec.axis)
         quant = tflite.QuantizationParametersEnd(b)
+    sparsity = 0 if spec.sparsity is None else _sparsity(b, spec.sparsity)
     tflite.TensorStart(b)
     tflite.TensorAddShape(b, shape)
     tflite.TensorAddType(b, spec.type)
@@ -80,6 +122,8 @@ def _tensor(b: flatbuffers.Builder, spec: TensorSpec, buffer: int) -> int:
     tflite.TensorAddIsVariable(b, spec.variable)
     if quant:
         tflite.TensorAddQuantization(b, quant)
+    if sparsity:
+        tflite.TensorAddSparsity(b, sparsity)
     return int(tflite.TensorEnd(b))
 
 
