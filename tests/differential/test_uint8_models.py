@@ -14,6 +14,7 @@ from differential.drawn_cases import Case, Rng
 from differential.drawn_operators import draw
 from differential.programs import SANITIZERS, WARNINGS, compile_files, run_cases, write_case, write_main
 from midge.errors import UnsupportedModelError
+from midge.exporters.tflite import export_tflite
 from midge.exporters.tflite_file import tflite_file
 from midge.importers import Imported
 from midge.importers.tflite import import_tflite
@@ -102,3 +103,11 @@ def test_an_operator_that_computes_otherwise_on_uint8_is_refused_in_words() -> N
     model, _ = _drawn("BATCH_MATMUL", np.random.default_rng(1))
     with pytest.raises(UnsupportedModelError, match="uint8"):
         import_tflite(model, "drawn")
+
+
+def test_a_uint8_model_keeps_its_bytes_at_both_ends_and_is_not_written_as_another() -> None:
+    model, _ = _drawn("AVERAGE_POOL_2D", np.random.default_rng(2))
+    graph = import_tflite(model, "drawn")
+    assert {t.dtype for t in (*graph.input_tensors, *graph.output_tensors)} == {DType.U8}
+    with pytest.raises(UnsupportedModelError, match="rounds halves up"):
+        export_tflite(graph)
