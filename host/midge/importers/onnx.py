@@ -24,6 +24,7 @@ from midge.ir.verify import verify
 from midge.ops import onnx_readers
 from midge.ops.formats import UnsupportedOp
 from midge.ops.onnx_nodes import OnnxNode, Sketch
+from midge.ops.quantize import Quantize
 from midge.ops.reshape import Reshape
 
 try:
@@ -278,12 +279,29 @@ class _Reader:
             tensor = self.sketch.tensors[self.values[proto.name]]
             declared = proto.type.tensor_type.elem_type
             if declared == onnx.TensorProto.UINT8 and tensor.dtype is DType.S8:
-                self.problems.append(
-                    Problem(tensor.name, "network output", "it is uint8", "export with int8 or float32 outputs")
-                )
-                continue
+                if tensor.quant is None:
+                    reason = "it is uint8 without a scale"
+                    problem = Problem(tensor.name, "network output", reason, "export with int8 or float32 outputs")
+                    self.problems.append(problem)
+                    continue
+                tensor = self._unsigned(tensor, self.safe[proto.name])
             outputs.append(self._copied(tensor, proto.name, outputs))
         return outputs
+
+    def _unsigned(self, tensor: Tensor, wanted: str) -> Tensor:
+        """An int8 tensor with a scale as the network's uint8 output, which gets its name where it can."""
+        inside = tensor
+        if tensor.name == wanted and any(wanted in op.outputs for op in self.sketch.ops):
+            inside = replace(tensor, name=self.sketch.fresh(f"{wanted}/int8"))
+            self.sketch.ops[:] = [rewire(op, {wanted: inside.name}) for op in self.sketch.ops]
+            self.sketch.tensors[inside.name] = inside
+            del self.sketch.tensors[wanted]
+            self.values = {raw: inside.name if name == wanted else name for raw, name in self.values.items()}
+        quant = replace(inside.q, zero_points=tuple(z + 128 for z in inside.q.zero_points))
+        y = replace(inside, name=self.sketch.fresh(wanted), dtype=DType.U8, quant=quant)
+        self.sketch.tensors[y.name] = y
+        self.sketch.ops.append(Quantize(name=y.name, inputs=(inside.name,), outputs=(y.name,)))
+        return y
 
     def _copied(self, tensor: Tensor, wanted: str, taken: Sequence[str]) -> str:
         if tensor.name not in taken and tensor.name not in {self.safe[i.name] for i in self.proto.input}:

@@ -13,12 +13,12 @@ from midge.ops.formats import SourceOp
 from midge.ops.tflite_writing import written
 from midge.ops.types import type_reason
 
-_TYPES = {DType.F32, DType.S32, DType.S8, DType.BOOL}
+_TYPES = {DType.F32, DType.S32, DType.S8, DType.U8, DType.BOOL}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cast(Op):
-    """inputs: x, of float32, int32, raw int8 or bool, as the output."""
+    """inputs: x, of float32, int32, raw int8 or uint8, or bool, as the output."""
 
     family: ClassVar[str] = "cast"
 

@@ -28,6 +28,7 @@ from midge.numerics.windows import pooled_shape, windows
 from midge.ops.formats import SourceOp, UnsupportedOp, tflite_clamp, tflite_padding, tflite_pair
 from midge.ops.intervals import clipped
 from midge.ops.onnx_nodes import OnnxNode
+from midge.ops.onnx_plain_integers import exact_in_float
 from midge.ops.onnx_windows import channels_first, channels_last, onnx_window
 from midge.ops.tflite_writing import pool_padding, strides, with_activation
 from midge.ops.types import check_same_quant
@@ -135,4 +136,4 @@ def from_onnx_global(node: OnnxNode) -> list[Tensor]:
     return [channels_first(node, node.add(MaxPool2D, [last], "", integers=True, **fields), len(x.shape))]
 
 
-ONNX = {"GlobalMaxPool": from_onnx_global, "MaxPool": from_onnx}
+ONNX = {"GlobalMaxPool": from_onnx_global, "MaxPool": exact_in_float(from_onnx)}

@@ -31,6 +31,7 @@ from midge.ops.minimum import Minimum
 from midge.ops.mul import Mul
 from midge.ops.neg import Neg
 from midge.ops.onnx_nodes import OnnxNode, OnnxReader, binary, unary
+from midge.ops.onnx_plain_integers import chosen, exact_in_float
 from midge.ops.prelu import Prelu
 from midge.ops.relu import Relu
 from midge.ops.select_v2 import SelectV2
@@ -145,9 +146,9 @@ def _pow(node: OnnxNode) -> list[Tensor]:
 
 ONNX: dict[str, OnnxReader] = {
     "Abs": unary(Abs),
-    "Add": binary(Add, clamp=NO_CLAMP),
+    "Add": exact_in_float(binary(Add, clamp=NO_CLAMP)),
     "And": _logical(LogicalAnd, 2),
-    "Div": binary(Div, clamp=NO_CLAMP),
+    "Div": exact_in_float(binary(Div, clamp=NO_CLAMP)),
     "Elu": _elu,
     "Equal": _compare(Equal),
     "Exp": unary(Exp),
@@ -159,10 +160,10 @@ ONNX: dict[str, OnnxReader] = {
     "Less": _compare(Less),
     "LessOrEqual": _compare(LessEqual),
     "Log": unary(Log),
-    "Max": _many(Maximum),
-    "Min": _many(Minimum),
+    "Max": chosen(Greater, exact_in_float(_many(Maximum))),
+    "Min": chosen(Less, exact_in_float(_many(Minimum))),
     "Mish": _mish,
-    "Mul": binary(Mul, clamp=NO_CLAMP),
+    "Mul": exact_in_float(binary(Mul, clamp=NO_CLAMP)),
     "Neg": unary(Neg),
     "Not": _logical(LogicalNot, 1),
     "Or": _logical(LogicalOr, 2),
@@ -173,7 +174,7 @@ ONNX: dict[str, OnnxReader] = {
     "Sigmoid": unary(Logistic),
     "Softplus": _softplus,
     "Sqrt": unary(Sqrt),
-    "Sub": binary(Sub, clamp=NO_CLAMP),
+    "Sub": exact_in_float(binary(Sub, clamp=NO_CLAMP)),
     "Sum": _many(Add, clamp=NO_CLAMP),
     "Tanh": unary(Tanh),
     "ThresholdedRelu": _thresholded_relu,

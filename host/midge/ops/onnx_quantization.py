@@ -1,11 +1,13 @@
 """ONNX's QuantizeLinear and DequantizeLinear on activations, with ONNX's own rounding.
 
-uint8 becomes int8 with 128 less: the same real values, so only an input or output of the network would tell. On
+uint8 becomes int8 with 128 less: the same real values, so only an input or output of the network tells: it stays. On
 constants both are computed when the file is read. int8 tensors of a file have no scale of their own; they carry the one
 of the QuantizeLinear that writes them.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
@@ -28,6 +30,8 @@ def quantized(node: OnnxNode, x: Tensor, quant: Quant) -> Tensor:
 def dequantized(node: OnnxNode, index: int, quant: Quant, role: str = "dequantize") -> Tensor:
     """Input `index`, int8 with that scale, as floats."""
     x = node.tensor(index)
+    if x.dtype is DType.U8 and all(x.name not in op.outputs for op in node.sketch.ops):
+        x = _from_uint8(node, x, quant)
     if x.dtype is not DType.S8:
         raise UnsupportedOp(f"dequantizes an input of type {x.dtype.value}", _PER_TENSOR)
     if x.quant is None:
@@ -35,6 +39,16 @@ def dequantized(node: OnnxNode, index: int, quant: Quant, role: str = "dequantiz
     if x.quant != quant:
         raise UnsupportedOp("it has another scale than what it reads", "quantize and dequantize with one scale")
     return node.add(Dequantize, [x], role, integers=True, dtype=DType.F32)
+
+
+def _from_uint8(node: OnnxNode, x: Tensor, quant: Quant) -> Tensor:
+    """An input of the network that is uint8 in the file stays so; behind it is the int8 tensor with the same values."""
+    unsigned = replace(quant, zero_points=tuple(z + 128 for z in quant.zero_points))
+    if x.quant is None:
+        x = node.with_quant(x, unsigned)
+    if x.quant != unsigned:
+        raise UnsupportedOp("it has another scale than what it reads", "quantize and dequantize with one scale")
+    return node.add(Quantize, [x], "int8", integers=True, dtype=DType.S8, quant=quant)
 
 
 def read_quant(node: OnnxNode, scale_index: int, zero_index: int) -> Quant:

@@ -15,6 +15,7 @@ from midge.numerics.fixed_point import integer_clamp, multiply_by_quantized_mult
 from midge.ops.formats import SourceOp, UnsupportedOp
 from midge.ops.intervals import unary_range
 from midge.ops.onnx_nodes import OnnxNode, unary
+from midge.ops.onnx_plain_integers import exact_in_float
 from midge.ops.tflite_writing import written
 from midge.ops.types import check_same_type, reason_why_not
 
@@ -113,4 +114,4 @@ def from_onnx_clip(node: OnnxNode) -> list[Tensor]:
     return [node.add(Relu, [node.tensor(0)], "", clamp=(low, high))]
 
 
-ONNX = {"Clip": from_onnx_clip, "Relu": unary(Relu, clamp=(0.0, inf))}
+ONNX = {"Clip": exact_in_float(from_onnx_clip), "Relu": unary(Relu, clamp=(0.0, inf))}

@@ -349,8 +349,24 @@ def test_an_opset_of_the_future_says_to_update() -> None:
     assert "upgrade" in caught.value.hint
 
 
-def test_integer_arithmetic_without_scales_is_refused() -> None:
-    data = onnx_file([node("Add", ["x", "x"], ["y"])], {"x": [3]}, ["y"], kind=TensorProto.INT8)
+@pytest.mark.parametrize(("kind", "dtype"), [(TensorProto.INT8, np.int8), (TensorProto.UINT8, np.uint8)])
+def test_integers_without_scales_wrap(kind: int, dtype: type[np.generic]) -> None:
+    values = np.array([0, 1, 100, 200, 255], np.uint8).view(dtype)
+    for code, function in (("Add", np.add), ("Sub", np.subtract), ("Mul", np.multiply), ("Max", np.maximum)):
+        data = onnx_file([node(code, ["x", "z"], ["y"])], {"x": [5], "z": [5]}, ["y"], kind=kind)
+        (found,) = interpret(import_onnx(data, "net"), (values, values[::-1].copy()))
+        np.testing.assert_array_equal(found, function(values, values[::-1]), strict=True)
+
+
+def test_the_larger_of_int32_values_is_exact() -> None:
+    data = onnx_file([node("Max", ["x", "z"], ["y"])], {"x": [3], "z": [3]}, ["y"], kind=TensorProto.INT32)
+    x, z = np.array([2**31 - 1, -(2**31), 5], np.int32), np.array([2**31 - 2, 2**31 - 1, 5], np.int32)
+    (found,) = interpret(import_onnx(data, "net"), (x, z))
+    np.testing.assert_array_equal(found, np.maximum(x, z), strict=True)
+
+
+def test_other_arithmetic_of_integers_without_scales_is_refused() -> None:
+    data = onnx_file([node("Exp", ["x"], ["y"])], {"x": [3]}, ["y"], kind=TensorProto.INT8)
     with pytest.raises(UnsupportedModelError, match="int8"):
         import_onnx(data, "net")
 

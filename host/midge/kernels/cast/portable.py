@@ -15,7 +15,7 @@ def fits(layer: Layer) -> bool:
 def bind(layer: Layer) -> Binding:
     """Both types; floats that become integers are limited first."""
     x, y = layer.inputs[0], layer.outputs[0]
-    truncates = x.dtype is DType.F32 and y.dtype in (DType.S32, DType.S8)
+    truncates = x.dtype is DType.F32 and y.dtype in (DType.S32, DType.S8, DType.U8)
     params: dict[str, object] = {
         "elements": y.elements,
         "kind": layer.op.kind,
