@@ -10,7 +10,7 @@ from midge.ops.families.unary import Unary, unary_reader
 
 @dataclass(frozen=True, kw_only=True)
 class Neg(Unary):
-    """inputs: x."""
+    """inputs: x. Int16 is midge's own form: within 2 steps of the output where its scale spans the results."""
 
     def real(self, x: Reals) -> Reals:
         """-x."""

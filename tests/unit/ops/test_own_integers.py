@@ -1,4 +1,4 @@
-"""Where TensorFlow Lite has no int8 form, midge's is the real function rounded once: within half a step."""
+"""Where TensorFlow Lite has no integer form, midge's is within the bound that it documents: half a step in int8."""
 
 from __future__ import annotations
 
@@ -10,14 +10,19 @@ from numpy.typing import NDArray
 
 from midge.ir.graph import NO_CLAMP, DType, Quant, Tensor
 from midge.ops.div import Div
+from midge.ops.elu import Elu
 from midge.ops.families.unary import Unary
+from midge.ops.gelu import Gelu
+from midge.ops.hard_swish import HardSwish
 from midge.ops.log import Log
 from midge.ops.neg import Neg
+from midge.ops.rsqrt import Rsqrt
 from midge.ops.sqrt import Sqrt
 from midge.ops.square import Square
 from midge.ops.sum import Sum
 
 ALL = np.arange(-128, 128, dtype=np.int8)
+ALL_INT16 = np.arange(-32768, 32768).astype(np.int16)
 Reals = NDArray[np.float64]
 
 
@@ -34,6 +39,50 @@ def test_a_unary_table_is_within_half_a_step(
         expected = function(real) / y.scale + y.zero_point
     found = kind(name="layer", inputs=("x",), outputs=("y",)).table(x, y)
     assert (np.abs(found - np.clip(expected, -128, 127)) <= 0.5001).all()
+
+
+@pytest.mark.parametrize("reach", [0.5, 1.0, 4.0, 8.0, 64.0])
+@pytest.mark.parametrize(
+    ("op", "steps"),
+    [
+        (Elu(name="layer", inputs=("x",), outputs=("y",)), 3),
+        (Gelu(name="layer", inputs=("x",), outputs=("y",), approximate=False), 3),
+        (Gelu(name="layer", inputs=("x",), outputs=("y",), approximate=True), 3),
+        (HardSwish(name="layer", inputs=("x",), outputs=("y",)), 3),
+        (Square(name="layer", inputs=("x",), outputs=("y",)), 3),
+        (Neg(name="layer", inputs=("x",), outputs=("y",)), 2),
+    ],
+)
+def test_lines_of_int16_are_within_the_documented_steps(op: Unary, steps: int, reach: float) -> None:
+    x = Quant.per_tensor(reach / 32768, 0)
+    expected = op.real(ALL_INT16.astype(np.float64) * x.scale)
+    y = Quant.per_tensor(float(np.float32(np.abs(expected).max() / 32767)), 0)
+    found = op.int16(x, y, ALL_INT16)
+    assert np.abs(found - np.clip(expected / y.scale, -32768, 32767)).max() <= steps
+
+
+@pytest.mark.parametrize("spanned", [256, 1024, 8192])
+@pytest.mark.parametrize("reach", [0.1, 1.0, 7.3, 100.0])
+@pytest.mark.parametrize(("kind", "share"), [(Log, 1 / 8), (Sqrt, 1 / 40), (Rsqrt, 1 / 12)])
+def test_lines_of_steep_int16_functions_are_within_the_documented_bound(
+    kind: type[Unary], share: float, reach: float, spanned: int
+) -> None:
+    op, x = kind(name="layer", inputs=("x",), outputs=("y",)), Quant.per_tensor(reach / 32768, 0)
+    n = np.arange(256, 32768)
+    expected = op.real(n * x.scale)
+    # The scale spans the results from `spanned` on; a step nearer to 0 the anchors saturate.
+    y = Quant.per_tensor(float(np.float32(np.abs(expected[n >= spanned]).max() / 32767)), 0)
+    error = np.abs(op.int16(x, y, n.astype(np.int16)) * y.scale - expected)
+    size = 1.0 if kind is Log else np.abs(expected)
+    bound = 3 * y.scale + size * share * (128 / n) ** 2
+    assert (error <= bound)[n >= spanned + 128].all()
+
+
+def test_a_square_root_in_int16_is_within_a_hundredth_near_zero() -> None:
+    x, y = Quant.per_tensor(1 / 32768, 0), Quant.per_tensor(1 / 32767, 0)
+    n = np.arange(256)
+    found = Sqrt(name="layer", inputs=("x",), outputs=("y",)).int16(x, y, n.astype(np.int16))
+    assert np.abs(found * y.scale - np.sqrt(n * x.scale)).max() <= 0.012
 
 
 def test_a_quotient_is_within_half_a_step_and_saturates_at_zero() -> None:

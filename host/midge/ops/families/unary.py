@@ -45,7 +45,7 @@ class Unary(Op):
             return unary_table(self.real, x, y)
 
     def anchors(self, x: Quant, y: Quant) -> Anchors:
-        """The int16 form: 513 results with lines between them."""
+        """The int16 form: 513 results with lines between them. How far off that is, each operator says."""
         return int16_anchors(self.real, _int16_range(x), _int16_range(y), np.float32)
 
     def int16(self, x: Quant, y: Quant, values: Array) -> Array:
