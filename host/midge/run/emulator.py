@@ -30,6 +30,7 @@ from midge.run.engine import NOWHERE, PAINT, contents, new_engine
 from midge.run.faults import fault_message
 from midge.run.instruction_sets import instruction_set, load_unicorn
 from midge.run.interrupts import interrupts_held
+from midge.run.line import FirmwareLine
 
 DEFAULT_DEADLINE_CYCLES = 4_000_000_000
 _SLICE_CYCLES = 200_000_000  # about a second; between slices Python can act on Ctrl-C
@@ -37,7 +38,7 @@ _IDLE_POLLS = 64
 _OUTPUT_BYTES = 1 << 20
 
 
-class EmulatedBoard:
+class EmulatedBoard(FirmwareLine):
     """A running board. `write` and `read` are the host's end of its serial line; time passes only inside `read` and
     `output_waiting`.
 
@@ -101,29 +102,6 @@ class EmulatedBoard:
         """Give the emulator's memory back."""
         self._engine = None
 
-    # The line
-
-    def write(self, data: bytes) -> None:
-        """Put bytes on the line; the firmware sees them as soon as it runs."""
-        self._input += data
-
-    def read(self, max_bytes: int) -> bytes:
-        """Run until that many bytes have come back or the firmware waits for input; at most `max_bytes` of them."""
-        while len(self._output) < max_bytes and self._run() is not Stop.IDLE:
-            pass
-        data = bytes(self._output[:max_bytes])
-        del self._output[:max_bytes]
-        return data
-
-    def output_waiting(self) -> int:
-        """Run until the firmware waits for input (or has sent a lot); how many bytes `read` would give."""
-        self._run()
-        return len(self._output)
-
-    def discard_output(self) -> None:
-        """Forget what the firmware has sent so far."""
-        self._output.clear()
-
     # The counters
 
     @property
@@ -177,6 +155,9 @@ class EmulatedBoard:
         return bytes(self._engine.mem_read(address, count))
 
     # Running
+
+    def _advance(self) -> bool:
+        return self._run() is not Stop.IDLE
 
     def _run(self) -> Stop:
         """Let the core run until it waits for input or has filled the output buffer."""

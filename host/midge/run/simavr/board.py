@@ -19,6 +19,7 @@ from midge.build.image import Image, Symbol
 from midge.errors import BoardError, DeviceFaultError, DoesNotFitError, ToolchainError
 from midge.run.costs import Call, Cost
 from midge.run.engine import contents
+from midge.run.line import FirmwareLine
 from midge.run.simavr.faults import fault_words
 from midge.run.simavr.runner import find_runner
 
@@ -56,7 +57,7 @@ class _State:
     said: str
 
 
-class SimavrBoard:
+class SimavrBoard(FirmwareLine):
     """A running board. `write` and `read` are the host's end of its serial line; time passes only inside `read` and
     `output_waiting`.
 
@@ -120,29 +121,6 @@ class SimavrBoard:
         self._errors.close()
         self._process = None
 
-    # The line
-
-    def write(self, data: bytes) -> None:
-        """Put bytes on the line; the firmware sees them as soon as it runs."""
-        self._input += data
-
-    def read(self, max_bytes: int) -> bytes:
-        """Run until that many bytes have come back or the firmware waits for input; at most `max_bytes` of them."""
-        while len(self._output) < max_bytes and self._run() is not Stop.IDLE:
-            pass
-        data = bytes(self._output[:max_bytes])
-        del self._output[:max_bytes]
-        return data
-
-    def output_waiting(self) -> int:
-        """Run until the firmware waits for input (or has sent a lot); how many bytes `read` would give."""
-        self._run()
-        return len(self._output)
-
-    def discard_output(self) -> None:
-        """Forget what the firmware has sent so far."""
-        self._output.clear()
-
     # The counters
 
     @property
@@ -184,6 +162,9 @@ class SimavrBoard:
         return self._take_bytes(count)
 
     # The core
+
+    def _advance(self) -> bool:
+        return self._run() is not Stop.IDLE
 
     def _run(self) -> Stop:
         """Run until the firmware waits for input or has filled the output buffer."""
