@@ -18,9 +18,9 @@ from midge.exporters.tflite import export_tflite
 from midge.exporters.tflite_file import tflite_file
 from midge.importers import Imported
 from midge.importers.tflite import import_tflite
-from midge.importers.tflite_uint8 import EXACT
 from midge.interpreter import interpret
 from midge.ir.graph import Array, DType, Quant, Tensor
+from midge.ops.registry import uint8_forms
 from midge.pipeline import compile_model
 from midge.settings import Settings
 
@@ -72,7 +72,7 @@ def _reference(model: bytes, values: list[Array]) -> list[Array]:
     return [interpreter.get_tensor(details["index"]) for details in interpreter.get_output_details()]
 
 
-@pytest.mark.parametrize("code", sorted(EXACT))
+@pytest.mark.parametrize("code", sorted(uint8_forms()))
 def test_uint8_results_equal_the_reference_kernel_bit_for_bit(code: str) -> None:
     rng = np.random.default_rng(zlib.crc32(code.encode()))
     for number in range(_CASES):

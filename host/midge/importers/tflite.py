@@ -10,7 +10,6 @@ from tflite.Model import Model
 
 from midge.errors import ModelFileError, UnsupportedModelError
 from midge.importers import flatbuffer, limits
-from midge.importers import tflite_uint8 as uint8
 from midge.importers.file_format import is_tflite, unknown_format
 from midge.importers.flatbuffer import DamagedFile
 from midge.importers.problems import Problem, unsupported
@@ -27,6 +26,7 @@ from midge.importers.tflite_states import (
     check_variable_tensors,
 )
 from midge.importers.tflite_tensors import TensorReader
+from midge.importers.tflite_uint8 import computed_with
 from midge.ir.graph import Graph, Tensor
 from midge.ir.verify import verify
 from midge.ops import readers
@@ -119,7 +119,7 @@ def _shift_uint8(model: Any, subgraph: Any, tensors: TensorReader) -> None:
     """Says in int8 what the operators compute with in uint8."""
     tables = [subgraph.Operators(i) for i in range(subgraph.OperatorsLength())]
     operators = ((code_of(model, t), (*operands(t, "Inputs"), *operands(t, "Outputs"))) for t in tables)
-    found = uint8.computed_with(operators, tensors.is_quantized_uint8, tensors.is_float)
+    found = computed_with(operators, tensors.is_quantized_uint8, tensors.is_float)
     tensors.shift(found, (*operands(subgraph, "Inputs"), *operands(subgraph, "Outputs")))
 
 

@@ -7,18 +7,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from midge.importers import limits
-from midge.importers import tflite_uint8 as uint8
 from midge.importers.flatbuffer import DamagedFile
 from midge.importers.names import layer_name, unique_names
 from midge.importers.problems import Problem, unknown_operator, wrong_types
 from midge.importers.tflite_operators import CUSTOM, attributes, operator_code
 from midge.importers.tflite_states import ASSIGN, CODES, READ, VAR_HANDLE, Variables, updated_states
 from midge.importers.tflite_tensors import TensorReader
+from midge.importers.tflite_uint8 import refusal
 from midge.ir.graph import DType, Op, Tensor
 from midge.ops import readers
 from midge.ops.copy import Copy
 from midge.ops.dequantize import Dequantize
 from midge.ops.formats import SourceOp, UnsupportedOp
+from midge.ops.registry import uint8_forms
+from midge.ops.uint8 import as_int8
 
 SPELLING = "TFLITE"
 DENSIFY = "DENSIFY"
@@ -143,13 +145,13 @@ def _read_layer(model: Any, table: Any, name: str, tensors: TensorReader) -> tup
         inputs = tuple(tensors.optional(i) for i in operands(table, "Inputs"))
         outputs = tuple(tensors[i] for i in operands(table, "Outputs"))
         is_uint8 = any(map(tensors.is_shifted, (*operands(table, "Inputs"), *operands(table, "Outputs"))))
-        if is_uint8 and code not in uint8.EXACT | {"QUANTIZE"}:
-            raise uint8.refusal(code)
+        if is_uint8 and code not in {"QUANTIZE", *uint8_forms()}:
+            raise refusal(code)
         inside = tuple(tensors.quant(i) for i in operands(table, "Intermediates"))
         op = reader(SourceOp(code, name, inputs, outputs, attributes(table), intermediates=inside))
         known = {t.name: t for t in (*inputs, *outputs) if t is not None}
         updates = updated_states(op, known)
-        op, before = (_with_symmetric_weights if is_uint8 else _with_float_weights)(op, known)
+        op, before = _from_uint8(op, code, known) if is_uint8 else _with_float_weights(op, known)
         layer = _checked(op, code, known, updates)
         return layer if isinstance(layer, Problem) else (*before, layer)
     except UnsupportedOp as problem:
@@ -182,9 +184,9 @@ def _with_float_weights(op: Op, known: dict[str, Tensor]) -> tuple[Op, tuple[Lay
     return op, tuple(layers)
 
 
-def _with_symmetric_weights(op: Op, known: dict[str, Tensor]) -> tuple[Op, tuple[Layer, ...]]:
+def _from_uint8(op: Op, code: str, known: dict[str, Tensor]) -> tuple[Op, tuple[Layer, ...]]:
     """An operator of a uint8 model as TFLite's uint8 kernel computes it; adds new tensors to `known`."""
-    found = uint8.symmetric(op, known)
+    found = uint8_forms().get(code, as_int8)(op, known)
     known.update((t.name, t) for t in found.tensors)
     return found.op, tuple(
         Layer(o, tuple(known[n] for n in o.inputs), tuple(known[n] for n in o.outputs)) for o in found.before

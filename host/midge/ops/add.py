@@ -11,6 +11,7 @@ from midge.ir.graph import QUANTIZED, Array, DType, Tensor
 from midge.numerics.sums import SumParameters, quantized_sum, sum_parameters
 from midge.ops.families.binary import Clamped, clamped_reader, clamped_writer, refuse_powers_of_two
 from midge.ops.formats import SourceOp
+from midge.ops.uint8 import as_int8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,4 +55,5 @@ def from_tflite(op: SourceOp) -> Clamped:
 
 
 TFLITE = {"ADD": from_tflite}
+from_uint8 = as_int8
 to_tflite = clamped_writer("ADD", PotScaleInt16=False)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from midge.ir.graph import Array
 from midge.ops.families.arg import Arg, arg_reader, arg_writer
+from midge.ops.uint8 import as_int8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,4 +20,5 @@ class ArgMax(Arg):
 
 
 TFLITE = {"ARG_MAX": arg_reader(ArgMax)}
+from_uint8 = as_int8
 to_tflite = arg_writer("ARG_MAX")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ from midge.ops.onnx_windows import channels_first, channels_last, onnx_window
 from midge.ops.pad import Pad
 from midge.ops.tflite_writing import pool_padding, strides, with_activation
 from midge.ops.types import check_same_quant
+from midge.ops.uint8 import Symmetric
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +118,11 @@ def from_tflite(op: SourceOp) -> AveragePool2D:
 
 
 TFLITE = {"AVERAGE_POOL_2D": from_tflite}
+
+
+def from_uint8(op: AveragePool2D, known: Mapping[str, Tensor]) -> Symmetric:
+    """Averages round halves up on unsigned values."""
+    return Symmetric(replace(op, halves_up=True), (), ())
 
 
 def to_tflite(op: AveragePool2D, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:

@@ -10,6 +10,7 @@ from midge.ir.graph import Array, Tensor
 from midge.ops.families.move import Move
 from midge.ops.formats import SourceOp
 from midge.ops.tflite_writing import integers, written
+from midge.ops.uint8 import as_int8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,7 @@ def from_tflite(op: SourceOp) -> BatchToSpaceNd:
 
 
 TFLITE = {"BATCH_TO_SPACE_ND": from_tflite}
+from_uint8 = as_int8
 
 
 def to_tflite(op: BatchToSpaceNd, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:

@@ -17,6 +17,7 @@ from midge.ops.intervals import hull
 from midge.ops.onnx_nodes import OnnxNode
 from midge.ops.tflite_writing import written
 from midge.ops.types import check_moved
+from midge.ops.uint8 import as_int8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +84,7 @@ def from_tflite(op: SourceOp) -> Concatenation:
 
 
 TFLITE = {"CONCATENATION": from_tflite}
+from_uint8 = as_int8
 
 
 def to_tflite(op: Concatenation, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:

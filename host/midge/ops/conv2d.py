@@ -23,6 +23,8 @@ from midge.ops.onnx_nodes import OnnxNode
 from midge.ops.onnx_windows import channels_first, channels_last, onnx_window
 from midge.ops.tflite_writing import window, with_activation, with_padding
 from midge.ops.types import check_weighted, dynamic_is_asymmetric, is_dynamic, reason_why_not
+from midge.ops.uint8 import Symmetric
+from midge.ops.uint8_weights import centered_parts, split_channels, window_scale, with_scale
 
 # Windows are widened to float64 in bands of about this many elements (32 MiB).
 _BAND_ELEMENTS = 1 << 22
@@ -182,6 +184,13 @@ def from_tflite(op: SourceOp) -> Conv2D:
 
 
 TFLITE = {"CONV_2D": from_tflite}
+
+
+def from_uint8(op: Conv2D, known: Mapping[str, Tensor]) -> Symmetric:
+    """With symmetric weights."""
+    x, weights = (known[name] for name in op.inputs[:2])
+    parts = centered_parts(x, weights)
+    return split_channels(op, x, with_scale(op, weights, window_scale(x, weights, known[op.outputs[0]])), parts)
 
 
 def to_tflite(op: Conv2D, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:

@@ -9,6 +9,7 @@ from midge.ir.graph import Array, Tensor
 from midge.ops.families.move import Move
 from midge.ops.formats import SourceOp
 from midge.ops.tflite_writing import written
+from midge.ops.uint8 import as_int8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,7 @@ def from_tflite(op: SourceOp) -> DepthToSpace:
 
 
 TFLITE = {"DEPTH_TO_SPACE": from_tflite}
+from_uint8 = as_int8
 
 
 def to_tflite(op: DepthToSpace, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -20,6 +20,8 @@ from midge.ops.formats import SourceOp, tflite_clamp, tflite_padding, tflite_pai
 from midge.ops.intervals import clamp_range, requantized_range
 from midge.ops.tflite_writing import window, with_activation, with_padding
 from midge.ops.types import check_weighted, dynamic_is_asymmetric, is_dynamic, reason_why_not
+from midge.ops.uint8 import Symmetric
+from midge.ops.uint8_weights import centered_parts, gathered, reading, window_scale, with_scale
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +159,31 @@ def from_tflite(op: SourceOp) -> DepthwiseConv2D:
 
 
 TFLITE = {"DEPTHWISE_CONV_2D": from_tflite}
+
+
+def from_uint8(op: DepthwiseConv2D, known: Mapping[str, Tensor]) -> Symmetric:
+    """With symmetric weights, or as a convolution in groups: each reads its channel as often as there are parts."""
+    from midge.ops.conv2d import Conv2D  # which itself knows of depthwise ones
+
+    x, weights = (known[name] for name in op.inputs[:2])
+    parts = centered_parts(x, weights)
+    weights = with_scale(op, weights, window_scale(x, weights, known[op.outputs[0]]))
+    if len(parts) == 1:
+        weights = replace(weights, data=parts[0])
+        return Symmetric(reading(op, x, weights), (), (weights,))
+    kernel = np.ascontiguousarray(np.stack([p[0] for p in parts], axis=-1).transpose(2, 0, 1, 3))
+    weights = replace(weights, shape=kernel.shape, data=kernel)
+    gather, twice = gathered(op, x, np.repeat(np.arange(x.shape[-1]), len(parts)))
+    conv = Conv2D(
+        name=op.name,
+        inputs=op.inputs,
+        outputs=op.outputs,
+        stride=op.stride,
+        dilation=op.dilation,
+        padding=op.padding,
+        clamp=op.clamp,
+    )
+    return Symmetric(reading(conv, twice, weights), (gather,), (weights, twice))
 
 
 def to_tflite(op: DepthwiseConv2D, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:

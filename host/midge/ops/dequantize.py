@@ -10,6 +10,7 @@ import numpy as np
 from midge.ir.graph import QUANTIZED, Array, DType, Op, Permutation, Shape, Tensor
 from midge.ops.formats import SourceOp
 from midge.ops.types import check_per_tensor, type_reason
+from midge.ops.uint8 import as_int8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,3 +52,4 @@ def from_tflite(op: SourceOp) -> Dequantize:
 
 
 TFLITE = {"DEQUANTIZE": from_tflite}
+from_uint8 = as_int8

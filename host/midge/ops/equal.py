@@ -9,6 +9,7 @@ import numpy as np
 
 from midge.ir.graph import Array
 from midge.ops.families.comparison import Comparison, comparison_reader
+from midge.ops.uint8 import as_int8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,3 +24,4 @@ class Equal(Comparison):
 
 
 TFLITE = {"EQUAL": comparison_reader(Equal)}
+from_uint8 = as_int8

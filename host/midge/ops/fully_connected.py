@@ -28,6 +28,8 @@ from midge.ops.mul import Mul
 from midge.ops.onnx_nodes import OnnxNode
 from midge.ops.tflite_writing import with_activation
 from midge.ops.types import check_weighted, is_dynamic, reason_why_not
+from midge.ops.uint8 import Symmetric
+from midge.ops.uint8_weights import centered_parts, split_channels, with_scale
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,6 +169,13 @@ def from_tflite(op: SourceOp) -> FullyConnected:
 
 
 TFLITE = {"FULLY_CONNECTED": from_tflite}
+
+
+def from_uint8(op: FullyConnected, known: Mapping[str, Tensor]) -> Symmetric:
+    """With symmetric weights."""
+    x, weights = (known[name] for name in op.inputs[:2])
+    parts = centered_parts(x, weights)
+    return split_channels(op, x, with_scale(op, weights, weights.q.scale), parts)
 
 
 def to_tflite(op: FullyConnected, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:

@@ -12,6 +12,7 @@ from midge.ops.families.move import Move
 from midge.ops.formats import SourceOp, UnsupportedOp, axis_of
 from midge.ops.take import Take, take_from_tflite
 from midge.ops.tflite_writing import integers, written
+from midge.ops.uint8 import as_int8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +58,7 @@ def from_tflite(op: SourceOp) -> Gather | Take:
 
 
 TFLITE = {"GATHER": from_tflite}
+from_uint8 = as_int8
 
 
 def to_tflite(op: Gather, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:

@@ -13,6 +13,7 @@ from midge.numerics.tables import Reals
 from midge.ops.families.unary import Unary
 from midge.ops.formats import SourceOp
 from midge.ops.tflite_writing import written
+from midge.ops.uint8 import as_int8
 
 _ERF = np.vectorize(erf, otypes=[np.float64])
 
@@ -47,6 +48,7 @@ def from_tflite(op: SourceOp) -> Gelu:
 
 
 TFLITE = {"GELU": from_tflite}
+from_uint8 = as_int8
 
 
 def to_tflite(op: Gelu, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:

@@ -10,6 +10,7 @@ from midge.ir.graph import Array, Quant
 from midge.numerics.fixed_point import quantize_multiplier, rounding_divide_by_pot
 from midge.numerics.tables import Reals, Table
 from midge.ops.families.unary import Unary, unary_reader
+from midge.ops.uint8 import as_int8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,3 +58,4 @@ def _rounding_high_mul(value: Array, multiplier: int) -> Array:
 
 
 TFLITE = {"HARD_SWISH": unary_reader(HardSwish)}
+from_uint8 = as_int8

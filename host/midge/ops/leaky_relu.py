@@ -17,6 +17,7 @@ from midge.ops.intervals import unary_range
 from midge.ops.onnx_nodes import OnnxNode
 from midge.ops.tflite_writing import written
 from midge.ops.types import check_same_type, reason_why_not
+from midge.ops.uint8 import as_int8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +98,7 @@ def from_tflite(op: SourceOp) -> LeakyRelu:
 
 
 TFLITE = {"LEAKY_RELU": from_tflite}
+from_uint8 = as_int8
 
 
 def to_tflite(op: LeakyRelu, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from midge.ir.graph import Array
 from midge.ops.families.comparison import Comparison, comparison_reader
+from midge.ops.uint8 import as_int8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,3 +22,4 @@ class LessEqual(Comparison):
 
 
 TFLITE = {"LESS_EQUAL": comparison_reader(LessEqual)}
+from_uint8 = as_int8

@@ -12,6 +12,7 @@ from midge.numerics import sigmoid
 from midge.numerics.tables import Reals
 from midge.ops.families.unary import Unary, unary_reader
 from midge.ops.types import check_fixed_output
+from midge.ops.uint8 import as_int8
 
 OUTPUT_QUANT = Quant.per_tensor(1 / 256, -128)
 OUTPUT_QUANT_INT16 = Quant.per_tensor(1 / 32768, 0)
@@ -45,3 +46,4 @@ class Logistic(Unary):
 
 
 TFLITE = {"LOGISTIC": unary_reader(Logistic)}
+from_uint8 = as_int8

@@ -32,6 +32,7 @@ from midge.ops.onnx_plain_integers import exact_in_float
 from midge.ops.onnx_windows import channels_first, channels_last, onnx_window
 from midge.ops.tflite_writing import pool_padding, strides, with_activation
 from midge.ops.types import check_same_quant
+from midge.ops.uint8 import as_int8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +101,7 @@ def from_tflite(op: SourceOp) -> MaxPool2D:
 
 
 TFLITE = {"MAX_POOL_2D": from_tflite}
+from_uint8 = as_int8
 
 
 def to_tflite(op: MaxPool2D, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:

@@ -13,6 +13,7 @@ from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantiz
 from midge.ops.families.reduction import Reduction, reduction_reader, reduction_writer
 from midge.ops.intervals import rescaled_range
 from midge.ops.types import check_same_type, reason_why_not
+from midge.ops.uint8 import as_int8
 
 # Int32 holds the sum.
 _MAX_SUM = 1 << 31
@@ -92,4 +93,5 @@ def mean_parameters(op: Mean, inputs: Sequence[Tensor], outputs: Sequence[Tensor
 
 
 TFLITE = {"MEAN": reduction_reader(Mean)}
+from_uint8 = as_int8
 to_tflite = reduction_writer("MEAN")

@@ -12,6 +12,7 @@ from midge.ir.channels import Range
 from midge.ir.graph import QUANTIZED, Array, Tensor
 from midge.ops.families.binary import Binary, binary_reader
 from midge.ops.types import check_same_quant
+from midge.ops.uint8 import as_int8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,3 +43,4 @@ class Minimum(Binary):
 
 
 TFLITE = {"MINIMUM": binary_reader(Minimum)}
+from_uint8 = as_int8

@@ -13,6 +13,7 @@ from midge.ir.graph import QUANTIZED, Array, DType, Tensor
 from midge.numerics.fixed_point import integer_clamp, multiply_by_quantized_multiplier, quantize_multiplier
 from midge.ops.families.binary import Clamped, clamped_reader, clamped_writer
 from midge.ops.intervals import rescaled_range
+from midge.ops.uint8 import as_int8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,4 +70,5 @@ class MulParameters:
 
 
 TFLITE = {"MUL": clamped_reader(Mul)}
+from_uint8 = as_int8
 to_tflite = clamped_writer("MUL")

@@ -12,6 +12,7 @@ from midge.ir.graph import Array, Op, Shape, Tensor
 from midge.ops.formats import SourceOp, UnsupportedOp
 from midge.ops.tflite_writing import written
 from midge.ops.types import check_moved
+from midge.ops.uint8 import as_int8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +50,7 @@ def from_tflite(op: SourceOp) -> Pack:
 
 
 TFLITE = {"PACK": from_tflite}
+from_uint8 = as_int8
 
 
 def to_tflite(op: Pack, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:

@@ -16,6 +16,7 @@ from midge.ops.mirror_pad import MirrorPad
 from midge.ops.onnx_nodes import OnnxNode
 from midge.ops.tflite_writing import integers, written
 from midge.ops.types import check_same_quant
+from midge.ops.uint8 import as_int8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +94,7 @@ def from_tflite(op: SourceOp) -> Pad:
 
 
 TFLITE = dict.fromkeys(("PAD", "PADV2"), from_tflite)
+from_uint8 = as_int8
 
 
 def to_tflite(op: Pad, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:

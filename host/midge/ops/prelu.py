@@ -11,6 +11,7 @@ import numpy as np
 from midge.ir.graph import Array, Tensor
 from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_multiplier
 from midge.ops.families.binary import Binary, binary_reader
+from midge.ops.uint8 import as_int8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,3 +58,4 @@ class PreluParameters:
 
 
 TFLITE = {"PRELU": binary_reader(Prelu)}
+from_uint8 = as_int8

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from midge.ops.families.reduction import Extreme, reduction_reader, reduction_writer
+from midge.ops.uint8 import as_int8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,4 +17,5 @@ class ReduceMin(Extreme):
 
 
 TFLITE = {"REDUCE_MIN": reduction_reader(ReduceMin)}
+from_uint8 = as_int8
 to_tflite = reduction_writer("REDUCE_MIN")

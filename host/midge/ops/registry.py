@@ -13,6 +13,7 @@ from midge.ir.graph import Op
 from midge.ops.formats import SourceOp
 from midge.ops.onnx_nodes import OnnxReader
 from midge.ops.tflite_writing import TFLiteWriter, written
+from midge.ops.uint8 import Uint8Form
 
 Reader = Callable[[SourceOp], Op]
 
@@ -46,6 +47,13 @@ def readers(spelling: str) -> Mapping[str, Reader]:
 def onnx_readers() -> Mapping[str, OnnxReader]:
     """How ONNX spells each operator, from the modules' tables ONNX: {"Conv": reader}."""
     return {code: reader for module in modules() for code, reader in getattr(module, "ONNX", {}).items()}
+
+
+@cache
+def uint8_forms() -> Mapping[str, Uint8Form]:
+    """What a uint8 operator of TFLite is in int8, by its code: the module's `from_uint8`."""
+    forms = ((module, getattr(module, "from_uint8", None)) for module in modules())
+    return {code: form for module, form in forms if form is not None for code in getattr(module, "TFLITE", {})}
 
 
 @cache

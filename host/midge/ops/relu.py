@@ -18,6 +18,7 @@ from midge.ops.onnx_nodes import OnnxNode, unary
 from midge.ops.onnx_plain_integers import exact_in_float
 from midge.ops.tflite_writing import written
 from midge.ops.types import check_same_type, reason_why_not
+from midge.ops.uint8 import as_int8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +94,7 @@ def from_tflite(op: SourceOp) -> Relu:
 
 
 TFLITE = dict.fromkeys(_CLAMPS, from_tflite)
+from_uint8 = as_int8
 
 
 def to_tflite(op: Relu, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:

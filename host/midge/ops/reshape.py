@@ -15,6 +15,7 @@ from midge.ops.formats import SourceOp
 from midge.ops.intervals import common_classes, regrouped
 from midge.ops.tflite_writing import integers, written
 from midge.ops.types import check_moved
+from midge.ops.uint8 import as_int8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +68,7 @@ def from_tflite(op: SourceOp) -> Reshape:
 
 
 TFLITE = dict.fromkeys(("RESHAPE", "SQUEEZE", "EXPAND_DIMS"), from_tflite)
+from_uint8 = as_int8
 
 
 def to_tflite(op: Reshape, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:

@@ -12,6 +12,7 @@ from midge.ir.graph import Array, DType, Op, OutputQuant, Shape, Tensor
 from midge.ops.formats import SourceOp, UnsupportedOp
 from midge.ops.tflite_writing import written
 from midge.ops.types import check_moved
+from midge.ops.uint8 import as_int8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,7 @@ def from_tflite_select(op: SourceOp) -> SelectV2:
 
 
 TFLITE = {"SELECT": from_tflite_select, "SELECT_V2": from_tflite}
+from_uint8 = as_int8
 
 
 def to_tflite(op: SelectV2, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:

@@ -12,6 +12,7 @@ from midge.ir.graph import Array, Op, Permutation, Shape, Tensor
 from midge.ops.families.move import Move
 from midge.ops.formats import SourceOp, UnsupportedOp
 from midge.ops.tflite_writing import integers, written
+from midge.ops.uint8 import as_int8
 
 _EMPTY = "export the model without the empty slice"
 
@@ -96,6 +97,7 @@ def _range(bounds: tuple[int, int, int], size: int, is_set: dict[str, int]) -> t
 
 
 TFLITE = {"SLICE": from_tflite, "STRIDED_SLICE": from_tflite_strided}
+from_uint8 = as_int8
 
 
 def to_tflite(op: Slice, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:

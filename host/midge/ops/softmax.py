@@ -22,6 +22,7 @@ from midge.ops.formats import SourceOp, UnsupportedOp
 from midge.ops.onnx_nodes import OnnxNode
 from midge.ops.tflite_writing import written
 from midge.ops.types import check_fixed_output, check_per_tensor, check_same_type, reason_why_not
+from midge.ops.uint8 import as_int8
 
 OUTPUT_QUANT = Quant.per_tensor(1 / 256, -128)
 OUTPUT_QUANT_INT16 = Quant.per_tensor(1 / 32768, 0)
@@ -166,6 +167,7 @@ def from_tflite(op: SourceOp) -> Softmax:
 
 
 TFLITE = {"SOFTMAX": from_tflite}
+from_uint8 = as_int8
 
 
 def to_tflite(op: Softmax, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:

@@ -12,6 +12,7 @@ from midge.ir.graph import Array, Shape, Tensor
 from midge.ops.families.move import Move
 from midge.ops.formats import SourceOp
 from midge.ops.tflite_writing import integers, written
+from midge.ops.uint8 import as_int8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +59,7 @@ def from_tflite(op: SourceOp) -> SpaceToBatchNd:
 
 
 TFLITE = {"SPACE_TO_BATCH_ND": from_tflite}
+from_uint8 = as_int8
 
 
 def to_tflite(op: SpaceToBatchNd, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:

@@ -12,6 +12,7 @@ from midge.ir.graph import Array, Op, Permutation, Tensor
 from midge.ops.families.move import Move
 from midge.ops.formats import SourceOp, UnsupportedOp, axis_of
 from midge.ops.tflite_writing import integers, written
+from midge.ops.uint8 import as_int8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +53,7 @@ def from_tflite_sizes(op: SourceOp) -> Split:
 
 
 TFLITE = {"SPLIT": from_tflite, "SPLIT_V": from_tflite_sizes}
+from_uint8 = as_int8
 
 
 def to_tflite(op: Split, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:

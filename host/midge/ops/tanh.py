@@ -12,6 +12,7 @@ from midge.numerics import sigmoid
 from midge.numerics.tables import Reals
 from midge.ops.families.unary import Unary, unary_reader
 from midge.ops.types import check_fixed_output
+from midge.ops.uint8 import as_int8
 
 OUTPUT_QUANT = Quant.per_tensor(1 / 128, 0)
 OUTPUT_QUANT_INT16 = Quant.per_tensor(1 / 32768, 0)
@@ -44,3 +45,4 @@ class Tanh(Unary):
 
 
 TFLITE = {"TANH": unary_reader(Tanh)}
+from_uint8 = as_int8

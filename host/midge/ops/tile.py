@@ -11,6 +11,7 @@ from midge.ir.graph import Array, Shape, Tensor
 from midge.ops.families.move import Move
 from midge.ops.formats import SourceOp
 from midge.ops.tflite_writing import integers, written
+from midge.ops.uint8 import as_int8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,7 @@ def from_tflite_broadcast(op: SourceOp) -> Tile:
 
 
 TFLITE = {"TILE": from_tflite, "BROADCAST_TO": from_tflite_broadcast}
+from_uint8 = as_int8
 
 
 def to_tflite(op: Tile, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:

@@ -11,6 +11,7 @@ from midge.ir.graph import Array, Tensor
 from midge.ops.families.move import Move
 from midge.ops.formats import SourceOp
 from midge.ops.tflite_writing import integers, written
+from midge.ops.uint8 import as_int8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,7 @@ def from_tflite(op: SourceOp) -> Transpose:
 
 
 TFLITE = {"TRANSPOSE": from_tflite}
+from_uint8 = as_int8
 
 
 def to_tflite(op: Transpose, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
