@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -11,6 +12,12 @@ import pytest
 
 # Nothing that a user has tuned on this computer may change what a test compiles.
 os.environ["MIDGE_CACHE_DIR"] = str(Path(tempfile.gettempdir()) / "midge-tests")
+
+
+def pytest_configure() -> None:
+    """A shell starts background jobs deaf to SIGINT, and they hand that on: tests of Ctrl-C need it heard."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
