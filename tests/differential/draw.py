@@ -41,11 +41,16 @@ from differential.draw_windows import (
 from differential.drawn_operators import draw
 from midge.ir.graph import Array, DType, Graph
 from midge.ir.verify import verify
+from midge.kernels.select import layer_of
+from midge.kernels.variant import Variant
 
 _BOTH, _INT8 = (DType.S8, DType.F32), (DType.S8,)
 # In the order of how many cases each has.
 _ALL = (DType.S8, DType.F32, DType.S16)
 _NOT_INT8, _QUANTIZED = (DType.F32, DType.S16), (DType.S8, DType.S16)
+
+# So many seeds are tried for a layer that a variant fits.
+_SEEDS = 16
 
 DRAWS: Mapping[str, tuple[Callable[[Rng, DType], Case], tuple[DType, ...]]] = {
     "add": (draw_add, _ALL),
@@ -139,3 +144,15 @@ def mismatches(found: Array, expected: Array) -> int:
 def drawn_kinds() -> set[str]:
     """The folders of kernels that there are cases for."""
     return {*DRAWS, *FAMILIES}
+
+
+def cases_that_fit(
+    kind: str, variant: Variant, count: int, seed: int = 0, wanted: Callable[[Case], bool] = lambda case: True
+) -> list[Case]:
+    """`count` cases of an operator, those that are `wanted`, of the first seed from `seed` on that has some for the
+    variant: one for few shapes may fit none of the first. None where no seed has any."""
+    for number in range(seed, seed + _SEEDS):
+        cases = [case for case in draw_cases(kind, count, number) if wanted(case)]
+        if any(variant.fits(layer_of(case.graph, 0)) for case in cases):
+            return cases
+    return []

@@ -11,15 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from differential.draw import Case, draw_cases, mismatches
+from differential.draw import cases_that_fit, mismatches
 from differential.programs import SANITIZERS, WARNINGS, Rendered, compile_files, render_cases, run_cases
 from midge.boards import load_core
-from midge.kernels.select import kinds, layer_of, variants
-from midge.kernels.variant import Variant
+from midge.kernels.select import kinds, variants
 
 COUNT = 24
-# A variant for few shapes may fit none of the first layers: others are drawn then.
-_SEEDS = 16
 VARIANTS = [(kind, variant) for kind in kinds() for variant in variants(kind)]
 NAMES = [f"{kind}-{variant.name}" for kind, variant in VARIANTS]
 
@@ -27,13 +24,9 @@ NAMES = [f"{kind}-{variant.name}" for kind, variant in VARIANTS]
 @pytest.fixture(scope="module", params=VARIANTS, ids=NAMES)
 def rendered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Rendered]:
     kind, variant = request.param
-    cases = next((drawn for seed in range(_SEEDS) if _some_fit(variant, drawn := draw_cases(kind, COUNT, seed))), None)
-    assert cases is not None, f"no drawn layer fits {variant.name}"
+    cases = cases_that_fit(kind, variant, COUNT)
+    assert cases, f"no drawn layer fits {variant.name}"
     return render_cases(cases, variant, tmp_path_factory.mktemp(f"{kind}-{variant.name}"))
-
-
-def _some_fit(variant: Variant, cases: Sequence[Case]) -> bool:
-    return any(variant.fits(layer_of(case.graph, 0)) for case in cases)
 
 
 def _folder(rendered: Sequence[Rendered]) -> Path:
