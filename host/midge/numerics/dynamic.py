@@ -6,6 +6,7 @@ TensorFlow Lite finds the scale in double; the two differ by a unit of the last 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,25 @@ def _round(value: Floats) -> Floats:
     whole = np.trunc(value)
     rest = value - whole
     return np.asarray(whole + (rest >= 0.5) - (rest <= -0.5), np.float32)
+
+
+def dynamic_outputs(
+    rows: NDArray[Any],
+    sums: Callable[[NDArray[np.int64]], NDArray[Any]],
+    weight_scales: Sequence[float],
+    bias: NDArray[Any] | None,
+    *,
+    asymmetric: bool,
+    clamp: tuple[float, float],
+) -> Floats:
+    """A layer of float activations and int8 weights: each of `rows` (rows, values) has a range of its own.
+
+    `sums` makes the weighted sums (rows, ..., channels) of integers, which have their zero points taken off and the
+    shape of `rows`. They become real_sums, clamped.
+    """
+    q, scales, zeros = quantize_rows(rows, asymmetric=asymmetric)
+    real = real_sums(sums(q - zeros[:, None]), np.array(weight_scales, np.float32), scales, bias)
+    return np.asarray(np.clip(real, *clamp), np.float32)
 
 
 def real_sums(sums: NDArray[Any], weight_scales: Floats, x_scales: Floats, bias: NDArray[Any] | None) -> Floats:

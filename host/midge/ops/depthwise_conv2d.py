@@ -10,7 +10,7 @@ import numpy as np
 
 from midge.ir.channels import Range, Ties
 from midge.ir.graph import Array, Clamp, DType, Op, Padding, Shape, Tensor
-from midge.numerics.dynamic import quantize_rows, real_sums
+from midge.numerics.dynamic import dynamic_outputs
 from midge.numerics.matrix_form import MatrixForm, depthwise_form
 from midge.numerics.requantize import window_requantization
 from midge.numerics.window_taps import taps_inside
@@ -89,13 +89,20 @@ class DepthwiseConv2D(Op):
     def _dynamic(self, inputs: Sequence[Tensor], values: Sequence[Array]) -> Array:
         """Float activations with int8 weights: each image has a range of its own, found at run time."""
         x, weights, *bias = values
-        q, scales, zeros = quantize_rows(x.reshape(len(x), -1), asymmetric=dynamic_is_asymmetric(inputs[1]))
-        offset = (q - zeros[:, None]).reshape(x.shape)
-        kernel = (weights.shape[1], weights.shape[2])
-        taps = windows(offset, kernel, self.stride, self.dilation, self.padding, 0)
-        sums = _depthwise_sums(taps, weights[0].astype(np.int64), 0)
-        real = real_sums(sums, np.array(inputs[1].q.scales, np.float32), scales, bias[0] if bias else None)
-        return np.asarray(np.clip(real, *self.clamp), np.float32)
+
+        def sums(offsets: Array) -> Array:
+            kernel = (weights.shape[1], weights.shape[2])
+            taps = windows(offsets.reshape(x.shape), kernel, self.stride, self.dilation, self.padding, 0)
+            return _depthwise_sums(taps, weights[0].astype(np.int64), 0)
+
+        return dynamic_outputs(
+            x.reshape(len(x), -1),
+            sums,
+            inputs[1].q.scales,
+            bias[0] if bias else None,
+            asymmetric=dynamic_is_asymmetric(inputs[1]),
+            clamp=self.clamp,
+        )
 
     def accumulators(
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]

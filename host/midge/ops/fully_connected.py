@@ -11,7 +11,7 @@ import numpy as np
 
 from midge.ir.channels import Mixing, Range, Ties
 from midge.ir.graph import NO_CLAMP, Array, Clamp, DType, Op, Shape, Tensor
-from midge.numerics.dynamic import quantize_rows, real_sums
+from midge.numerics.dynamic import dynamic_outputs
 from midge.numerics.matrix_form import MatrixForm, dense_form
 from midge.numerics.requantize import (
     Requantization,
@@ -99,10 +99,14 @@ class FullyConnected(Op):
     def _dynamic(self, inputs: Sequence[Tensor], values: Sequence[Array]) -> Array:
         """Float activations with int8 weights: each row has a range of its own, found at run time."""
         x, weights, *bias = values
-        q, scales, zeros = quantize_rows(x.reshape(-1, weights.shape[1]), asymmetric=self.asymmetric)
-        sums = (q - zeros[:, None]) @ weights.astype(np.int64).T
-        real = real_sums(sums, np.array(inputs[1].q.scales, np.float32), scales, bias[0] if bias else None)
-        return np.asarray(np.clip(real, *self.clamp), np.float32)
+        return dynamic_outputs(
+            x.reshape(-1, weights.shape[1]),
+            lambda offsets: offsets @ weights.astype(np.int64).T,
+            inputs[1].q.scales,
+            bias[0] if bias else None,
+            asymmetric=self.asymmetric,
+            clamp=self.clamp,
+        )
 
     def accumulators(
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
