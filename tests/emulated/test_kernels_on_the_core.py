@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from differential.draw import draw_cases, mismatches
+from differential.draw import cases_that_fit, mismatches
 from differential.programs import Rendered, render_cases
 from midge.boards import load_board
 from midge.build.toolchain import Toolchain, compile_firmware, find_toolchain
@@ -50,7 +50,8 @@ def test_a_kernel_on_the_core_equals_the_interpreter(
 ) -> None:
     board = load_board(board_name)
     toolchain = find_toolchain(board.core, toolchain.name)
-    rendered = render_cases(draw_cases(kind, COUNT), variant, tmp_path / "cases")
+    rendered = render_cases(cases_that_fit(kind, variant, COUNT), variant, tmp_path / "cases")
+    assert rendered, "no drawn layer fits"
     image = compile_firmware(_sources(rendered), board, toolchain, tmp_path / "build")
     emulated = EmulatedBoard(image, board)
     wrong = {}
