@@ -14,7 +14,7 @@ from midge.errors import SettingsError
 
 Precision = Literal["int8", "int16x8", "float", "as-is"]
 Ranges = Literal["minmax", "percentile", "mse", "kl", "output"]
-Rounding = Literal["nearest", "adaround"]
+Rounding = Literal["nearest", "adaround", "blocks"]
 Correction = Literal["none", "inputs", "outputs"]
 Width = Literal["int8", "int4", "int2", "ternary", "binary"]
 Goal = Literal["speed", "balanced", "size"]

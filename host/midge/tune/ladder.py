@@ -19,7 +19,7 @@ from midge.interpreter import interpret
 from midge.ir.graph import Array, Graph
 from midge.measure.accuracy import accuracy, real_values
 from midge.progress import Progress, silent
-from midge.quantize.model import calibration_samples, quantize_with
+from midge.quantize.model import Rounded, calibration_samples, corrected, rounded
 from midge.settings import Settings
 
 # In this order: what is cheap and nearly always helps comes first.
@@ -29,7 +29,10 @@ RUNGS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "equalize": ("channels equalized across layers", {"equalize": True}),
     "bias": ("biases corrected", {"bias_correction": "outputs"}),
     "adaround": ("rounding learnt (AdaRound)", {"rounding": "adaround"}),
+    "blocks": ("blocks reconstructed (BRECQ), for weights below 8 bits", {"rounding": "blocks"}),
 }
+# Rungs that are left out of networks whose weights all have 8 bits: they would gain nothing for their time.
+_NARROW_ONLY = frozenset({"blocks"})
 
 
 @dataclass(frozen=True)
@@ -92,12 +95,14 @@ def climb(
     float_percent = None if labels is None else accuracy(graph.output_tensors[0], exact, labels).percent
     best: tuple[Settings, Graph, Score] | None = None
     climbed: list[Climbed] = []
+    known: list[Rounded] = []
     for name, (what, changes) in RUNGS.items():
-        if name in skip:
+        if name in skip or (name in _NARROW_ONLY and not _is_narrow(settings)):
             continue
         start = time.monotonic()
         tried = replace(settings if best is None else best[0], **changes)
-        made = quantize_with(graph, tried, samples, progress)
+        known.append(rounded(graph, tried, samples, progress, known))
+        made = corrected(known[-1], tried, samples, progress)
         score = _score(made, exact, labels, float_percent, _outputs(made, data, tuning, progress, what))
         kept = best is None or score.error < best[2].error
         climbed.append(Climbed(name, kept, score, time.monotonic() - start))
@@ -117,6 +122,10 @@ def _check(graph: Graph, skip: Sequence[str]) -> None:
             raise SettingsError(f"there is no rung {name}", hint=f"allowed: {', '.join(RUNGS)}")
     if set(skip) >= set(RUNGS):
         raise SettingsError("every rung is skipped", hint="leave one")
+
+
+def _is_narrow(settings: Settings) -> bool:
+    return settings.weights != "int8" or any(width != "int8" for width in settings.layers.values())
 
 
 def _outputs(graph: Graph, data: Dataset, chosen: Indices, progress: Progress, what: str) -> list[Array]:
