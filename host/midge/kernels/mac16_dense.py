@@ -42,7 +42,7 @@ class Scaling:
 
 
 def scaling_of(rows: Array, bias: Array, zero_point: int, r: Requantization) -> Scaling | None:
-    """How sums of (x - zero_point) * w + bias become outputs, from those of (x + 128) * w; None where no rule is exact."""
+    """How sums of (x - zero_point) * w + bias become outputs, from those of (x + 128) * w; None where none is exact."""
     ends = np.stack([rows * -128, rows * 127])
     folded = bias.astype(np.int64) - zero_point * rows.sum(axis=1)
     found = two_products(r, folded + ends.min(axis=0).sum(axis=1), folded + ends.max(axis=0).sum(axis=1))
