@@ -70,10 +70,6 @@ class Settings:
         for name, example in (("kernels", 'conv2d = "portable"'), ("layers", 'conv_1 = "int4"')):
             if not isinstance(getattr(self, name), Mapping):
                 raise SettingsError(f"{name} is {getattr(self, name)!r}", hint=f"a table, e.g. {{{example}}}")
-        if self.precision == "int16x8" and (self.rounding != "nearest" or self.bias_correction != "none"):
-            raise SettingsError(
-                "rounding and bias_correction refine int8 activations", hint="leave them out with --precision int16x8"
-            )
         for op, variant in self.kernels.items():
             _check_text(f"kernels.{op}", variant)
         for layer, width in self.layers.items():

@@ -25,7 +25,7 @@ from midge.quantize.curvature import curvature
 from midge.quantize.quality import real_values
 from midge.quantize.refine import samples_that_fit
 from midge.quantize.samples import Samples
-from midge.quantize.weights import BIAS_LIMIT
+from midge.quantize.weights import bias_limit
 from midge.settings import Width
 
 # What a value counts at least, beside the mean of all.
@@ -110,7 +110,7 @@ def _better(
 
 def _bias(bias: Tensor, layer: Learnt, x: Tensor) -> Tensor:
     scales = (x.q.scale * layer.scales).astype(np.float32).astype(np.float64)
-    q = np.clip(np.rint(layer.bias / scales), -BIAS_LIMIT, BIAS_LIMIT).astype(bias.dtype.numpy)
+    q = np.clip(np.rint(layer.bias / scales), -bias_limit(bias.dtype), bias_limit(bias.dtype)).astype(bias.dtype.numpy)
     return replace(bias, quant=replace(bias.q, scales=tuple(float(s) for s in scales)), data=q)
 
 
