@@ -81,6 +81,23 @@ static inline void midge_mac16_put(uint32_t bytes, uint32_t quad, uint32_t *x) {
     }
 }
 
+/* `count` activations from anywhere; where the copy ends. */
+MIDGE_MAC16_SHARED int8_t *midge_mac16_copy(const int8_t *from, uint32_t count, int8_t *to) {
+    for (; count >= 4; count -= 4) {
+        const int8_t a = from[0], b = from[1], c = from[2], d = from[3];
+        from += 4;
+        to[0] = a;
+        to[1] = b;
+        to[2] = c;
+        to[3] = d;
+        to += 4;
+    }
+    for (; count > 0; --count) {
+        *to++ = *from++;
+    }
+    return to;
+}
+
 /* `quads` times four activations from `from`, a multiple of 4, as number `quad` and following ones. */
 MIDGE_MAC16_SHARED void midge_mac16_pack(const int8_t *from, uint32_t quads, uint32_t quad, uint32_t *x) {
     const midge_mac16_word *words = (const midge_mac16_word *)(const void *)from;
