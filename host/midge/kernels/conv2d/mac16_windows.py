@@ -1,4 +1,4 @@
-"""CONV_2D int8 of any window for Xtensa's MAC16: the window of each pixel is widened to one run (firmware/nn/midge_mac16.h).
+"""CONV_2D int8 of any window for Xtensa's MAC16: each window is widened to one run (firmware/nn/midge_mac16.h).
 
 Pixels of whole words are widened from where they lie; others are brought together as bytes first. Padding is the zero
 point, so that it is folded into the bias everywhere.
