@@ -1,5 +1,5 @@
-"""Boards without an Arduino core in Debian: the very project that a user gets, built by PlatformIO without a network and
-run on the emulated core, every output exact. The Arduino core is a stand-in, the compilers are Debian's: of the boards
+"""Boards whose Arduino core Debian has not: the very project that a user gets, built by PlatformIO without a network
+and run on the emulated core, every output exact. The Arduino core is a stand-in, the compilers are Debian's: of the boards
 themselves this shows that midge's C and its project are right for their cores, and no more."""
 
 from __future__ import annotations

@@ -41,8 +41,8 @@ On every core with an emulated twin `tests/emulated/test_matrix.py` runs network
 
 _PROVEN = {
     "not yet": "its Arduino firmware has not been built",
-    "for a relative": "the PlatformIO project built with a stand-in Arduino core and the LX106's compiler, run exactly on "
-    "{relative}: nobody has built it with its own compiler",
+    "for a relative": "the PlatformIO project built with a stand-in Arduino core and the LX106's compiler, run exactly "
+    "on {relative}: nobody has built it with its own compiler",
     "with a stand-in": "the PlatformIO project built with a stand-in Arduino core, run exactly on the emulated core",
     "with its core": "the PlatformIO project built with its Arduino core, flashed into the emulated board, run exactly",
 }
