@@ -1,6 +1,6 @@
 """Boards whose Arduino core Debian has not: the very project that a user gets, built by PlatformIO without a network
-and run on the emulated core, every output exact. The Arduino core is a stand-in, the compilers are Debian's: of the boards
-themselves this shows that midge's C and its project are right for their cores, and no more."""
+and run on the emulated core, every output exact. The Arduino core is a stand-in, the compilers are Debian's: of the
+boards themselves this shows that midge's C and its project are right for their cores, and no more."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ from midge.run.emulator import EmulatedBoard
 from midge.run.qemu import QemuBoard
 from midge.run.serial_handlers import attach
 from midge.settings import Settings
-from pio.seed import seed_core
 
 DIGITS = Path(__file__).parents[2] / "examples" / "digits" / "digits"
 # What emulates the board: itself where it has a twin, else the generic board of its core.
@@ -55,15 +54,6 @@ _DWT = 0xE0001000
 _CYCLE_COUNTER = 4
 _SYSTEM_CONTROL = 0xE000E000
 _SYSTICK_LOAD, _SYSTICK_VAL = 0x14, 0x18
-
-
-@pytest.fixture(scope="module", autouse=True)
-def core(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """PlatformIO's core directory, seeded."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in seed_core(tmp_path_factory.mktemp("pio") / "core").items():
-            patch.setenv(name, value)
-        yield
 
 
 def test_no_board_claims_more_than_these_tests_show() -> None:
