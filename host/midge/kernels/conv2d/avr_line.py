@@ -100,7 +100,7 @@ def _channel(channel: _Channel, weights: Array) -> dict[str, object]:
         "begin": channel.start,
         "less": [-channel.start >> 8 * b & 255 for b in range(_SUM_BYTES)],
         "weights": [int(w) for w in weights.reshape(-1)],
-        "scaling": scaling(channel.found, channel.least, channel.most, None),
+        "scaling": scaling(channel.found, channel.least, channel.most, _SUM_BYTES, None),
     }
 
 
