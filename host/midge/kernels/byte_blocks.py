@@ -1,4 +1,4 @@
-"""Matrix kernels for AVR: how windows meet weights in templates/kernels/avr_windows.j2, and the bytes that the flash holds.
+"""Matrix kernels for AVR: how windows meet weights in templates/kernels/avr_windows.j2, and what the flash holds.
 
 A window's activations are copied once, plus 128 so that they are 0..255, behind -128 times their sum; weights are
 stored plus 128 too. So every product is one unsigned multiplication, and since
@@ -17,6 +17,7 @@ import numpy as np
 
 from midge.ir.graph import Array
 from midge.kernels.byte_products import ByteProducts, byte_products, in_bytes
+from midge.kernels.byte_scaling import scaling
 from midge.kernels.variant import Constant, Layer
 from midge.numerics.requantize import Requantization
 
@@ -41,15 +42,13 @@ _LARGE = 1024
 _MOST_POSITIONS = 8
 # Outputs in a group for one window: more would save half a cycle of nine, and take code.
 _MOST_OUTPUTS = 6
-# A conditional jump reaches 63 words.
-_MOST_JUMPED = 60
 # The same for copying a window.
 _MOST_COPIED = 9
 
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """The decisions for one matrix (channels, depth), and its bytes; templates/kernels/avr_windows.j2 reads `params`."""
+    """The decisions for one matrix (channels, depth), and its bytes; kernels/avr_windows.j2 reads `params`."""
 
     params: dict[str, object]
     stream: Array
@@ -127,55 +126,6 @@ def _blocks(
     }
     starts = bias - OFFSET * rows.sum(axis=1) - found.starts
     return Blocks(params, _stream(rows, in_bytes(starts, sum_bytes), None if is_common else found.records, groups))
-
-
-def scaling(
-    found: ByteProducts, least: Array, most: Array, sum_bytes: int, registers: dict[str, tuple[int, ...]] | None
-) -> dict[str, object]:
-    """How sums least..most become outputs, as templates/kernels/avr_scale.j2 reads it; without registers by literals.
-
-    `low` and `high` are the outputs at the ends of the window, None where channels differ; `less_top` is what is taken
-    from the total for the highest bit of u; `is_out_of_two` says that u's third byte is zero within the window.
-    """
-    form = found.form
-    is_low, is_high = least < found.starts, most - found.starts > found.lasts
-    top = -int(found.factors[0]) % (1 << 32)
-    return {
-        "width": form.width,
-        "split": form.split,
-        "kept": form.kept,
-        "products": form.multiplied,
-        "top_bit": form.top_bit,
-        "less_top": tuple(top >> 8 * b & 255 for b in range(4)),
-        "low": _one_of(found.apply(np.broadcast_to(found.starts, least.shape))[is_low]),
-        "high": _one_of(found.apply(np.broadcast_to(found.starts + found.lasts, least.shape))[is_high]),
-        "is_out_of_two": form.width == 2 and sum_bytes == 3 and bool(is_high.any()),
-        "is_long": _words(found) > _MOST_JUMPED,
-        "factor_bytes": form.factor_bytes,
-        "addend_bytes": found.addend_bytes,
-        "below_bytes": found.below_bytes,
-        "record": tuple(int(v) for v in found.records[0]) if registers is None else None,
-        "record_bytes": found.records.shape[1],
-        "clip_low": bool(is_low.any()),
-        "clip_high": bool(is_high.any()),
-        "registers": registers,
-    }
-
-
-def _one_of(outputs: Array) -> int | None:
-    """What all are, if they are the same."""
-    return int(outputs[0]) if len(outputs) and (outputs == outputs[0]).all() else None
-
-
-def _words(found: ByteProducts) -> int:
-    """Words of code, at most, between the check whether u is in its window and the output, with a literal record."""
-    form, added = found.form, found.addend_bytes
-    below = 2 * form.width + 1 + added if found.below_bytes else 0
-    top = 2 + added if form.top_bit else 0
-    products = sum(1 + form.top - max(i + j, form.kept) + 1 for i, j in form.multiplied)
-    return (
-        2 * form.width + added + below + top + form.factor_bytes + products + 2 * min(form.split % 8, -form.split % 8)
-    )
 
 
 def gather(rows: int, run: int, skip: int) -> dict[str, object]:

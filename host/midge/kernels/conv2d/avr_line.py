@@ -13,8 +13,9 @@ from typing import cast
 import numpy as np
 
 from midge.ir.graph import Array
-from midge.kernels.byte_blocks import NEEDS, OFFSET, scaling
+from midge.kernels.byte_blocks import NEEDS, OFFSET
 from midge.kernels.byte_products import ByteProducts, byte_products
+from midge.kernels.byte_scaling import scaling
 from midge.kernels.geometry import Window, pixels_joined, window_of, window_overlap
 from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
 from midge.kernels.variant import Binding, Layer, Variant
