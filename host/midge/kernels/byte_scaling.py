@@ -23,6 +23,7 @@ def scaling(
     is_low, is_high = least < found.starts, most - found.starts > found.lasts
     top = -int(found.factors[0]) % (1 << 32)
     return {
+        "sum_bytes": sum_bytes,
         "width": form.width,
         "split": form.split,
         "kept": form.kept,
@@ -32,6 +33,7 @@ def scaling(
         "low": _one_of(found.apply(np.broadcast_to(found.starts, least.shape))[is_low]),
         "high": _one_of(found.apply(np.broadcast_to(found.starts + found.lasts, least.shape))[is_high]),
         "is_out_of_two": form.width == 2 and sum_bytes == 3 and bool(is_high.any()),
+        "steps": None,
         "is_long": _words(found) > _MOST_JUMPED,
         "factor_bytes": form.factor_bytes,
         "addend_bytes": found.addend_bytes,
@@ -42,6 +44,20 @@ def scaling(
         "clip_high": bool(is_high.any()),
         "registers": registers,
     }
+
+
+def steps_table(found: ByteProducts) -> tuple[int, ...] | None:
+    """For channel 0, for each 256 sums from the window's start on: at which the output rises by one, in a byte, and
+    the output before (one less when it rises at none). None where it rises twice within them."""
+    last = int(found.lasts[0])
+    u = np.arange((last // 256 + 1) * 256)
+    outputs = found.apply(found.starts[0] + np.minimum(u, last)[:, None])[:, 0].reshape(-1, 256)
+    first = outputs[:, 0]
+    if (np.diff(outputs) < 0).any() or (outputs[:, -1] > first + 1).any():
+        return None
+    rises = (outputs == first[:, None]).sum(axis=1)
+    pairs = np.stack([rises % 256, np.where(rises < 256, first, first - 1) & 255], axis=1)
+    return tuple(int(v) for v in pairs.reshape(-1))
 
 
 def _one_of(outputs: Array) -> int | None:
