@@ -18,7 +18,7 @@ from midge.ir.graph import Graph
 from midge.progress import Progress, silent
 from midge.quantize.model import CalibrationWarning, Rounded, calibration_samples, corrected, rounded
 from midge.quantize.samples import Samples, range_notes, sample_notes
-from midge.settings import Settings
+from midge.settings import Precision, Settings
 from midge.tune.score import Score, doubts, float_yardstick
 
 # In this order: what is cheap and nearly always helps comes first.
@@ -32,6 +32,10 @@ RUNGS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 }
 # Rungs that are left out of networks whose weights all have 8 bits: they would gain nothing for their time.
 _NARROW_ONLY = frozenset({"blocks"})
+# The rungs that change anything, where that is not all of them.
+_RUNGS_OF: Mapping[Precision, frozenset[str]] = {
+    "dynamic": frozenset({"minmax"}),
+}
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,9 @@ def climb(
     climbed: list[Climbed] = []
     known: list[Rounded] = []
     for name, (what, changes) in RUNGS.items():
-        if name in skip or (name in _NARROW_ONLY and not _is_narrow(settings)):
+        if name in skip or name not in _RUNGS_OF.get(settings.precision, RUNGS):
+            continue
+        if name in _NARROW_ONLY and not _is_narrow(settings):
             continue
         start = time.monotonic()
         tried = replace(settings if best is None else best[0], **changes)
