@@ -44,7 +44,8 @@ class _Variables:
         form = op.as_matrix(graph.inputs_of(op))
         assert form is not None
         self.op, self.form, self.weights = op, form, weights
-        self.output = graph.tensors[op.outputs[0]]
+        output = graph.tensors[op.outputs[0]]
+        self.reach = 1e-3 if output.quant is None else output.q.scale
         self.low, self.high = LIMITS[width]
         shape = [-1 if i == (weights.q.axis or 0) else 1 for i in range(len(weights.shape))]
         scales = np.broadcast_to(np.reshape(np.asarray(weights.q.scales), shape), weights.shape)
@@ -69,7 +70,7 @@ class _Variables:
 
     def move(self, gradients: Sequence[F32], rate: float, count: int) -> None:
         """One step of Adam (Kingma and Ba, arXiv 1412.6980)."""
-        sizes = (_RATES[0], _RATES[1], _RATES[2] * self.output.q.scale if self.learns_bias else 0.0)
+        sizes = (_RATES[0], _RATES[1], _RATES[2] * self.reach if self.learns_bias else 0.0)
         variables = (self.steps, self.log_scale, self.bias)
         for value, gradient, (first, second), size in zip(variables, gradients, self.moments, sizes, strict=True):
             first += 0.1 * (gradient - first)
@@ -98,11 +99,14 @@ def learn(
         if op.weight_axis and width(op.name) != "binary"
     }
     source = np.asarray(real_values(graph.tensors[block.source], given), np.float32)
+    # What reads the block's input sees the same windows again and again.
+    windows = {op.name: _windows(layers[op.name], source) for op in ops if _reads(op, block, layers)}
     rng = np.random.default_rng(seed)
     scale = np.float32(1.0 / max(float((weights * wanted**2).mean()), 1e-12))
     for count in range(1, iterations + 1):
         some = rng.choice(len(source), min(_BATCH, len(source)), replace=False)
-        values, free, rows = _forward(float_graph, graph, block, layers, source[some])
+        rows = {name: w[:, some].reshape(len(w), -1, w.shape[-1]) for name, w in windows.items()}
+        values, free = _forward(float_graph, graph, block, layers, source[some], rows)
         error = (values[block.result] - wanted[some]) * weights[some]
         gradient = np.asarray(2 * scale / error.size * error, np.float32)
         rate = 0.5 * (1 + np.cos(np.pi * count / iterations))
@@ -110,18 +114,36 @@ def learn(
     return [_learnt(v) for v in layers.values()]
 
 
+def _reads(op: Op, block: Block, layers: Mapping[str, _Variables]) -> bool:
+    return op.name in layers and op.inputs[0] == block.source
+
+
+def _windows(layer: _Variables, source: F32) -> Array:
+    """(G, samples, P, K)."""
+    rows = layer.form.rows(source)
+    return np.ascontiguousarray(rows.reshape(len(rows), len(source), -1, rows.shape[-1]))
+
+
 def _forward(
-    float_graph: Graph, graph: Graph, block: Block, layers: Mapping[str, _Variables], source: F32
-) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
-    """Real values as the integer network has them, where the rounding to its range let them be, and layers' rows."""
+    float_graph: Graph,
+    graph: Graph,
+    block: Block,
+    layers: Mapping[str, _Variables],
+    source: F32,
+    rows: dict[str, Array],
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Real values as the integer network has them, and where clamps and ranges let them move.
+
+    The `rows` of layers that are not there yet are added.
+    """
     values: dict[str, Array] = {block.source: source}
     free: dict[str, Array] = {}
-    rows: dict[str, Array] = {}
     for op in block.ops:
         name = op.outputs[0]
         if op.name in layers:
             layer = layers[op.name]
-            rows[op.name] = layer.form.rows(values[op.inputs[0]])
+            if op.name not in rows:
+                rows[op.name] = layer.form.rows(values[op.inputs[0]])
             sums = rows[op.name] @ (layer.integers() * layer.step()) + layer.bias
             size = (len(source), *graph.tensors[name].shape[1:])
             low, high = getattr(op, "clamp", (-np.inf, np.inf))
@@ -131,13 +153,15 @@ def _forward(
         else:
             result = evaluated(float_graph, op, values)[0]
             free[name] = np.asarray(True)
-        values[name], inside = (result, np.asarray(True)) if op.is_view else _rounded(graph.tensors[name], result)
+        values[name], inside = _rounded(graph.tensors[name], result, op.is_view)
         free[name] = free[name] & inside
-    return values, free, rows
+    return values, free
 
 
-def _rounded(tensor: Tensor, real: Array) -> tuple[Array, Array]:
-    """Real values as `tensor` holds them, and which its range holds."""
+def _rounded(tensor: Tensor, real: Array, is_view: bool) -> tuple[Array, Array]:
+    """Real values as `tensor` holds them, and which its range holds; a view's are rounded already."""
+    if tensor.quant is None or is_view:
+        return real, np.asarray(True)
     scale, zero = np.float32(tensor.q.scale), tensor.q.zero_point
     low, high = tensor.dtype.limits
     q = np.rint(real / scale) + zero

@@ -16,13 +16,12 @@ from dataclasses import replace
 import numpy as np
 
 from midge.ir.graph import Array, Graph, Tensor
-from midge.numerics.fixed_point import quantize_array
 from midge.progress import Progress, silent
 from midge.quantize.backward import evaluated
 from midge.quantize.block_learning import ITERATIONS, Learnt, learn
 from midge.quantize.blocks import Block, blocks
 from midge.quantize.curvature import curvature
-from midge.quantize.quality import real_values
+from midge.quantize.quality import as_wanted, real_values
 from midge.quantize.refine import samples_that_fit
 from midge.quantize.samples import Samples
 from midge.quantize.weights import bias_limit
@@ -53,7 +52,7 @@ def reconstruct(
     exact = _run(float_graph, {float_graph.inputs[0]: np.concatenate([s[0] for s in some])})
     matters = curvature(float_graph, exact, [b.result for b in parts], seed)
     source = graph.input_tensors[0]
-    known = {source.name: quantize_array(exact[source.name], source.q, source.dtype)}
+    known = {source.name: as_wanted(source, exact[source.name])}
     for index in progress(range(len(parts)), "reconstructing blocks"):
         block = parts[index]
         known = _advanced(graph, known, block.source)

@@ -13,10 +13,10 @@ from midge.importers import import_model
 from midge.interpreter import interpret
 from midge.ir.graph import Array, Graph
 from midge.measure.accuracy import real_values
-from midge.numerics.fixed_point import quantize_array
 from midge.passes import CANONICALIZE, run_passes
 from midge.quantize.block_learning import Learnt, learn
 from midge.quantize.model import Rounded, quantize_with, rounded
+from midge.quantize.quality import as_wanted
 from midge.quantize.reconstruct import reconstruct
 from midge.quantize.widths import LIMITS
 from midge.settings import Settings, Width
@@ -36,7 +36,7 @@ def _error(graph: Graph, quantized: Graph, samples: list[list[Array]]) -> float:
     source, output = quantized.input_tensors[0], quantized.output_tensors[0]
     total = 0.0
     for (x,) in samples:
-        found = real_values(output, interpret(quantized, [quantize_array(x, source.q, source.dtype)])[0])
+        found = real_values(output, interpret(quantized, [as_wanted(source, x)])[0])
         total += float(((found - interpret(graph, [x])[0]) ** 2).sum())
     return total
 
@@ -56,6 +56,16 @@ def test_narrow_weights_come_nearer_to_float_on_samples_that_were_not_seen(
             assert low <= np.asarray(weights.data).min()
             assert np.asarray(weights.data).max() <= high
             np.testing.assert_allclose(bias.q.scales, x.q.scale * np.asarray(weights.q.scales), rtol=1e-6)
+
+
+def test_float_inputs_and_outputs_are_taken_as_they_are(
+    digits: tuple[Graph, list[list[Array]], list[list[Array]]],
+) -> None:
+    graph, seen, unseen = digits
+    logits = replace(graph, outputs=(graph.ops[-1].inputs[0],)).with_ops(graph.ops[:-1])
+    nearest = quantize_with(logits, Settings(weights="int2", float_io=True), seen)
+    made = reconstruct(nearest, logits, seen, lambda name: "int2", 0, iterations=30)
+    assert _error(logits, made, unseen) < _error(logits, nearest, unseen)
 
 
 def test_a_block_that_would_come_out_worse_stays_as_it_was(
