@@ -1,4 +1,4 @@
-"""CONV_2D for every core and shape, int8 and 16x8, with weights of few bits: packed, and unpacked in registers."""
+"""CONV_2D for every core and shape, int8 and 16x8, with packed weights that are unpacked in registers."""
 
 from __future__ import annotations
 
