@@ -132,6 +132,7 @@ def narrow_weights(weights: Tensor, axis: int, rng: Rng, most_gain: int = 127) -
     """Weights of one of the widths below 8 bits: of one gain for all channels, often 1, or of one each."""
     width = str(rng.choice(sorted(FIELDS)))
     low, high, _ = FIELDS[width]  # type: ignore[index]
+    low += int(width == "int4" and rng.random() < 0.7)
     drawn = rng.choice([-1, 1], weights.shape) if width == "binary" else rng.integers(low, high + 1, weights.shape)
     largest = min(127 // max(-low, high), most_gain)
     units = [weights.shape[axis] if i == axis else 1 for i in range(len(weights.shape))]
