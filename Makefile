@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.midge-ready
-# `make test EXTRAS=emulator,onnx,keras,train,dev` adds Keras and PyTorch (1 GB), whose tests skip without them.
-EXTRAS ?= emulator,onnx,dev
+# `make test EXTRAS=emulator,onnx,search,keras,train,dev` adds Keras and PyTorch (1 GB), whose tests skip without them.
+EXTRAS ?= emulator,onnx,search,dev
 
 .PHONY: setup demo test test-long bench lint format clean
 

@@ -43,7 +43,8 @@ def measure(stem: Path, board: str, goal: Goal, samples: int) -> dict[str, Any]:
             unchecked = device.board.unchecked_accesses - before[1]
             total = total.plus(agreement(results[-1].outputs, outputs))
         typical = sorted(results, key=lambda r: r.cycles)[len(results) // 2]
-        report = assemble(compiled, device, Evaluation(total, "goldens", None, typical, ()))
+        each = tuple((ticks,) for ticks in typical.layer_ticks)
+        report = assemble(compiled, device, Evaluation(total, "goldens", None, typical, (), layer_ticks=each))
     program = compiled.program
     return {
         "model": stem.name,

@@ -1,6 +1,6 @@
 /* What kernels for AVR share: 8-bit registers, an 8x8 multiplier, constants in program memory. Freestanding C11, no
- * libc, no state. The inner loops are assembly (templates/kernels/avr.j2); here is the same in C, which any compiler
- * takes.
+ * libc, no state. The inner loops are assembly (templates/kernels/avr_windows.j2); here is the same in C, which any
+ * compiler takes.
  */
 #ifndef MIDGE_AVR_H
 #define MIDGE_AVR_H
@@ -14,15 +14,22 @@
 #define MIDGE_AVR_ASM 0
 #endif
 
-/* How the assembly loads a constant: Z, and RAMPZ where 16 bits do not reach, are left behind it. */
+/* How the assembly loads a constant, passes over some, or takes Z as an
+ * index into a table: Z, and RAMPZ where 16 bits do not reach, are left behind it. */
 #if MIDGE_AVR_ASM && defined(MIDGE_FLASH_FAR)
 #define MIDGE_AVR_LPM "elpm "
+#define MIDGE_AVR_SKIP(bytes) "adiw r30, " bytes "\n brcc .+6\n in r0, __RAMPZ__\n inc r0\n out __RAMPZ__, r0\n"
 #define MIDGE_AVR_FAR(bank) "out __RAMPZ__, " bank "\n"
+#define MIDGE_AVR_INDEX(table)                                                                                         \
+    "ldi r18, 0\n subi r30, lo8(-(" table "))\n sbci r31, hi8(-(" table "))\n sbci r18, hh8(-(" table "))\n"           \
+    "out __RAMPZ__, r18\n"
 #define MIDGE_AVR_BANK(pointer) ((uint8_t)((__uint24)(pointer) >> 16))
 #define MIDGE_AVR_NEAR(pointer) ((uint16_t)(__uint24)(pointer))
 #elif MIDGE_AVR_ASM
 #define MIDGE_AVR_LPM "lpm "
+#define MIDGE_AVR_SKIP(bytes) "adiw r30, " bytes "\n"
 #define MIDGE_AVR_FAR(bank) ""
+#define MIDGE_AVR_INDEX(table) "subi r30, lo8(-(" table "))\n sbci r31, hi8(-(" table "))\n"
 #define MIDGE_AVR_BANK(pointer) 0
 #define MIDGE_AVR_NEAR(pointer) ((uint16_t)(pointer))
 #endif

@@ -26,6 +26,7 @@ DRAWS: Mapping[str, tuple[Callable[[Rng], Case], ...]] = {
 NARROW: Mapping[tuple[str, str], Callable[[Rng], Case]] = {("conv2d", "riscv_planes"): draw_one_channel}
 VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "scalar" in v.needs)
 RISCV_VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "rv32m" in v.needs)
+MAC16_VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "mac16" in v.needs)
 
 
 def scalar_cases(variant: Variant, count: int, seed: int = 0) -> list[Case]:

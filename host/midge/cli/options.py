@@ -87,6 +87,11 @@ def _pair(text: str) -> tuple[str, str]:
 
 def import_named(model: Path, input_shapes: Sequence[str]) -> Imported:
     """The model file, its open dimensions as --input-shape says. Raises what import_model does, and SettingsError."""
+    return import_model(model, named_shapes(input_shapes))
+
+
+def named_shapes(input_shapes: Sequence[str]) -> dict[str, Shape]:
+    """What --input-shape says, by input. Raises SettingsError for what is not of its form."""
     shapes: dict[str, Shape] = {}
     for text in input_shapes:
         name, _, sizes = text.rpartition("=")
@@ -94,7 +99,7 @@ def import_named(model: Path, input_shapes: Sequence[str]) -> Imported:
             shapes[name] = tuple(int(size) for size in sizes.split("x"))
         except ValueError as problem:
             raise SettingsError(f"--input-shape {text}: not of the form NAME=SIZExSIZE", hint="x=1x7x5") from problem
-    return import_model(model, shapes)
+    return shapes
 
 
 def load_dataset(path: Path | None, graph: Graph) -> Dataset | None:

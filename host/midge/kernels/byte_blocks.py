@@ -1,4 +1,4 @@
-"""Matrix kernels for AVR: how windows meet weights in templates/kernels/avr.j2, and the bytes that the flash holds.
+"""Matrix kernels for AVR: how windows meet weights in templates/kernels/avr_windows.j2, and what the flash holds.
 
 A window's activations are copied once, plus 128 so that they are 0..255, behind -128 times their sum; weights are
 stored plus 128 too. So every product is one unsigned multiplication, and since
@@ -17,6 +17,7 @@ import numpy as np
 
 from midge.ir.graph import Array
 from midge.kernels.byte_products import ByteProducts, byte_products, in_bytes
+from midge.kernels.byte_scaling import scaling
 from midge.kernels.variant import Constant, Layer
 from midge.numerics.requantize import Requantization
 
@@ -40,14 +41,14 @@ _MOST_UNROLLED, _MOST_UNROLLED_LARGE = 16, 32
 _LARGE = 1024
 _MOST_POSITIONS = 8
 # Outputs in a group for one window: more would save half a cycle of nine, and take code.
-_MOST_OUTPUTS = 5
+_MOST_OUTPUTS = 6
 # The same for copying a window.
 _MOST_COPIED = 9
 
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """The decisions for one matrix (channels, depth), and its bytes; templates/kernels/avr.j2 reads `params`."""
+    """The decisions for one matrix (channels, depth), and its bytes; kernels/avr_windows.j2 reads `params`."""
 
     params: dict[str, object]
     stream: Array
@@ -115,36 +116,16 @@ def _blocks(
         "groups": groups,
         "depth": shape[1],
         "unroll": _unroll(shape[1], min(unrolled // (pixels * groups[0][1]), _MOST_POSITIONS)),
-        "is_large": rows.size >= _LARGE,
         "channels": len(rows),
+        "is_once": len(rows) * pixels == 1,
+        "skips": pixels == 1 and in_zero == -OFFSET and groups[0][1] > 1,
         "sum_bytes": sum_bytes,
         "hop": hop,
-        "scaling": scaling(found, least, most, registers),
+        "scaling": scaling(found, least, most, sum_bytes, registers),
         "clobbered": _clobbered(groups, pixels * sum_bytes, registers, found.addend_bytes),
     }
     starts = bias - OFFSET * rows.sum(axis=1) - found.starts
     return Blocks(params, _stream(rows, in_bytes(starts, sum_bytes), None if is_common else found.records, groups))
-
-
-def scaling(
-    found: ByteProducts, least: Array, most: Array, registers: dict[str, tuple[int, ...]] | None
-) -> dict[str, object]:
-    """How sums least..most become outputs, as templates/kernels/avr.j2 reads it; without registers by literals."""
-    form = found.form
-    return {
-        "width": form.width,
-        "split": form.split,
-        "kept": form.kept,
-        "products": form.products,
-        "factor_bytes": form.factor_bytes,
-        "addend_bytes": found.addend_bytes,
-        "below_bytes": found.below_bytes,
-        "record": tuple(int(v) for v in found.records[0]) if registers is None else None,
-        "record_bytes": found.records.shape[1],
-        "clip_low": bool((least < found.starts).any()),
-        "clip_high": bool((most - found.starts > found.lasts).any()),
-        "registers": registers,
-    }
 
 
 def gather(rows: int, run: int, skip: int) -> dict[str, object]:

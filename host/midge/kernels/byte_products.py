@@ -31,12 +31,14 @@ _WIDEST = 1 << 24
 
 @dataclass(frozen=True)
 class Form:
-    """Which products are made. `width` and `factor_bytes` are the bytes of u and of the factor."""
+    """Which products are made. `width` and `factor_bytes` are the bytes of u and of the factor; `top_bit` says that the
+    third byte of u is but one bit, by which the factor is added or not."""
 
     width: int
     factor_bytes: int
     split: int
     kept: int
+    top_bit: bool = False
 
     @property
     def top(self) -> int:
@@ -50,11 +52,17 @@ class Form:
         return tuple((i, j) for i, j in pairs if self.kept - 1 <= i + j <= self.top)
 
     @property
+    def multiplied(self) -> tuple[tuple[int, int], ...]:
+        """The products that are multiplications."""
+        return tuple((i, j) for i, j in self.products if i < 2 or not self.top_bit)
+
+    @property
     def cycles(self) -> int:
         """What an AVR takes for products, sums and the last shift."""
-        sums = sum(self.top - max(i + j, self.kept) + 1 for i, j in self.products)
-        loads = self.top - self.kept + 1 + self.factor_bytes
-        return 2 * len(self.products) + sums + loads + 2 * min(self.split % 8, -self.split % 8)
+        sums = sum(self.top - max(i + j, self.kept) + 1 for i, j in self.multiplied)
+        added = self.top - self.kept + 1
+        loads = added + self.factor_bytes + (2 + added // 2 if self.top_bit else 0)
+        return 2 * len(self.multiplied) + sums + loads + 2 * min(self.split % 8, -self.split % 8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,12 +143,13 @@ def byte_products(r: Requantization, least: Array, most: Array) -> ByteProducts 
 def _forms(steps: Steps, real: Array) -> Iterator[Form]:
     """Those whose factor has a byte to be exact with, quickest first."""
     width = 2 if int(steps.lasts.max()) < 1 << 16 else 3
+    top_bit = width == 3 and int(steps.lasts.max()) < 1 << 17
     forms = []
     for split in range(16, 41):
         largest = int(np.rint(real.max() * np.exp2(split)).astype(np.int64)) + max(NEIGHBORS)
         count = max(1, (largest.bit_length() + 7) // 8)
         if count <= _MOST_FACTOR_BYTES:
-            forms += [Form(width, count, split, kept) for kept in _KEPT]
+            forms += [Form(width, count, split, kept, top_bit) for kept in _KEPT]
     able = [form for form in forms if 8 * form.kept < form.split and form.top - form.kept < _MOST_ADDEND_BYTES]
     yield from sorted(able, key=lambda form: (form.cycles, -form.split))
 

@@ -110,19 +110,22 @@ def select(
     return Selection(graph, tuple(chosen))
 
 
-def able_variants(layer: Layer, core: Core) -> tuple[Variant, ...]:
-    """The variants that the core can run and that fit the layer, in the declared order."""
+def able_variants(layer: Layer, core: Core, name: str | None = None) -> tuple[Variant, ...]:
+    """The variants, of one name or of all, that the core can run and that fit the layer, in the declared order."""
     features = set(core.features)
-    return tuple(v for v in variants(layer.op.kernels) if v.needs <= features and v.fits(layer))
+    # Whether a variant fits may take a search for its constants: last.
+    named = (v for v in variants(layer.op.kernels) if name in (None, v.name))
+    return tuple(v for v in named if v.needs <= features and v.fits(layer))
 
 
 def _best(layer: Layer, core: Core, goal: Goal, wanted: str | None, timings: Timings) -> Variant:
+    if wanted is not None and (preferred := able_variants(layer, core, wanted)):
+        return preferred[0]
     able = able_variants(layer, core)
     if not able:
         types = ", ".join(t.dtype.value for t in (*layer.inputs, *layer.outputs))
         raise InternalError(f"no kernel does {layer.op.name} ({layer.op.kind} on {types}) for {core.name}")
-    preferred = [v for v in able if v.name == wanted]
-    return (*preferred, *_ranked(layer, able, goal, timings))[0]
+    return _ranked(layer, able, goal, timings)[0]
 
 
 def _ranked(layer: Layer, able: Sequence[Variant], goal: Goal, timings: Timings) -> list[Variant]:

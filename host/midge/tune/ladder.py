@@ -11,16 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
-from midge.data import Dataset, Indices
+from midge.data import Dataset
 from midge.errors import SettingsError
-from midge.interpreter import interpret
-from midge.ir.graph import Array, Graph
-from midge.measure.accuracy import accuracy, real_values
+from midge.ir.graph import Graph
 from midge.progress import Progress, silent
 from midge.quantize.model import calibration_samples, quantize_with
 from midge.settings import Settings
+from midge.tune.score import Score, float_yardstick
 
 # In this order: what is cheap and nearly always helps comes first.
 RUNGS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
@@ -30,18 +27,6 @@ RUNGS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "bias": ("biases corrected", {"bias_correction": "outputs"}),
     "adaround": ("rounding learnt (AdaRound)", {"rounding": "adaround"}),
 }
-
-
-@dataclass(frozen=True)
-class Score:
-    """How a network does on the tuning samples: percent right (None without labels), and the mean squared error.
-
-    `drop` is what float gets right more, in points; without labels the percentage of samples whose answer differs.
-    """
-
-    percent: float | None
-    drop: float
-    error: float
 
 
 @dataclass(frozen=True)
@@ -86,10 +71,7 @@ def climb(
     """
     _check(graph, skip)
     samples = calibration_samples(graph, data, settings)
-    tuning, split = (data.tune, 2) if len(data.tune) else (data.calibrate, 1)
-    exact = _outputs(graph, data, tuning, progress, "float network")
-    labels = None if data.labels is None else data.labels[tuning]
-    float_percent = None if labels is None else accuracy(graph.output_tensors[0], exact, labels).percent
+    yardstick = float_yardstick(graph, data, progress)
     best: tuple[Settings, Graph, Score] | None = None
     climbed: list[Climbed] = []
     for name, (what, changes) in RUNGS.items():
@@ -98,7 +80,7 @@ def climb(
         start = time.monotonic()
         tried = replace(settings if best is None else best[0], **changes)
         made = quantize_with(graph, tried, samples, progress)
-        score = _score(made, exact, labels, float_percent, _outputs(made, data, tuning, progress, what))
+        score = yardstick.score(made, progress, f"trying: {what}")
         kept = best is None or score.error < best[2].error
         climbed.append(Climbed(name, kept, score, time.monotonic() - start))
         if best is None or kept:
@@ -106,7 +88,7 @@ def climb(
         if best[2].drop <= max_drop and not to_the_top:
             break
     assert best is not None
-    return Ascent(*best, tuple(climbed), float_percent, len(tuning), split)
+    return Ascent(*best, tuple(climbed), yardstick.float_percent, len(yardstick.chosen), yardstick.split)
 
 
 def _check(graph: Graph, skip: Sequence[str]) -> None:
@@ -117,28 +99,3 @@ def _check(graph: Graph, skip: Sequence[str]) -> None:
             raise SettingsError(f"there is no rung {name}", hint=f"allowed: {', '.join(RUNGS)}")
     if set(skip) >= set(RUNGS):
         raise SettingsError("every rung is skipped", hint="leave one")
-
-
-def _outputs(graph: Graph, data: Dataset, chosen: Indices, progress: Progress, what: str) -> list[Array]:
-    """The first output for each of the samples."""
-    columns = [data.inputs_for(tensor, chosen) for tensor in graph.input_tensors]
-    return [
-        interpret(graph, [column[i] for column in columns])[0] for i in progress(range(len(chosen)), f"trying: {what}")
-    ]
-
-
-def _score(
-    graph: Graph, exact: Sequence[Array], labels: Array | None, float_percent: float | None, found: Sequence[Array]
-) -> Score:
-    output = graph.output_tensors[0]
-    real = [real_values(output, f) for f in found]
-    error = float(np.mean([np.mean((r.astype(np.float64) - e) ** 2) for r, e in zip(real, exact, strict=True)]))
-    if labels is None or float_percent is None:
-        differ = [_answer(r) != _answer(e) for r, e in zip(real, exact, strict=True)]
-        return Score(None, 100.0 * float(np.mean(differ)), error)
-    percent = accuracy(output, found, labels).percent
-    return Score(percent, float_percent - percent, error)
-
-
-def _answer(output: Array) -> int:
-    return int(output.argmax()) if output.size > 1 else int(output.reshape(-1)[0] > 0.5)

@@ -13,19 +13,22 @@ from typing import cast
 import numpy as np
 
 from midge.ir.graph import Array
-from midge.kernels.byte_blocks import NEEDS, OFFSET, scaling
+from midge.kernels.byte_blocks import NEEDS, OFFSET
 from midge.kernels.byte_products import ByteProducts, byte_products
+from midge.kernels.byte_scaling import scaling, steps_table
 from midge.kernels.geometry import Window, pixels_joined, window_of, window_overlap
+from midge.kernels.line_taps import MOST_IN_GROUP, line_group
 from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
 from midge.kernels.variant import Binding, Layer, Variant
 from midge.numerics.requantize import Requantization, requantization
 from midge.ops.conv2d import Conv2D
 
 _SUM_BYTES = 3
-_MOST_IN_GROUP = 4
 # A weight takes ten bytes of code, scaling a sum about a hundred and twenty.
 _WEIGHT_BYTES, _CHANNEL_BYTES = 10, 120
 _MOST_CODE_BYTES = 6144
+# From so many pixels on a table for scaling is worth its half a kilobyte.
+_WORTH_TABLE = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,22 +54,28 @@ def fits(layer: Layer) -> bool:
 def code_bytes(layer: Layer) -> int:
     """What weights and scaling take, about."""
     weights = constant_data(layer.inputs[1])
-    return _WEIGHT_BYTES * int(np.count_nonzero(weights)) + _CHANNEL_BYTES * len(weights)
+    channels = _channels(layer)
+    table = len(_steps(layer, channels)) if channels is not None else 0
+    return _WEIGHT_BYTES * int(np.count_nonzero(weights)) + _CHANNEL_BYTES * len(weights) + table
 
 
 def bind(layer: Layer) -> Binding:
     """Groups of channels: what is done with each activation of a window, and how sums become outputs."""
     window, channels = _window(layer), _channels(layer)
     assert channels is not None
-    rows = constant_data(layer.inputs[1]).astype(np.int64)
-    offsets = _offsets(window)
+    offsets, zero_point = _offsets(window), layer.inputs[0].q.zero_point
+    rows = constant_data(layer.inputs[1]).astype(np.int64).reshape(len(channels), -1)
+    steps = _steps(layer, channels)
     groups = []
-    for at in range(0, len(rows), _MOST_IN_GROUP):
-        some = slice(at, at + _MOST_IN_GROUP)
-        taps = _taps(rows[some].reshape(-1, len(offsets)), offsets)
-        made = [_channel(c, w) for c, w in zip(channels[some], rows[some], strict=True)]
-        groups.append({"taps": taps, "channels": made})
-    sizes = {"sum_bytes": _SUM_BYTES, "depth": len(offsets), "offsets": offsets, "pixels": 1, "groups": groups}
+    for at in range(0, len(rows), MOST_IN_GROUP):
+        some = slice(at, at + MOST_IN_GROUP)
+        group = line_group(rows[some], offsets, zero_point)
+        made = [
+            _channel(channel, row, group.raw, least, steps)
+            for channel, row, least in zip(channels[some], rows[some], group.least, strict=True)
+        ]
+        groups.append({**group.params, "channels": made})
+    sizes = {"depth": len(offsets), "offsets": offsets, "groups": groups, "steps": steps}
     return Binding({**window.params, **sizes})
 
 
@@ -75,15 +84,11 @@ def overlap(layer: Layer) -> int:
     return window_overlap(layer, channelwise=False)
 
 
-def _taps(rows: Array, offsets: tuple[int, ...]) -> list[tuple[int, list[tuple[int, list[tuple[int, bool]]]]]]:
-    """[(offset, [(magnitude, [(channel, whether it is subtracted)])])]: what each activation meets, without zeros."""
-    taps = []
-    for offset, column in zip(offsets, rows.T, strict=True):
-        magnitudes = sorted({abs(int(w)) for w in column if w})
-        uses = [(m, [(n, int(w) < 0) for n, w in enumerate(column) if abs(int(w)) == m]) for m in magnitudes]
-        if uses:
-            taps.append((offset, uses))
-    return taps
+def _steps(layer: Layer, channels: tuple[_Channel, ...]) -> tuple[int, ...]:
+    """The table by which a single channel's sums become outputs; empty where there is none, or not worth its bytes."""
+    if len(channels) > 1 or layer.outputs[0].elements < _WORTH_TABLE or int(channels[0].found.lasts[0]) < 1 << 16:
+        return ()
+    return steps_table(channels[0].found) or ()
 
 
 def _offsets(window: Window) -> tuple[int, ...]:
@@ -94,13 +99,20 @@ def _offsets(window: Window) -> tuple[int, ...]:
     return tuple(int(v) for v in places.reshape(-1))
 
 
-def _channel(channel: _Channel, weights: Array) -> dict[str, object]:
-    """`less` is what the assembly takes from a sum: its start, the sign turned."""
+def _channel(channel: _Channel, weights: Array, raw: bool, least: int, steps: tuple[int, ...]) -> dict[str, object]:
+    """`less` is what the assembly takes from its sums: where they start, the sign turned; of two bytes where u has no
+    more."""
+    total = int(weights.sum())
+    begin = channel.start + (OFFSET * total if raw else 0)
+    ends = int(channel.least[0] - channel.found.starts[0]), int(channel.most[0] - channel.found.starts[0])
+    is_narrow = np.abs(weights).sum() * 255 <= 65535 and ends[0] >= -(1 << 15) and ends[1] < 1 << 15
+    sum_bytes, less = (2, -begin) if is_narrow else (_SUM_BYTES, -begin - least)
+    scaled = scaling(channel.found, channel.least, channel.most, sum_bytes, None)
     return {
         "begin": channel.start,
-        "less": [-channel.start >> 8 * b & 255 for b in range(_SUM_BYTES)],
-        "weights": [int(w) for w in weights.reshape(-1)],
-        "scaling": scaling(channel.found, channel.least, channel.most, None),
+        "less": [less >> 8 * b & 255 for b in range(sum_bytes)],
+        "weights": [int(w) for w in weights],
+        "scaling": {**scaled, "steps": "%[steps]", "is_long": False} if steps else scaled,
     }
 
 

@@ -1,0 +1,31 @@
+"""Kernels for MAC16 on layers of realistic sizes: their instructions in portable C, under sanitizers, equal the
+interpreter."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from differential.draw_scalar import MAC16_VARIANTS, scalar_cases
+from differential.programs import differences, render_cases, run_on_host
+from midge.kernels.select import layer_of
+from midge.kernels.variant import Variant
+
+COUNT = 20
+IDS = [f"{v.op}-{v.name}" for v in MAC16_VARIANTS]
+
+
+@pytest.mark.parametrize("variant", MAC16_VARIANTS, ids=IDS)
+def test_portable_form_equals_the_interpreter(variant: Variant, tmp_path: Path) -> None:
+    if not shutil.which("gcc"):
+        pytest.skip("needs gcc: apt-get install gcc")
+    rendered = render_cases(scalar_cases(variant, COUNT), variant, tmp_path)
+    assert differences(rendered, run_on_host(rendered, tmp_path)) == {}
+
+
+@pytest.mark.parametrize("variant", MAC16_VARIANTS, ids=IDS)
+def test_both_ways_to_requantize_are_drawn(variant: Variant) -> None:
+    found = {bool(variant.bind(layer_of(c.graph, 0)).params["is_signed"]) for c in scalar_cases(variant, COUNT)}
+    assert found == {True, False}
