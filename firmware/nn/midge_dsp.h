@@ -31,7 +31,7 @@ typedef uint32_t midge_dsp_word;
 /* Before a loop: several turns at once, to have loads beside each other. */
 #if defined(__clang__)
 #define MIDGE_DSP_UNROLL _Pragma("clang loop unroll_count(4)")
-#elif defined(__GNUC__)
+#elif defined(__GNUC__) && defined(__OPTIMIZE__)
 #define MIDGE_DSP_UNROLL _Pragma("GCC unroll 4")
 #else
 #define MIDGE_DSP_UNROLL

@@ -103,14 +103,14 @@ def _window(rng: Rng) -> Case:
 
 
 def _packed(draw: Callable[[Rng], Case]) -> Callable[[Rng], Case]:
-    """The same layers with plain weights of few bits, and a scale that spreads what sums these give."""
+    """The same layers with weights of few bits, and a scale that spreads what sums these give."""
 
     def drawn(rng: Rng) -> Case:
         case = draw(rng)
         x, w, *rest = (case.graph.tensors[name] for name in case.op.inputs)
         y = case.graph.output_tensors[0]
         assert w.data is not None
-        few = narrow_weights(w, 0, rng, most_gain=1)
+        few = narrow_weights(w, 0, rng, most_gain=6 if rng.random() < 0.4 else 1)
         assert few.data is not None
         shrink = max(float(np.abs(few.data).mean()), 0.1) / max(float(np.abs(w.data).mean()), 1)
         quant = Quant.per_tensor(y.q.scale * shrink, y.q.zero_point)

@@ -13,11 +13,17 @@ from midge.kernels.narrow_channels import narrow_stream
 from midge.kernels.paired_channels import GROUP, Sums, stream
 from midge.kernels.variant import Binding, Constant
 from midge.numerics.requantize import Requantization
+from midge.settings import Width
 
 NEEDS = frozenset({"dsp", "fpu"})
 # Pairs of positions done per turn of the inner loop: some 56 bytes of code each, more where weights are unpacked.
-_UNROLLS = (16, 8, 4, 2)
-_NARROW_UNROLLS = (8, 4, 2)
+_UNROLLS: Mapping[Width, tuple[int, ...]] = {
+    "int8": (16, 8, 4, 2),
+    "int4": (8, 4, 2),
+    "int2": (8, 4, 2),
+    "ternary": (8, 4, 2),
+    "binary": (8, 4),
+}
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,7 @@ def unrolled(positions: int, found: Narrow | None = None) -> tuple[int, int]:
         turns = -(-pairs // unroll)
         return turns * (15 * unroll + 4)
 
-    best = min(_UNROLLS if found is None else _NARROW_UNROLLS, key=cycles)
+    best = min(_UNROLLS["int8" if found is None else found.width], key=cycles)
     return best, -(-pairs // best) * best
 
 
@@ -55,8 +61,9 @@ def widened_order(depth: int, words: int) -> Array:
 
 
 def scratch_bytes(pixels: Pixels, depth: int, found: Narrow | None = None) -> int:
-    """Two widened pixels, one where there is only one."""
-    return 4 * unrolled(depth, found)[1] * min(2, pixels.pixels)
+    """Two widened pixels, one where there is only one; of binary weights also the sum of each pixel."""
+    total = int(found is not None and found.width == "binary")
+    return 4 * (unrolled(depth, found)[1] + total) * min(2, pixels.pixels)
 
 
 def bind_pixels(pixels: Pixels, sums: Sums, r: Requantization, found: Narrow | None = None) -> Binding:

@@ -7,7 +7,9 @@ Sums are taken of whatever fields a byte holds together, and disentangled once, 
               masked, 16A and 16C.
     ternary   one byte for a pair, half a word: 64a + 16b + 4c + d. Shifted left by 2, 4 and 6 it loses a, b and c.
     int2      the same bytes, a lowest, with a mask: with -2 among the weights they do not add up within a byte.
-    binary    four bits for a pair, an eighth of a word: N = the sum of x where w is 1, and 2N - sum(x) is the sum.
+    binary    four bits for each of two positions, an eighth of a word: bits 1 to 4 of each half, after a rotation by 4
+              for each pair before. With N the sum of x where w is 1, the sum is 2N less that of all x, which stands
+              behind the activations.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import numpy as np
 
 from midge.ir.graph import Array
 from midge.kernels.narrow import Narrow
-from midge.kernels.paired_channels import GROUP, Stream, Sums, can_pair, in_order, int32_words, requantize
+from midge.kernels.paired_channels import GROUP, Stream, Sums, can_pair, gained_words, in_order, int32_words, requantize
 from midge.numerics.requantize import Requantization
 from midge.settings import Width
 
@@ -27,27 +29,37 @@ LIFTS: Mapping[Width, tuple[int, int, int, int]] = {
     "int4": (4, 4, 4, 4),
     "int2": (6, 6, 6, 6),
     "ternary": (6, 6, 6, 6),
+    "binary": (0, 1, 2, 3),
 }
 # So many pairs of positions share a word.
-PAIRS: Mapping[Width, int] = {"int4": 1, "int2": 2, "ternary": 2}
+PAIRS: Mapping[Width, int] = {"int4": 1, "int2": 2, "ternary": 2, "binary": 4}
 _REACH_LIMIT = 1 << 22
 
 
 def can_interleave(found: Narrow | None, sums: Sums, r: Requantization) -> bool:
-    """Whether `narrow_stream` can pack these weights: plain ones of -7..7, sums below 2^22, factors below 1/2."""
-    if found is None or not found.is_plain or found.width not in LIFTS or found.rows.min() < -7:
+    """Whether `narrow_stream` can pack these weights: -7..7 times a gain, sums below 2^22, factors below 1/2."""
+    if found is None or found.rows.min() < -7:
         return False
     low_enough = np.maximum(-sums.low, sums.high) < _REACH_LIMIT
     return bool(low_enough.all()) and can_pair(sums, r)
 
 
 def narrow_stream(found: Narrow, sums: Sums, r: Requantization, order: Array) -> Stream:
-    """As midge.kernels.paired_channels.stream, with fewer words of weights."""
-    lifts = LIFTS[found.width]
-    asked = requantize(sums, r, lifts)
-    weights = in_order(asked.sums.weights, order).reshape(-1, GROUP, len(order) // 2, 2)
-    words = np.concatenate([_STARTS[found.width](asked.starts), _WORDS[found.width](weights), asked.tail], axis=1)
-    return Stream(int32_words(words), words.shape[1], asked.shift, r.low, r.high, found.width, lifts)
+    """As midge.kernels.paired_channels.stream, with fewer words of weights.
+
+    Where weights have a gain the definition requantizes: gain and bias come to the sum first.
+    """
+    lifts, missing = LIFTS[found.width], -len(sums.bias) % GROUP
+    rows = np.pad(found.rows, ((0, missing), (0, 0)))
+    weights = in_order(rows, order).reshape(-1, GROUP, len(order) // 2, 2)
+    if found.is_plain:
+        asked = requantize(sums, r, lifts)
+        starts, tail, shift = _STARTS[found.width](asked.starts), asked.tail, asked.shift
+    else:
+        starts, tail, shift = np.zeros((len(weights), GROUP), np.int64), gained_words(sums, r, found.gains), -1
+    words = np.concatenate([starts, _WORDS[found.width](weights), tail], axis=1)
+    gained = not found.is_plain
+    return Stream(int32_words(words), words.shape[1], shift, r.low, r.high, found.width, lifts, gained)
 
 
 def _int4_starts(wanted: Array) -> Array:
@@ -83,6 +95,16 @@ def _int2_words(weights: Array) -> Array:
     return _word(fields[:, 0::2], fields[:, 1::2])
 
 
+def _binary_words(weights: Array) -> Array:
+    """(groups, pairs / 4)"""
+    pairs = weights.shape[2]
+    # Bit of (channel, pair, position of the pair).
+    channel, pair, position = np.ogrid[:GROUP, :pairs, :2]
+    bits = np.int64(1) << (1 + channel + 4 * (pair % 4) + 16 * position) % 32
+    words = ((weights > 0) * bits).sum(axis=(1, 3))
+    return np.asarray(words.reshape(len(words), -1, 4).sum(axis=2))
+
+
 def _word(low: Array, high: Array) -> Array:
     """Words (groups, n) whose halves, by position, hold the bytes of `low` and `high` (groups, n, 2)."""
     halves = (low & 0xFF) | (high & 0xFF) << 8
@@ -93,9 +115,11 @@ _STARTS: Mapping[Width, Callable[[Array], Array]] = {
     "int4": _int4_starts,
     "int2": np.asarray,
     "ternary": _ternary_starts,
+    "binary": np.asarray,
 }
 _WORDS: Mapping[Width, Callable[[Array], Array]] = {
     "int4": _int4_words,
     "int2": _int2_words,
     "ternary": _ternary_words,
+    "binary": _binary_words,
 }

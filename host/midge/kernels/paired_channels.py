@@ -42,7 +42,8 @@ class Sums:
 class Stream:
     """The words, int32; `shift` of the one multiplication, -1 for the definition's two roundings; the clamp.
 
-    `width` of the weights; the sum of channel c of a group comes multiplied by 2^lifts[c].
+    `width` of the weights; the sum of channel c of a group comes multiplied by 2^lifts[c]. `gained`: it still lacks gain
+    and bias, which come before the definition's words.
     """
 
     words: Array
@@ -52,12 +53,13 @@ class Stream:
     high: int
     width: Width = "int8"
     lifts: tuple[int, ...] = (0, 8, 0, 8)
+    gained: bool = False
 
     @property
     def params(self) -> dict[str, object]:
         """What kernels/dsp.j2 reads."""
         clamp: dict[str, object] = {"low": self.low, "high": self.high}
-        return {"shift": self.shift, **clamp, "width": self.width, "lifts": list(self.lifts)}
+        return {"shift": self.shift, **clamp, "width": self.width, "lifts": list(self.lifts), "gained": self.gained}
 
 
 def folded_sums(weights: Array, bias: Array, zero_point: int) -> Sums:
@@ -148,6 +150,15 @@ def _groups_of_weights(weights: Array, order: Array) -> Array:
 
 def _line_words(line: Line) -> Array:
     return np.stack([line.factors, line.addends], axis=1)
+
+
+def gained_words(sums: Sums, r: Requantization, gains: Array) -> Array:
+    """(groups, words): per channel gain, bias, and the definition's words, for sums of weights without their gain."""
+    missing = -len(sums.bias) % GROUP
+    padded = _filled(sums, missing)
+    words = _definition_words(_for_channels(r, len(sums.bias), missing), padded)
+    gained = np.concatenate([np.pad(gains, (0, missing))[:, None], padded.bias[:, None], words], axis=1)
+    return gained.reshape(len(gained) // GROUP, -1)
 
 
 def _definition_words(r: Requantization, sums: Sums) -> Array:
