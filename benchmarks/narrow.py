@@ -1,6 +1,6 @@
 """Weights of few bits on the emulated Cortex-M4F: modelled cycles per MAC and bytes of constants of two layers.
 
-    python benchmarks/narrow.py            prints a table: pointwise 64 to 64 over 125 pixels, fully connected 640 to 128
+    python benchmarks/narrow.py            prints a table: 1x1 convolution, fully connected layer
 
 Every output is compared with the interpreter; a difference ends it with an error. Cycles are of the layer's kernel,
 requantization included, under a model of the core that docs/benchmarks.md says how far to trust.

@@ -42,8 +42,8 @@ class Sums:
 class Stream:
     """The words, int32; `shift` of the one multiplication, -1 for the definition's two roundings; the clamp.
 
-    `width` of the weights; the sum of channel c of a group comes multiplied by 2^lifts[c]. `gained`: it still lacks gain
-    and bias, which come before the definition's words.
+    `width` of the weights; the sum of channel c of a group comes multiplied by 2^lifts[c]. `gained`: it still lacks
+    gain and bias, which come before the definition's words.
     """
 
     words: Array
@@ -158,7 +158,7 @@ def gained_words(sums: Sums, r: Requantization, gains: Array) -> Array:
     padded = _filled(sums, missing)
     words = _definition_words(_for_channels(r, len(sums.bias), missing), padded)
     gained = np.concatenate([np.pad(gains, (0, missing))[:, None], padded.bias[:, None], words], axis=1)
-    return gained.reshape(len(gained) // GROUP, -1)
+    return np.asarray(gained.reshape(len(gained) // GROUP, -1))
 
 
 def _definition_words(r: Requantization, sums: Sums) -> Array:
