@@ -54,7 +54,7 @@ def test_midge_runs_a_board_behind_a_device_path_as_a_real_one(
     assert report["flash"] is None, "nobody has built this firmware with PlatformIO"
 
 
-@pytest.mark.parametrize("board", ["rv32imc", "xtensa-lx106"])
+@pytest.mark.parametrize("board", ["uno", "xtensa-lx106"])
 def test_verify_proves_a_board_behind_a_socket(board: str, asset: Callable[[str], Path]) -> None:
     model = asset(HELLO)
     with emulate(model, board, "--precision", "as-is", "--tcp", 0) as (port, _):

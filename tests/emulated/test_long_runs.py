@@ -66,7 +66,7 @@ def _until_it_runs(process: subprocess.Popen[str]) -> None:
     assert process.stderr is not None
     while "this model already" not in process.stderr.readline():
         assert process.poll() is None
-    time.sleep(3)
+    time.sleep(1.5)
 
 
 def test_ctrl_c_leaves_board_and_port_clean(asset: Callable[[str], Path]) -> None:
@@ -91,6 +91,7 @@ def test_a_dropped_cable_keeps_the_samples_before(way: tuple[object, ...], asset
         _until_it_runs(run)
         cable.terminate()
         said, talk = run.communicate(timeout=120)
+        cable.wait(60)
     assert run.returncode == 1
     report = json.loads(said)
     assert 0 < report["exact"]["samples"] < 2000

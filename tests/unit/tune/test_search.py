@@ -18,7 +18,6 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.small_graphs import floats, graph
 
 from midge.cli.search import command
 from midge.data import load_data
@@ -35,6 +34,7 @@ from midge.tune.proposals import Budgets, key, next_recipe, plain, single_change
 from midge.tune.recipe import Measured
 from midge.tune.search import Found, best, front
 from midge.tune.study import Study, sqlite_url
+from small_graphs import floats, graph
 
 pytest.importorskip("optuna", reason="pip install 'midge[search]'")
 pytest.importorskip("matplotlib", reason="pip install 'midge[search]'")
