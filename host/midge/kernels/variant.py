@@ -10,6 +10,7 @@ constant by its role, and `scratch` when scratch bytes are asked for.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -59,6 +60,14 @@ def _no_overlap(_: Layer) -> int | None:
     return None
 
 
+def kernel_number(op: str, variant: str) -> int:
+    """The 16 bits by which a firmware names the kernel of a layer: CRC-32 of `<op>/<variant>`, its low half.
+
+    Two variants of one operator never share a number; which operator a layer is, the host knows.
+    """
+    return zlib.crc32(f"{op}/{variant}".encode()) & 0xFFFF
+
+
 @dataclass(frozen=True)
 class Variant:
     """A way to compute an operator. `module` is the defining module's __name__.
@@ -67,7 +76,7 @@ class Variant:
     inputs and outputs, `code_bytes` what its code takes beyond the portable variant's where that is worth counting
     (negative where it takes less). `overlap` is the distance in bytes (see midge.memory.plan.Overlap) that input 0 must
     keep ahead of output 0 when they share memory: 0 in place, None never. `floats` says whether it computes with
-    floats, which not every compiler can link.
+    floats, which not every compiler can link. `packed`: its weights take fewer than 8 bits each.
     """
 
     module: str
@@ -78,6 +87,7 @@ class Variant:
     overlap: Callable[[Layer], int | None] = _no_overlap
     floats: Callable[[Layer], bool] = touches_floats
     code_bytes: Callable[[Layer], int] = _no_code
+    packed: bool = False
 
     @property
     def op(self) -> str:

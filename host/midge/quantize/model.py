@@ -89,7 +89,8 @@ def quantize_with(graph: Graph, settings: Settings, samples: Samples, progress: 
         ranges = {name: chosen_range(h, settings.ranges, settings.percentile) for name, h in seen.items()}
     activations = DType.S16 if settings.precision == "int16x8" else DType.S8
     widths = partial(width_of, settings)
-    made = quantize_graph(graph, ranges, settings.float_io, widths, settings.clip_weights, activations)
+    wide = [name for name, width in settings.activations.items() if width == "int16"]
+    made = quantize_graph(graph, ranges, settings.float_io, widths, settings.clip_weights, activations, wide)
     if settings.rounding == "adaround":
         step = adaround(partial(width_of, settings), settings.seed)
         made = refine(made, graph, samples, step, progress, "rounding weights")
@@ -110,6 +111,12 @@ def _check_layers(graph: Graph, settings: Settings) -> None:
         if layer not in names:
             raise SettingsError(
                 f"layers.{layer}: {graph.name} has no such layer with weights", hint=f"it has {', '.join(names)}"
+            )
+    every = [op.name for op in graph.ops]
+    for layer in settings.activations:
+        if layer not in every:
+            raise SettingsError(
+                f"activations.{layer}: {graph.name} has no such layer", hint=f"it has {', '.join(every)}"
             )
 
 
