@@ -22,6 +22,7 @@
 #include "midge_mac16_c.h"
 #endif
 #include "midge_mac16_dense.h"
+#include "midge_mac16_planes.h"
 
 /* One copy for all layers. */
 #if defined(__clang__)
@@ -81,6 +82,23 @@ static inline void midge_mac16_put(uint32_t bytes, uint32_t quad, uint32_t *x) {
     }
 }
 
+/* `count` activations from anywhere; where the copy ends. */
+MIDGE_MAC16_SHARED int8_t *midge_mac16_copy(const int8_t *from, uint32_t count, int8_t *to) {
+    for (; count >= 4; count -= 4) {
+        const int8_t a = from[0], b = from[1], c = from[2], d = from[3];
+        from += 4;
+        to[0] = a;
+        to[1] = b;
+        to[2] = c;
+        to[3] = d;
+        to += 4;
+    }
+    for (; count > 0; --count) {
+        *to++ = *from++;
+    }
+    return to;
+}
+
 /* `quads` times four activations from `from`, a multiple of 4, as number `quad` and following ones. */
 MIDGE_MAC16_SHARED void midge_mac16_pack(const int8_t *from, uint32_t quads, uint32_t quad, uint32_t *x) {
     const midge_mac16_word *words = (const midge_mac16_word *)(const void *)from;
@@ -105,6 +123,101 @@ MIDGE_MAC16_SHARED void midge_mac16_pack(const int8_t *from, uint32_t quads, uin
     }
     for (; quads > 0; --quads) {
         midge_mac16_put(*words++, quad++, x);
+    }
+}
+
+/* A depthwise layer of 3x3 windows: the image's size, how far output rows and columns are apart, the columns that it is
+ * padded with to the left, those of the plane, outputs in a row, how far the lower product is shifted, whether there is
+ * a rule below zero, and the padding's two pixels. */
+typedef struct {
+    int32_t in_h, in_w, in_c, stride_h, stride_w, left, columns, out_w, out_c;
+    uint32_t split, is_signed, padding;
+} midge_mac16_image;
+
+/* Rows `first`... of the channel that starts at `in`, two in a word, as `pairs` rows of words. What is padding in both
+ * is written with the first channel and stays. */
+MIDGE_MAC16_SHARED void midge_mac16_plane_of(const int8_t *in, const midge_mac16_image *image, int32_t first,
+                                             int32_t pairs, int is_first, uint32_t *to) {
+    const int32_t columns = image->columns, in_c = image->in_c, in_w = image->in_w;
+    const int32_t inside = midge_min(in_w, columns - image->left), pitch = in_w * in_c;
+    if (is_first) {
+        for (int32_t i = 0; i < pairs * columns; ++i) {
+            to[i] = image->padding;
+        }
+    }
+    to += image->left;
+    for (int32_t y = first; y < first + 2 * pairs; y += 2) {
+        const int8_t *const row = in + y * pitch;
+        const int a = y >= 0 && y < image->in_h, b = y + 1 >= 0 && y + 1 < image->in_h;
+        if (a && b) {
+            const uint8_t *upper = (const uint8_t *)row, *lower = upper + pitch;
+            for (uint32_t *const end = to + inside; to < end; ++to) {
+                *to = ((uint32_t)*upper | (uint32_t)*lower << 16) ^ 0x00800080u;
+                upper += in_c;
+                lower += in_c;
+            }
+        } else if (a || b) {
+            const uint8_t *from = (const uint8_t *)(a ? row : row + pitch);
+            for (uint32_t *const end = to + inside; to < end; ++to) {
+                const uint32_t x = (uint32_t)*from ^ 0x80u, pad = image->padding & 0xFFu;
+                *to = a ? x | pad << 16 : pad | x << 16;
+                from += in_c;
+            }
+        } else {
+            to += inside;
+        }
+        to += columns - inside;
+    }
+}
+
+/* Every second row of outputs, those that begin in even rows of the plane or those in odd ones. */
+MIDGE_MAC16_SHARED void midge_mac16_rows(const uint32_t *plane, const uint32_t *k, const midge_mac16_image *image,
+                                         int is_odd, uint32_t rows, int8_t *out) {
+    const uint32_t *const next = plane + image->columns;
+    const uint32_t step = (uint32_t)image->out_c, split = image->split;
+    if (image->stride_w == 2) {
+        if (image->is_signed) {
+            if (is_odd) {
+                midge_mac16_plane_odd_by_two_signed(plane, next, k, out, step, split, rows);
+            } else {
+                midge_mac16_plane_even_by_two_signed(plane, next, k, out, step, split, rows);
+            }
+        } else if (is_odd) {
+            midge_mac16_plane_odd_by_two(plane, next, k, out, step, split, rows);
+        } else {
+            midge_mac16_plane_even_by_two(plane, next, k, out, step, split, rows);
+        }
+    } else if (image->is_signed) {
+        if (is_odd) {
+            midge_mac16_plane_odd_signed(plane, next, k, out, step, split, rows);
+        } else {
+            midge_mac16_plane_even_signed(plane, next, k, out, step, split, rows);
+        }
+    } else if (is_odd) {
+        midge_mac16_plane_odd(plane, next, k, out, step, split, rows);
+    } else {
+        midge_mac16_plane_even(plane, next, k, out, step, split, rows);
+    }
+}
+
+/* `rows` rows of outputs of a channel from its plane; `words` are its scales and weights. */
+MIDGE_MAC16_SHARED void midge_mac16_depthwise(const uint32_t *plane, const uint32_t *words,
+                                              const midge_mac16_image *image, uint32_t rows, int8_t *out) {
+    uint32_t k[MIDGE_MAC16_PLANE_WORDS];
+    for (int32_t i = 0; i < MIDGE_MAC16_COLUMNS; ++i) {
+        k[i] = words[i];
+    }
+    const int32_t row = image->out_w * image->out_c;
+    k[MIDGE_MAC16_COLUMNS] = (uint32_t)image->out_w;
+    k[MIDGE_MAC16_COLUMNS + 1] = (uint32_t)(4 * (image->columns - 1 - image->out_w * image->stride_w));
+    k[MIDGE_MAC16_COLUMNS + 2] = image->stride_h == 1 ? (uint32_t)row : 0;
+    if (image->stride_h == 2) {
+        midge_mac16_rows(plane, k, image, 0, rows, out);
+        return;
+    }
+    midge_mac16_rows(plane, k, image, 0, (rows + 1) / 2, out);
+    if (rows > 1) {
+        midge_mac16_rows(plane, k, image, 1, rows / 2, out + row);
     }
 }
 

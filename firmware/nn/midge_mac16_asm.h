@@ -25,6 +25,26 @@
 
 #define MIDGE_MAC16_STRING(...) #__VA_ARGS__
 #define MIDGE_MAC16_TEXT(...) MIDGE_MAC16_STRING(__VA_ARGS__)
+/* The registers' numbers; some names share one, in different kernels. a7 may be a frame pointer. */
+#define MIDGE_MAC16_A_x 2
+#define MIDGE_MAC16_A_p 2
+#define MIDGE_MAC16_A_w 3
+#define MIDGE_MAC16_A_q 3
+#define MIDGE_MAC16_A_k 4
+#define MIDGE_MAC16_A_out 5
+#define MIDGE_MAC16_A_count 6
+#define MIDGE_MAC16_A_step 6
+#define MIDGE_MAC16_A_turns 8
+#define MIDGE_MAC16_A_wa 8
+#define MIDGE_MAC16_A_t 9
+#define MIDGE_MAC16_A_sum 10
+#define MIDGE_MAC16_A_u 11
+#define MIDGE_MAC16_A_a 12
+#define MIDGE_MAC16_A_wb 12
+#define MIDGE_MAC16_A_zero 13
+#define MIDGE_MAC16_A_first 14
+#define MIDGE_MAC16_A_wc 14
+#define MIDGE_MAC16_A_rows 15
 /* The number of a register with a name, and the register. */
 #define MIDGE_MAC16_N(name) MIDGE_MAC16_A_##name
 #define MIDGE_MAC16_R(name) "a" MIDGE_MAC16_TEXT(MIDGE_MAC16_N(name))
@@ -48,6 +68,7 @@
     "mula.da." #halves ".ldinc m" #to ", " MIDGE_MAC16_R(from) ", m" #x ", " MIDGE_MAC16_R(a) "\n"
 #define MIDGE_MAC16_LOAD(to, from) "ldinc m" #to ", " MIDGE_MAC16_R(from) "\n"
 #define MIDGE_MAC16_START(a) "wsr.acclo " MIDGE_MAC16_R(a) "\n"
+#define MIDGE_MAC16_SET(m, a) "wsr.m" #m " " MIDGE_MAC16_R(a) "\n"
 #define MIDGE_MAC16_SUM(a) "rsr.acclo " MIDGE_MAC16_R(a) "\n"
 #define MIDGE_MAC16_MIN(to, a, b) "min " MIDGE_MAC16_R(to) ", " MIDGE_MAC16_R(a) ", " MIDGE_MAC16_R(b) "\n"
 #define MIDGE_MAC16_MAX(to, a, b) "max " MIDGE_MAC16_R(to) ", " MIDGE_MAC16_R(a) ", " MIDGE_MAC16_R(b) "\n"
@@ -67,6 +88,7 @@
                       0x40 | MIDGE_MAC16_HALVES_##halves)
 #define MIDGE_MAC16_LOAD(to, from) MIDGE_MAC16_BYTES(0x04, (to) << 4 | MIDGE_MAC16_N(from), 0x80)
 #define MIDGE_MAC16_START(a) MIDGE_MAC16_BYTES(MIDGE_MAC16_N(a) << 4, 0x10, 0x13)
+#define MIDGE_MAC16_SET(m, a) MIDGE_MAC16_BYTES(MIDGE_MAC16_N(a) << 4, 0x20 + (m), 0x13)
 #define MIDGE_MAC16_SUM(a) MIDGE_MAC16_BYTES(MIDGE_MAC16_N(a) << 4, 0x10, 0x03)
 #define MIDGE_MAC16_MIN(to, a, b) \
     MIDGE_MAC16_BYTES(MIDGE_MAC16_N(b) << 4, MIDGE_MAC16_N(to) << 4 | MIDGE_MAC16_N(a), 0x43)
@@ -97,9 +119,12 @@
 #define MIDGE_MAC16_SHIFT(to, a) "srl " MIDGE_MAC16_R(to) ", " MIDGE_MAC16_R(a) "\n"
 #define MIDGE_MAC16_TOP_BYTE(to, a) "extui " MIDGE_MAC16_R(to) ", " MIDGE_MAC16_R(a) ", 24, 8\n"
 #define MIDGE_MAC16_BYTE_TO(to, a) "s8i " MIDGE_MAC16_R(a) ", " MIDGE_MAC16_R(to) ", 0\n"
-/* A pointer to bytes, one to words, and one of loads, moved on by literal bytes. */
+/* A pointer to bytes, one to words, and one of loads, moved on by literal
+ * bytes; the first two by a register's. */
 #define MIDGE_MAC16_ADVANCE_BYTES(p, bytes) "addi " MIDGE_MAC16_R(p) ", " MIDGE_MAC16_R(p) ", " MIDGE_MAC16_TEXT(bytes) "\n"
 #define MIDGE_MAC16_ADVANCE(p, bytes) MIDGE_MAC16_ADVANCE_BYTES(p, bytes)
+#define MIDGE_MAC16_STEP(p, a) MIDGE_MAC16_ADD(p, p, a)
+#define MIDGE_MAC16_STEP_BYTES(p, a) MIDGE_MAC16_ADD(p, p, a)
 
 /* clang-format on */
 

@@ -31,6 +31,7 @@ static inline uint32_t midge_mac16_product(uint32_t a, int a_high, uint32_t b, i
     m##to = *from++;
 #define MIDGE_MAC16_LOAD(to, from) m##to = *from++;
 #define MIDGE_MAC16_START(a) acc = a;
+#define MIDGE_MAC16_SET(to, a) m##to = a;
 #define MIDGE_MAC16_SUM(a) a = acc;
 #define MIDGE_MAC16_MIN(to, a, b) to = (uint32_t)midge_min((int32_t)(a), (int32_t)(b));
 #define MIDGE_MAC16_MAX(to, a, b) to = (uint32_t)midge_max((int32_t)(a), (int32_t)(b));
@@ -53,6 +54,8 @@ static inline uint32_t midge_mac16_product(uint32_t a, int a_high, uint32_t b, i
 #define MIDGE_MAC16_BYTE_TO(to, a) *to = (int8_t)(a);
 #define MIDGE_MAC16_ADVANCE_BYTES(p, bytes) p += (bytes);
 #define MIDGE_MAC16_ADVANCE(p, bytes) p += (bytes) / 4;
+#define MIDGE_MAC16_STEP(p, a) p += (int32_t)(a) / 4;
+#define MIDGE_MAC16_STEP_BYTES(p, a) p += (int32_t)(a);
 
 /* clang-format on */
 

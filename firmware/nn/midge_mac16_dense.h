@@ -92,19 +92,6 @@
 
 #if MIDGE_MAC16_ASM
 
-#define MIDGE_MAC16_A_x 2
-#define MIDGE_MAC16_A_w 3
-#define MIDGE_MAC16_A_k 4
-#define MIDGE_MAC16_A_out 5
-#define MIDGE_MAC16_A_count 6
-#define MIDGE_MAC16_A_turns 8
-#define MIDGE_MAC16_A_t 9
-#define MIDGE_MAC16_A_sum 10
-#define MIDGE_MAC16_A_u 11
-#define MIDGE_MAC16_A_a 12
-#define MIDGE_MAC16_A_zero 13
-#define MIDGE_MAC16_A_first 14
-
 #define MIDGE_MAC16_DENSE_BODY(last, rule) \
     register const uint32_t *a2 __asm__("a2") = x; \
     register const uint32_t *a3 __asm__("a3") = w; \

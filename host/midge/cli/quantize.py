@@ -18,7 +18,7 @@ from midge.errors import CheckFailedError, SettingsError
 from midge.exporters import export_tflite
 from midge.importers import import_model
 from midge.passes import CANONICALIZE, run_passes
-from midge.settings import Settings, Width, load_settings, settings_to_toml
+from midge.settings import Precision, Settings, Width, load_settings, settings_to_toml
 from midge.tune.ladder import RUNGS, Ascent, climb
 
 
@@ -28,6 +28,9 @@ from midge.tune.ladder import RUNGS, Ascent, climb
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .tflite to write.")
 @click.option(
     "--max-drop", type=click.FloatRange(min=0), default=0.5, show_default=True, help="Points of accuracy to lose."
+)
+@click.option(
+    "--precision", type=click.Choice(["int8", "int16x8", "dynamic"]), help="What activations are.  [default: int8]"
 )
 @click.option("--weights", type=click.Choice(get_args(Width)), help="How wide weights are.  [default: int8]")
 @click.option("--skip", multiple=True, metavar="RUNG", help=f"A rung to leave out: {', '.join(RUNGS)}.")
@@ -40,6 +43,7 @@ def command(
     data_path: Path,
     output: Path,
     max_drop: float,
+    precision: Precision | None,
     weights: Width | None,
     skip: tuple[str, ...],
     to_the_top: bool,
@@ -52,7 +56,7 @@ def command(
     Calibrates on split 1 of the data and measures on split 2 (or on 1 where there is none); split 0 is never looked at.
     """
     settings = Settings() if settings_file is None else load_settings(settings_file)
-    settings = settings if weights is None else replace(settings, weights=weights)
+    settings = replace(settings, weights=weights or settings.weights, precision=precision or settings.precision)
     graph = run_passes(import_model(model).graph, CANONICALIZE)
     data = load_dataset(data_path, graph)
     assert data is not None

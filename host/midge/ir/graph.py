@@ -167,6 +167,8 @@ class Op:
 
     # Which inputs are weights when they are constant, and along which axis they are quantized per channel.
     weight_axis: ClassVar[Mapping[int, int]] = {}
+    # Along which axis weights have a scale each beside float activations (dynamic range); None: one for all.
+    dynamic_axis: ClassVar[int | None] = None
     # Which input is an int32 bias at scale input x weight when the op is quantized.
     bias_input: ClassVar[int | None] = None
     # Which constant inputs stay float32 when the op is quantized.

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from midge.ir.graph import Array, DType, Quant, Shape
+from midge.kernels.variant import kernel_number
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +48,11 @@ class KernelCall:
     arguments: tuple[Argument, ...]
     shapes: str
     macs: int
+
+    @property
+    def kernel_number(self) -> int:
+        """By which the firmware names the kernel over the link."""
+        return kernel_number(self.op, self.variant)
 
 
 @dataclass(frozen=True)

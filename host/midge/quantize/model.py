@@ -15,6 +15,7 @@ from midge.progress import Progress, silent
 from midge.quantize.adaround import adaround
 from midge.quantize.bias_correction import correct_by_inputs, correct_by_outputs
 from midge.quantize.calibrate import observe
+from midge.quantize.dynamic_graph import dynamic_graph
 from midge.quantize.equalize import equalize
 from midge.quantize.fuse import fuse_quantization
 from midge.quantize.int8_graph import quantize_graph
@@ -40,10 +41,10 @@ class FusionWarning(UserWarning):
 def quantize_model(graph: Graph, settings: Settings, data: Dataset | None = None, progress: Progress = silent) -> Graph:
     """The graph in the precision that `settings` ask for; `data` calibrates with the samples of its split 1.
 
-    An integer graph passes through untouched; one of float layers between quantized values (ONNX's QDQ) has them fused
-    to integer layers, with a FusionWarning, when int8 is asked for. Warns with CalibrationWarning where the data looks
-    doubtful. Raises SettingsError for a float graph without data, or an integer graph that is to be float; DataError as
-    `calibrate`.
+    A dynamic one needs no data. An integer graph passes through untouched; one of float layers between quantized values
+    (ONNX's QDQ) has them fused to integer layers, with a FusionWarning, when int8 is asked for. Warns with
+    CalibrationWarning where the data looks doubtful. Raises SettingsError for a float graph without data, or an integer
+    graph that is to be float; DataError as `calibrate`.
     """
     if not graph.is_float:
         if settings.precision == "float":
@@ -57,6 +58,8 @@ def quantize_model(graph: Graph, settings: Settings, data: Dataset | None = None
     graph = float_weights(graph)
     if settings.precision == "float":
         return graph
+    if settings.precision == "dynamic":
+        return quantize_with(graph, settings, ())
     if graph.updates:
         raise SettingsError(
             f"{graph.name} is a float model that remembers ({graph.states[0].name}), which midge does not quantize",
@@ -75,6 +78,8 @@ def quantize_with(graph: Graph, settings: Settings, samples: Samples, progress: 
     SettingsError for a layer that is not there.
     """
     _check_layers(graph, settings)
+    if settings.precision == "dynamic":
+        return dynamic_graph(graph, partial(width_of, settings), settings.clip_weights)
     if settings.equalize:
         graph = equalize(graph, samples, progress)
     seen = observe(graph, samples, progress)
@@ -84,7 +89,8 @@ def quantize_with(graph: Graph, settings: Settings, samples: Samples, progress: 
         ranges = {name: chosen_range(h, settings.ranges, settings.percentile) for name, h in seen.items()}
     activations = DType.S16 if settings.precision == "int16x8" else DType.S8
     widths = partial(width_of, settings)
-    made = quantize_graph(graph, ranges, settings.float_io, widths, settings.clip_weights, activations)
+    wide = [name for name, width in settings.activations.items() if width == "int16"]
+    made = quantize_graph(graph, ranges, settings.float_io, widths, settings.clip_weights, activations, wide)
     if settings.rounding == "adaround":
         step = adaround(partial(width_of, settings), settings.seed)
         made = refine(made, graph, samples, step, progress, "rounding weights")
@@ -105,6 +111,12 @@ def _check_layers(graph: Graph, settings: Settings) -> None:
         if layer not in names:
             raise SettingsError(
                 f"layers.{layer}: {graph.name} has no such layer with weights", hint=f"it has {', '.join(names)}"
+            )
+    every = [op.name for op in graph.ops]
+    for layer in settings.activations:
+        if layer not in every:
+            raise SettingsError(
+                f"activations.{layer}: {graph.name} has no such layer", hint=f"it has {', '.join(every)}"
             )
 
 

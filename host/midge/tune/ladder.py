@@ -16,7 +16,7 @@ from midge.errors import SettingsError
 from midge.ir.graph import Graph
 from midge.progress import Progress, silent
 from midge.quantize.model import calibration_samples, quantize_with
-from midge.settings import Settings
+from midge.settings import Precision, Settings
 from midge.tune.score import Score, float_yardstick
 
 # In this order: what is cheap and nearly always helps comes first.
@@ -26,6 +26,13 @@ RUNGS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "equalize": ("channels equalized across layers", {"equalize": True}),
     "bias": ("biases corrected", {"bias_correction": "outputs"}),
     "adaround": ("rounding learnt (AdaRound)", {"rounding": "adaround"}),
+}
+
+
+# The rungs that change anything, where that is not all of them.
+_RUNGS_OF: Mapping[Precision, frozenset[str]] = {
+    "int16x8": frozenset({"minmax", "ranges", "equalize"}),
+    "dynamic": frozenset({"minmax"}),
 }
 
 
@@ -75,7 +82,7 @@ def climb(
     best: tuple[Settings, Graph, Score] | None = None
     climbed: list[Climbed] = []
     for name, (what, changes) in RUNGS.items():
-        if name in skip:
+        if name in skip or name not in _RUNGS_OF.get(settings.precision, RUNGS):
             continue
         start = time.monotonic()
         tried = replace(settings if best is None else best[0], **changes)

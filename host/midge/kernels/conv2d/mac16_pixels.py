@@ -23,14 +23,14 @@ def fits(layer: Layer) -> bool:
     window = _window(layer)
     if x.shape[3] != weights.shape[3] or window.batch > 1 or window.is_clipped or (window.k_h, window.k_w) != (1, 1):
         return False
-    return window.in_c % 4 == 0 and window.in_c <= MOST_POSITIONS and _scaling(layer) is not None
+    return window.in_c % 4 == 0 and window.in_c <= MOST_POSITIONS and scaling(layer) is not None
 
 
 def bind(layer: Layer) -> Binding:
     """Weights by channel; for each channel its bias and what scales its sums."""
-    scaled = _scaling(layer)
+    scaled = scaling(layer)
     assert scaled is not None, "no rule is exact"
-    params, constants = bind_matrix(_rows(layer), scaled)
+    params, constants = bind_matrix(rows_of(layer), scaled)
     return Binding({**_window(layer).params, **params}, constants)
 
 
@@ -49,14 +49,16 @@ def _window(layer: Layer) -> Window:
     return pixels_joined(window_of(layer, (weights[1], weights[2])))
 
 
-def _rows(layer: Layer) -> Array:
+def rows_of(layer: Layer) -> Array:
+    """Weights (channels, positions)."""
     weights = constant_data(layer.inputs[1])
     return weights.reshape(len(weights), -1).astype(np.int64)
 
 
-def _scaling(layer: Layer) -> Scaling | None:
+def scaling(layer: Layer) -> Scaling | None:
+    """How the layer's sums become outputs; None where no rule is exact."""
     op, (x, weights), y = cast(Conv2D, layer.op), layer.inputs[:2], layer.outputs[0]
-    rows = _rows(layer)
+    rows = rows_of(layer)
     return scaling_of(rows, bias_values(layer, len(rows)), x.q.zero_point, requantization(x, weights, y, op.clamp))
 
 
