@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from midge.ir.graph import Array, DType, Quant, Shape
+from midge.settings import Width
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,10 @@ class Argument:
 
 @dataclass(frozen=True, eq=False)
 class KernelCall:
-    """One layer: which variant, with which literals and arguments. `shapes` is for people."""
+    """One layer: which variant, with which literals and arguments. `shapes` is for people.
+
+    `constant_bytes` is what its constants take in flash, `width` that of packed weights, None where none are packed.
+    """
 
     index: int
     layer: str
@@ -47,6 +51,8 @@ class KernelCall:
     arguments: tuple[Argument, ...]
     shapes: str
     macs: int
+    constant_bytes: int = 0
+    width: Width | None = None
 
 
 @dataclass(frozen=True)

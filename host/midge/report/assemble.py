@@ -91,6 +91,8 @@ def _cycles(compiled: Compiled, evaluation: Evaluation) -> record.Cycles:
             op=call.op,
             kernel=call.variant,
             macs=call.macs,
+            const_bytes=call.constant_bytes,
+            packed=call.width,
             cycles=None if no_cycles else ticks,
             instructions=ticks if no_cycles else None,
             latency=_latency(runs, compiled, evaluation),

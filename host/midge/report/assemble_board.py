@@ -91,6 +91,8 @@ def _cycles(compiled: Compiled, evaluation: Evaluation, counter: _Counter) -> re
                 op=call.op,
                 kernel=call.variant,
                 macs=call.macs,
+                const_bytes=call.constant_bytes,
+                packed=call.width,
                 cycles=spent if counter.as_time else None,
                 instructions=None if counter.as_time else spent,
                 latency=counter.latency(runs),
