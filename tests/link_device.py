@@ -44,8 +44,10 @@ static midge_ticks run(void) {
     device_runs++;
     return 7000000000u;
 }
+static uint16_t kernel(uint16_t layer) { return (uint16_t)(1000 + layer); }
 const midge_app midge_app_model = {
     .name = "adder", .hash = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}, .arena_bytes = sizeof arena,
+    .kernel = kernel,
     .inputs = 2, .outputs = 2, .layers = 40, .input = input, .output = output, .run = run, .layer_ticks = layer_ticks,
 };
 """

@@ -21,6 +21,7 @@ typedef struct {
     uint8_t hash[16]; /* first 16 bytes of the SHA-256 over the model that was compiled */
     uint32_t arena_bytes;
     uint16_t inputs, outputs, layers;   /* inputs and outputs are at least 1, together at most 65535 */
+    uint16_t (*kernel)(uint16_t layer); /* the number of the kernel that a layer runs (midge.kernels.variant) */
     const midge_buffer *input, *output; /* [inputs], [outputs] */
     midge_ticks (*run)(void);           /* one inference: clobbers the inputs; returns its ticks */
     void (*reset)(void);                /* forgets all earlier runs; NULL for a network that remembers nothing */

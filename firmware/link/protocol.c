@@ -207,6 +207,23 @@ static midge_link_code serve_ticks(midge_link *link, uint16_t *length) {
     return MIDGE_LINK_OK;
 }
 
+static midge_link_code serve_kernels(midge_link *link, uint16_t *length) {
+    uint8_t *to = PAYLOAD(link) + 2;
+    if (*length != 2) {
+        return fail(link, MIDGE_LINK_BAD_LENGTH, *length);
+    }
+    uint16_t layers = link->app->layers;
+    uint16_t first = get16(PAYLOAD(link));
+    if (first >= layers) {
+        return fail(link, MIDGE_LINK_BAD_RANGE, layers);
+    }
+    for (uint16_t i = first; i < layers && to + 2 <= PAYLOAD(link) + MIDGE_LINK_MAX_PAYLOAD; i++) {
+        to = put16(to, link->app->kernel(i));
+    }
+    *length = (uint16_t)(to - PAYLOAD(link));
+    return MIDGE_LINK_OK;
+}
+
 /* To forget twice is to forget: a repetition needs no care. Outputs stay, as reset touches no output. */
 static midge_link_code serve_reset(midge_link *link, uint16_t *length) {
     if (*length != 0) {
@@ -234,6 +251,8 @@ static midge_link_code serve(midge_link *link, uint8_t type, uint16_t *length, b
         return serve_ticks(link, length);
     case MIDGE_LINK_RESET:
         return serve_reset(link, length);
+    case MIDGE_LINK_KERNELS:
+        return serve_kernels(link, length);
     default:
         return fail(link, MIDGE_LINK_BAD_TYPE, type);
     }

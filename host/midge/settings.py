@@ -14,9 +14,10 @@ from midge.errors import SettingsError
 
 Precision = Literal["int8", "int16x8", "dynamic", "float", "as-is"]
 Ranges = Literal["minmax", "percentile", "mse", "kl", "output"]
-Rounding = Literal["nearest", "adaround"]
+Rounding = Literal["nearest", "adaround", "blocks"]
 Correction = Literal["none", "inputs", "outputs"]
 Width = Literal["int8", "int4", "int2", "ternary", "binary"]
+Activation = Literal["int8", "int16"]
 Goal = Literal["speed", "balanced", "size"]
 Spoken = Literal["midge", "mlperf-tiny"]
 
@@ -29,10 +30,10 @@ class Settings:
     and int8 weights; dynamic float activations whose integer ranges are found at run time. `ranges`: how calibration
     finds the range of an activation; `percentile` (of 100, over 50) is for that method. `calibration_samples`: at most
     this many are used, spread over the data. `weights`: how wide they are, and `layers` those of a layer by its name,
-    e.g. {"conv_1" = "int4"}. `equalize`, `clip_weights`, `rounding` and `bias_correction` are steps of quantization,
-    see midge.quantize. `float_io`: float inputs and outputs around an int8 network. `optimize`: what to favor.
-    `protocol`: what the firmware speaks; through its own alone can midge measure. `kernels`: variant by operator, e.g.
-    {"conv2d": "portable"}. `seed`: of whatever is drawn.
+    e.g. {"conv_1" = "int4"}; `activations` which layers of an int8 network have int16 ones. `equalize`, `clip_weights`,
+    `rounding` and `bias_correction` are steps of quantization, see midge.quantize. `float_io`: float inputs and outputs
+    around an int8 network. `optimize`: what to favor. `protocol`: what the firmware speaks; through its own alone can
+    midge measure. `kernels`: variant by operator, e.g. {"conv2d": "portable"}. `seed`: of whatever is drawn.
     """
 
     board: str = "nucleo_l4r5zi"
@@ -42,6 +43,7 @@ class Settings:
     calibration_samples: int = 500
     weights: Width = "int8"
     layers: Mapping[str, Width] = field(default_factory=dict)
+    activations: Mapping[str, Activation] = field(default_factory=dict)
     equalize: bool = False
     clip_weights: bool = False
     rounding: Rounding = "nearest"
@@ -67,13 +69,14 @@ class Settings:
         for name in ("float_io", "equalize", "clip_weights"):
             if not isinstance(getattr(self, name), bool):
                 raise SettingsError(f"{name} is {getattr(self, name)!r}", hint="allowed: true, false")
-        for name, example in (("kernels", 'conv2d = "portable"'), ("layers", 'conv_1 = "int4"')):
+        tables = {"kernels": 'conv2d = "portable"', "layers": 'conv_1 = "int4"', "activations": 'conv_1 = "int16"'}
+        for name, example in tables.items():
             if not isinstance(getattr(self, name), Mapping):
                 raise SettingsError(f"{name} is {getattr(self, name)!r}", hint=f"a table, e.g. {{{example}}}")
-        if self.precision in ("int16x8", "dynamic") and (self.rounding != "nearest" or self.bias_correction != "none"):
+        if self.precision == "dynamic" and (self.rounding != "nearest" or self.bias_correction != "none"):
             raise SettingsError(
-                "rounding and bias_correction refine int8 activations",
-                hint=f"leave them out with --precision {self.precision}",
+                "rounding and bias_correction need ranges that calibration found",
+                hint="leave them out with --precision dynamic",
             )
         if self.precision == "dynamic" and self.equalize:
             raise SettingsError("equalize needs ranges that calibration found", hint="not with --precision dynamic")
@@ -81,6 +84,13 @@ class Settings:
             _check_text(f"kernels.{op}", variant)
         for layer, width in self.layers.items():
             _check_choice(f"layers.{layer}", width, get_args(Width))
+        for layer, wide in self.activations.items():
+            _check_choice(f"activations.{layer}", wide, get_args(Activation))
+        if "int16" in self.activations.values() and self.precision != "int8":
+            raise SettingsError(
+                f"activations chooses layers of an int8 network, not with --precision {self.precision}",
+                hint="leave activations out, or take --precision int8",
+            )
 
 
 def require_own_protocol(settings: Settings) -> None:

@@ -95,6 +95,13 @@ def draw_one_channel(rng: Rng) -> Case:
     return _convolution(rng, kernel, size, stride, ((top, bottom), (left, right)), (1,))
 
 
+def draw_first_layer(rng: Rng) -> Case:
+    """Windows that stay inside an image with one or a few channels, a hundred of them or so."""
+    kernel, stride = pair(rng, 5), pair(rng, 2)
+    size = (kernel[0] + stride[0] * int(rng.integers(7, 12)), kernel[1] + stride[1] * int(rng.integers(7, 12)))
+    return _convolution(rng, kernel, size, stride, ((0, 0), (0, 0)), (1, 1, 3))
+
+
 def _window(rng: Rng) -> Case:
     kernel, stride = pair(rng, 5), pair(rng, 3)
     top, bottom, left, right = rng.integers(0, 4, 4).tolist() if rng.random() < 0.7 else [0, 0, 0, 0]

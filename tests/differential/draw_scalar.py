@@ -9,7 +9,7 @@ from itertools import islice
 import numpy as np
 
 from differential.draw_dense import DRAWS as DENSE
-from differential.draw_dense import draw_one_channel
+from differential.draw_dense import draw_first_layer, draw_one_channel
 from differential.draw_depthwise import draw_usual_depthwise
 from differential.draw_tensors import Case, Rng, one_op
 from midge.ir.graph import DType, Quant, Tensor
@@ -23,7 +23,10 @@ DRAWS: Mapping[str, tuple[Callable[[Rng], Case], ...]] = {
     "fully_connected": (DENSE["fully_connected", "dsp"],),
 }
 # What such layers rarely fit.
-NARROW: Mapping[tuple[str, str], Callable[[Rng], Case]] = {("conv2d", "riscv_planes"): draw_one_channel}
+NARROW: Mapping[tuple[str, str], tuple[Callable[[Rng], Case], ...]] = {
+    ("conv2d", "riscv_planes"): (draw_one_channel,),
+    ("conv2d", "avr_line"): (draw_first_layer, *DRAWS["conv2d"]),
+}
 VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "scalar" in v.needs)
 RISCV_VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "rv32m" in v.needs)
 MAC16_VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "mac16" in v.needs)
@@ -32,8 +35,7 @@ MAC16_VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "mac16" in
 def scalar_cases(variant: Variant, count: int, seed: int = 0) -> list[Case]:
     """`count` cases that the variant fits; in some all inputs and weights are extreme. Fails when few of 16 fit."""
     rng = np.random.default_rng([seed, count, 77])
-    narrow = NARROW.get((variant.op, variant.name))
-    draws = (narrow,) if narrow else DRAWS[variant.op]
+    draws = NARROW.get((variant.op, variant.name), DRAWS[variant.op])
     drawn = (_extreme(draws[i % len(draws)](rng), rng, i) for i in range(16 * count))
     fitting = list(islice((case for case in drawn if variant.fits(layer_of(case.graph, 0))), count))
     assert len(fitting) == count

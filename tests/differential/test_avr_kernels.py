@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import cast
@@ -48,3 +48,13 @@ def test_all_ways_to_keep_and_scale_sums_are_drawn() -> None:
     assert {scaling["width"] for scaling in scalings} == {2, 3}
     assert {bool(scaling["below_bytes"]) for scaling in scalings} == {False, True}
     assert {scaling["record"] is None for scaling in scalings} == {False, True}
+
+
+def test_all_ways_to_have_weights_as_code_are_drawn() -> None:
+    made = [v.bind(layer_of(case.graph, 0)).params for v in VARIANTS for case in _cases(v) if v.name == "avr_line"]
+    groups = [group for params in made for group in cast(list[Mapping[str, list[object]]], params["groups"])]
+    channels = [cast(Mapping[str, object], channel) for group in groups for channel in group["channels"]]
+    for name in ("raw", "skips"):
+        assert {bool(group[name]) for group in groups} == {False, True}, name
+    assert {bool(channel["steps"]) for channel in channels} == {False, True}
+    assert {len(cast(Sequence[int], sums)) for group in groups for sums in group["sums"]} == {1, 2}

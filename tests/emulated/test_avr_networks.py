@@ -23,7 +23,7 @@ from midge.pipeline import compile_model, run_model
 from midge.report.console import report_text
 from midge.run.simavr.board import SimavrBoard
 from midge.run.simavr.runner import find_runner
-from midge.settings import Settings
+from midge.settings import Goal, Settings
 from midge.tune.every_board import fit_boards
 from midge.verification import verify_model
 
@@ -109,6 +109,24 @@ def test_hello_world_alone_is_smaller_still(asset: Callable[[str], Path], tmp_pa
         stack = emulated.stack_high_water_bytes()
     assert image.flash.total_bytes <= LIBRARY_FLASH
     assert image.ram.model_bytes + image.ram.harness_bytes + stack <= LIBRARY_RAM
+
+
+@pytest.mark.parametrize("optimize", ["speed", "size"])
+@pytest.mark.parametrize("name", ["mnist_arduino_q", "mnist_valid_q"])
+def test_a_network_for_mnist_runs_exactly_on_an_uno(
+    asset: Callable[[str], Path], tmp_path: Path, name: str, optimize: Goal
+) -> None:
+    model = import_model(asset(f"models/tinymaix/{name}.tflite"))
+    report = run_model(
+        compile_model(model, Settings(board="uno", precision="as-is", optimize=optimize)), None, tmp_path, samples=2
+    )
+    assert report.exact.mismatches == 0
+    assert report.ram.total_bytes <= 2048
+    assert report.flash.total_bytes <= 32256
+    layers = report.cycles.per_layer
+    assert all(layer.kernel_is_reported for layer in layers)
+    assert {layer.kernel for layer in layers if layer.macs} <= {"avr_line", "avr_stream"}
+    assert "as the firmware names them over the link" in report_text(report)
 
 
 def test_a_keyword_network_runs_exactly_on_a_mega(asset: Callable[[str], Path]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from midge.ir.graph import Array
@@ -9,6 +11,8 @@ from midge.kernels.byte_products import ByteProducts
 
 # A conditional jump reaches 63 words.
 _MOST_JUMPED = 60
+# So many pairs of a table behind the window are worth the comparison with its end.
+_MOST_BEHIND = 256
 
 
 def scaling(
@@ -46,18 +50,27 @@ def scaling(
     }
 
 
-def steps_table(found: ByteProducts) -> tuple[int, ...] | None:
-    """For channel 0, for each 256 sums from the window's start on: at which the output rises by one, in a byte, and
-    the output before (one less when it rises at none). None where it rises twice within them."""
-    last = int(found.lasts[0])
-    u = np.arange((last // 256 + 1) * 256)
+@dataclass(frozen=True)
+class Steps:
+    """For each 256 sums from a window's start on: at which the output rises by one, in a byte, and the output before
+    (one less when it rises at none). `is_whole` says that every sum is in the table, not only the window."""
+
+    pairs: tuple[int, ...]
+    is_whole: bool
+
+
+def steps_table(found: ByteProducts, most: int) -> Steps | None:
+    """The table of channel 0, whose sums are at most `most`; None where an output rises twice within 256 sums."""
+    last, greatest = int(found.lasts[0]), most - int(found.starts[0])
+    is_whole = greatest // 256 - last // 256 <= _MOST_BEHIND
+    u = np.arange(((greatest if is_whole else last) // 256 + 1) * 256)
     outputs = found.apply(found.starts[0] + np.minimum(u, last)[:, None])[:, 0].reshape(-1, 256)
     first = outputs[:, 0]
     if (np.diff(outputs) < 0).any() or (outputs[:, -1] > first + 1).any():
         return None
     rises = (outputs == first[:, None]).sum(axis=1)
     pairs = np.stack([rises % 256, np.where(rises < 256, first, first - 1) & 255], axis=1)
-    return tuple(int(v) for v in pairs.reshape(-1))
+    return Steps(tuple(int(v) for v in pairs.reshape(-1)), is_whole)
 
 
 def _one_of(outputs: Array) -> int | None:

@@ -37,6 +37,11 @@ class _Part:
     taps: tuple[int, ...]
     least: int
 
+    @property
+    def registers(self) -> tuple[int, ...]:
+        """All that it takes."""
+        return (self.low, self.low + 1) if self.carry is None else (self.low, self.low + 1, self.carry)
+
 
 @dataclass(frozen=True)
 class LineGroup:
@@ -77,6 +82,7 @@ def line_group(rows: Array, offsets: Sequence[int], zero_point: int) -> LineGrou
         "skips": skips,
         "zeroed": [(part.low, part.carry) for part in zeroed],
         "taps": taps,
+        "clobbered": sorted({r for parts in channels for part in parts for r in part.registers if r < SLOTS[0]}),
         "sums": [[(p.low, p.carry, (p.least & 255, p.least >> 8 & 255)) for p in parts] for parts in channels],
     }
     return LineGroup(params, raw, tuple(sum(p.least for p in parts if p.carry is None) for parts in channels))

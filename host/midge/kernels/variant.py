@@ -10,6 +10,7 @@ constant by its role, and `scratch` when scratch bytes are asked for.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -57,6 +58,14 @@ def _no_code(_: Layer) -> int:
 
 def _no_overlap(_: Layer) -> int | None:
     return None
+
+
+def kernel_number(op: str, variant: str) -> int:
+    """The 16 bits by which a firmware names the kernel of a layer: CRC-32 of `<op>/<variant>`, its low half.
+
+    Two variants of one operator never share a number; which operator a layer is, the host knows.
+    """
+    return zlib.crc32(f"{op}/{variant}".encode()) & 0xFFFF
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from midge.ir.graph import Array, DType, Quant, Shape
+from midge.kernels.variant import kernel_number
 from midge.settings import Width
 
 
@@ -53,6 +54,11 @@ class KernelCall:
     macs: int
     constant_bytes: int = 0
     width: Width | None = None
+
+    @property
+    def kernel_number(self) -> int:
+        """By which the firmware names the kernel over the link."""
+        return kernel_number(self.op, self.variant)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def assemble(compiled: Compiled, device: EmulatedDevice | QemuDevice, evaluation
         toolchain=record.Toolchain(compiler=image.compiler, version=image.version, flags=image.flags),
         clock=clock,
         instructions=record.Instructions(total=typical.instructions),
-        cycles=_cycles(compiled, evaluation),
+        cycles=_cycles(compiled, evaluation, device.link.says_kernels),
         latency_us=None if in_instructions(board) else round(1e6 * typical.cycles / board.clock_hz, 3),
         latency_is=record.latency_is(clock),
         latency=_latency(evaluation.run_ticks, compiled, evaluation),
@@ -83,13 +83,15 @@ def in_instructions(board: Board) -> bool:
     return board.twin.timing.kind == "instructions"
 
 
-def _cycles(compiled: Compiled, evaluation: Evaluation) -> record.Cycles:
+def _cycles(compiled: Compiled, evaluation: Evaluation, said: bool) -> record.Cycles:
+    """`said`: the firmware has named the kernels."""
     typical, no_cycles = evaluation.typical, in_instructions(compiled.board)
     layers = [
         record.LayerCycles(
             name=call.layer,
             op=call.op,
             kernel=call.variant,
+            kernel_is_reported=said,
             macs=call.macs,
             const_bytes=call.constant_bytes,
             packed=call.width,

@@ -44,7 +44,7 @@ def assemble_board(compiled: Compiled, device: BoardDevice, evaluation: Evaluati
     board, image, prefix = compiled.board, device.image, compiled.program.prefix
     counter = _counter(board, device.hello)
     latency = counter.latency(evaluation.run_ticks)
-    cycles = _cycles(compiled, evaluation, counter)
+    cycles = _cycles(compiled, evaluation, counter, device.link.says_kernels)
     total = counter.counts(evaluation.typical.total_ticks)
     return record.Report(
         model=model_facts(compiled),
@@ -79,7 +79,8 @@ def _counter(board: Board, hello: Hello) -> _Counter:
     return _Counter(clock, hz, per_second, as_time=timing.kind != "instructions")
 
 
-def _cycles(compiled: Compiled, evaluation: Evaluation, counter: _Counter) -> record.Cycles:
+def _cycles(compiled: Compiled, evaluation: Evaluation, counter: _Counter, said: bool) -> record.Cycles:
+    """`said`: the board has named the kernels."""
     layers = []
     for call, ticks, runs in zip(
         compiled.program.calls, evaluation.typical.layer_ticks, evaluation.layer_ticks, strict=True
@@ -90,6 +91,7 @@ def _cycles(compiled: Compiled, evaluation: Evaluation, counter: _Counter) -> re
                 name=call.layer,
                 op=call.op,
                 kernel=call.variant,
+                kernel_is_reported=said,
                 macs=call.macs,
                 const_bytes=call.constant_bytes,
                 packed=call.width,

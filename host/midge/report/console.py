@@ -80,6 +80,9 @@ def _time(report: Report) -> Iterator[Fact]:
     if report.instructions.total is not None:
         words = clock.basis if clock.kind == "instructions" else ""
         yield Fact("instructions", count(report.instructions.total), words)
+    layers = report.cycles.per_layer
+    if layers and all(layer.kernel_is_reported for layer in layers):
+        yield Fact("kernels", f"{count(len(layers))} layers", "as the firmware names them over the link")
 
 
 def _why(clock: Clock) -> str:

@@ -79,6 +79,7 @@ class LayerCycles(_Record, frozen=True, kw_only=True):
     name: str
     op: Annotated[str, Meta(description="operator")]
     kernel: Annotated[str, Meta(description="the kernel variant that computes it")]
+    kernel_is_reported: Annotated[bool, Meta(description="the firmware itself said so, over the link")] = False
     macs: Count
     cycles: Count | None
     instructions: Count | None = None

@@ -18,6 +18,7 @@ from midge.render.project import render_project
 from midge.run.conversation import Conversation, Hello, Patience
 from midge.run.device import LinkedDevice, Sample
 from midge.run.exchange import Port
+from midge.run.layer_kernels import says_kernels
 from midge.run.serial_port import open_port, resolve_port
 from midge.settings import require_own_protocol
 
@@ -73,7 +74,8 @@ def board_device(compiled: Compiled, port: str, say: Say, project: Path | None =
     with open_port(port, board, _BACK_SECONDS if flashed and board.line.reappears else 0.0) as opened:
         conversation = _conversation(opened, compiled, _patience(board))
         hello = conversation.hello()
-        yield BoardDevice(LinkedDevice(conversation, compiled.program.outputs), hello, image, flashed)
+        says = says_kernels(conversation, compiled.program)
+        yield BoardDevice(LinkedDevice(conversation, compiled.program.outputs, says), hello, image, flashed)
 
 
 def _build_and_flash(compiled: Compiled, folder: Path, port: str, say: Say) -> Image:

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from midge.errors import DataError, LinkError
 from midge.run import protocol
-from midge.run.exchange import AnswerT, Effort, Exchange, Port, StartOverError, malformed
+from midge.run.exchange import AnswerT, Effort, Exchange, Port, RefusedError, StartOverError, malformed
 
 _INPUT_OVERHEAD = 6
 _OUTPUT_OVERHEAD = 10
@@ -94,6 +94,16 @@ class Conversation:
     def tick_hz(self) -> int:
         """How often the device's timer advances in a second; 0 before the first hello."""
         return self._hello.tick_hz if self._hello else 0
+
+    def kernels(self) -> tuple[int, ...] | None:
+        """The numbers (midge.kernels.variant.kernel_number) of the kernels that the layers run, in order; None from a
+        firmware that is too old to say."""
+        try:
+            return self._persistently(self._kernels)
+        except RefusedError as refusal:
+            if refusal.code != protocol.ErrorCode.BAD_TYPE:
+                raise
+            return None
 
     def infer(self, inputs: Sequence[bytes]) -> Inference:
         """Send one sample (the raw bytes of each input), run it, and fetch outputs and ticks.
@@ -181,6 +191,16 @@ class Conversation:
         if self._hello is None:
             self._greet()
         self._ask(protocol.AskReset(), protocol.ResetDone)
+
+    def _kernels(self) -> tuple[int, ...]:
+        hello = self._hello or self._resume()
+        kernels: list[int] = []
+        while len(kernels) < hello.layers:
+            chunk = self._ask(protocol.AskKernels(len(kernels)), protocol.KernelsChunk)
+            if chunk.first != len(kernels) or len(kernels) + len(chunk.kernels) > hello.layers:
+                raise malformed("kernels that were not asked for")
+            kernels += chunk.kernels
+        return tuple(kernels)
 
     def _resume(self) -> Hello:
         """The hello, and then what the network has to remember."""

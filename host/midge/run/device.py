@@ -67,10 +67,12 @@ class Interpreter:
 
 @dataclass(frozen=True, eq=False)
 class LinkedDevice:
-    """A firmware at the other end of a serial port."""
+    """A firmware at the other end of a serial port. `says_kernels`: it has said that its layers run the kernels that
+    were compiled."""
 
     conversation: Conversation
     outputs: tuple[Port, ...]
+    says_kernels: bool = False
 
     def infer(self, inputs: Sequence[Array]) -> Sample:
         """Sends the inputs, runs, and fetches the outputs."""

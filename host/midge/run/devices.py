@@ -24,6 +24,7 @@ from midge.run.conversation import Conversation
 from midge.run.device import LinkedDevice, Sample
 from midge.run.emulator import EmulatedBoard
 from midge.run.exchange import Port
+from midge.run.layer_kernels import says_kernels
 from midge.run.native import start_native
 from midge.run.qemu import QemuBoard
 from midge.run.serial_handlers import attach
@@ -116,7 +117,7 @@ def emulated_device(compiled: Compiled, work_dir: Path) -> Iterator[EmulatedDevi
     run_symbol = f"{program.prefix}_run"
     stack = _worst_stack(board, image, run_symbol, work_dir)
     with emulated_line(image, board, work_dir) as (port, emulated):
-        link = LinkedDevice(_conversation(port, program), program.outputs)
+        link = _linked(port, program)
         layers = tuple(call.layer for call in program.calls)
         if isinstance(emulated, QemuBoard):
             yield QemuDevice(link, emulated, image, stack, layers)
@@ -161,7 +162,7 @@ def emulated_line(
 def native_device(compiled: Compiled, work_dir: Path, *, sanitize: bool) -> Iterator[LinkedDevice]:
     """Build the firmware for this computer in `work_dir`, with sanitizers when asked, and start it."""
     with start_native(firmware_sources(compiled), work_dir, sanitize=sanitize, defines=_defines(compiled)) as board:
-        yield LinkedDevice(_conversation(board.port, compiled.program), compiled.program.outputs)
+        yield _linked(board.port, compiled.program)
 
 
 def build_firmware(compiled: Compiled, work_dir: Path) -> Image:
@@ -197,5 +198,6 @@ def _worst_stack(board: Board, image: Image, run_symbol: str, work_dir: Path) ->
     return worst_stack_bytes(image, run_symbol, read_frames(work_dir))
 
 
-def _conversation(port: Port, program: Program) -> Conversation:
-    return Conversation(port, expect_hash=bytes.fromhex(program.hash))
+def _linked(port: Port, program: Program) -> LinkedDevice:
+    conversation = Conversation(port, expect_hash=bytes.fromhex(program.hash))
+    return LinkedDevice(conversation, program.outputs, says_kernels(conversation, program))

@@ -65,6 +65,14 @@ class StartOverError(Exception):
     """Device and host disagree about where they are; nothing is lost but time. Never leaves `Conversation`."""
 
 
+class RefusedError(LinkError):
+    """The firmware refused a request for good; `code` is an ErrorCode, or a number that is not known."""
+
+    def __init__(self, message: str, code: int, *, hint: str) -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+
+
 class Exchange:
     """Asks over an open port, one request at a time, and takes no answer but the one to the last request."""
 
@@ -175,7 +183,8 @@ def _refusal(failure: Failure) -> Exception:
         what += ": it has restarted, by a crash, its watchdog or its power"
     if failure.code in _STARTS_OVER:
         return StartOverError(what)
-    return LinkError(f"the firmware refused a request: {what}", hint="build and flash it again with this midge")
+    hint = "build and flash it again with this midge"
+    return RefusedError(f"the firmware refused a request: {what}", failure.code, hint=hint)
 
 
 def _silence_hint(kind: MessageType) -> str:

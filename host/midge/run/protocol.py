@@ -34,6 +34,7 @@ class MessageType(IntEnum):
     OUTPUT = 5
     TICKS = 6
     RESET = 7
+    KERNELS = 8
     ANSWER = 0x80
     ERROR = 0xFF
 
@@ -140,7 +141,19 @@ class AskReset:
         return b""
 
 
-Request = AskHello | AskSizes | SendInput | AskRun | AskOutput | AskTicks | AskReset
+@dataclass(frozen=True)
+class AskKernels:
+    """Which kernel each layer runs, from layer `first` on."""
+
+    first: int
+    type: ClassVar[MessageType] = MessageType.KERNELS
+
+    def payload(self) -> bytes:
+        """first u16."""
+        return struct.pack("<H", self.first)
+
+
+Request = AskHello | AskSizes | SendInput | AskRun | AskOutput | AskTicks | AskReset | AskKernels
 
 
 @dataclass(frozen=True)
@@ -208,6 +221,14 @@ class ResetDone:
 
 
 @dataclass(frozen=True)
+class KernelsChunk:
+    """Numbers of the kernels (midge.kernels.variant) of layers from number `first` on, as many as fit the frame."""
+
+    first: int
+    kernels: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Failure:
     """The device refused; `code` is an ErrorCode, or a number that this version of midge does not know."""
 
@@ -215,7 +236,7 @@ class Failure:
     detail: int
 
 
-Answer = Greeting | Sizes | InputTaken | RunDone | OutputChunk | TicksChunk | ResetDone | Failure
+Answer = Greeting | Sizes | InputTaken | RunDone | OutputChunk | TicksChunk | ResetDone | KernelsChunk | Failure
 
 
 def parse_answer(frame: Frame) -> Answer:
@@ -240,6 +261,9 @@ def parse_answer(frame: Frame) -> Answer:
     if frame.type == MessageType.ANSWER | MessageType.RESET:
         _exactly(struct.Struct(""), frame)
         return ResetDone()
+    if frame.type == MessageType.ANSWER | MessageType.KERNELS:
+        (first,), rest = _front(struct.Struct("<H"), frame)
+        return KernelsChunk(first, _list("H", rest, frame))
     raise MalformedError(f"type 0x{frame.type:02x} is no answer")
 
 

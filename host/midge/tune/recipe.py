@@ -22,8 +22,9 @@ from midge.run.devices import emulated_device
 from midge.settings import Settings
 from midge.tune.score import Yardstick, float_yardstick
 
-# Weights of a layer: a choice of the search, and the setting that makes it.
+# What a search chooses from for each layer, the plain choice first.
 WEIGHTS = ("int8", "int4", "int2")
+ACTIVATIONS = ("int8", "int16")
 
 
 @dataclass(frozen=True)
@@ -76,17 +77,20 @@ def set_up(imported: Imported, data: Dataset, settings: Settings, progress: Prog
 
 def settings_of(base: Settings, recipe: Mapping[str, str]) -> Settings:
     """`base` with the widths of a recipe, {"weights.conv_1": "int4"}; what is as in `base` is left out."""
-    layers = dict(base.layers)
+    layers, activations = dict(base.layers), dict(base.activations)
     for name, value in recipe.items():
         what, _, layer = name.partition(".")
         if what == "weights" and value != layers.get(layer, base.weights):
             layers[layer] = value  # type: ignore[assignment]
-    return replace(base, layers=layers)
+        if what == "activations" and value != activations.get(layer, "int8"):
+            activations[layer] = value  # type: ignore[assignment]
+    return replace(base, layers=layers, activations=activations)
 
 
 def choices(layers: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
     """What can be chosen: the values of each part of a recipe, the widest first."""
-    return {f"weights.{layer}": WEIGHTS for layer in layers}
+    widths = {f"weights.{layer}": WEIGHTS for layer in layers}
+    return {**widths, **{f"activations.{layer}": ACTIVATIONS for layer in layers}}
 
 
 def measure(bench: Bench, recipe: Mapping[str, str]) -> Measured:

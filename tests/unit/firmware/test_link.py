@@ -16,6 +16,7 @@ from midge.run.native import NativeBoard, start_native
 from midge.run.protocol import (
     Answer,
     AskHello,
+    AskKernels,
     AskOutput,
     AskRun,
     AskSizes,
@@ -23,6 +24,7 @@ from midge.run.protocol import (
     ErrorCode,
     Failure,
     InputTaken,
+    KernelsChunk,
     OutputChunk,
     Request,
     RunDone,
@@ -88,6 +90,13 @@ def test_sizes_are_those_of_inputs_then_outputs(line: Line) -> None:
     assert line.ask(AskSizes(0)) == Sizes(0, (300, 5, 300, 8))
     assert line.ask(AskSizes(3)) == Sizes(3, (8,))
     assert line.ask(AskSizes(4)) == Failure(ErrorCode.BAD_RANGE, 4)
+
+
+def test_kernels_are_told_from_any_layer_on(line: Line) -> None:
+    numbers = tuple(range(1000, 1040))
+    assert line.ask(AskKernels(0)) == KernelsChunk(0, numbers)
+    assert line.ask(AskKernels(38)) == KernelsChunk(38, numbers[38:])
+    assert line.ask(AskKernels(40)) == Failure(ErrorCode.BAD_RANGE, 40)
 
 
 def test_a_run_gives_the_outputs_once(line: Line) -> None:

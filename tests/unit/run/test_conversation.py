@@ -73,6 +73,25 @@ def test_hello_tells_what_the_firmware_was_built_with(device: Device) -> None:
     assert hello == Hello("adder", HASH, 400, 1000, INPUT_BYTES, OUTPUT_BYTES, LAYERS, MAX_PAYLOAD, False)
 
 
+def test_the_firmware_names_the_kernels_of_its_layers(device: Device) -> None:
+    conversation = Conversation(DevicePort(device), expect_hash=HASH)
+    assert conversation.kernels() == tuple(range(1000, 1000 + LAYERS))
+
+
+def test_a_firmware_from_before_the_question_names_no_kernels(device: Device) -> None:
+    class Old(DevicePort):
+        def write(self, data: bytes, /) -> int:
+            for frame in FrameDecoder().feed(data):
+                if frame.type == protocol.MessageType.KERNELS:
+                    return super().write(encode_frame(Frame(9, frame.sequence, frame.payload)))
+            return super().write(data)
+
+    conversation = Conversation(Old(device), expect_hash=HASH)
+    assert conversation.kernels() is None
+    inputs = draw_inputs(random.Random(0))
+    assert conversation.infer(inputs).outputs == expected_outputs(inputs)
+
+
 def test_an_inference_gives_outputs_and_ticks(device: Device) -> None:
     conversation = Conversation(DevicePort(device), expect_hash=HASH + bytes(16))
     rng = random.Random(1)

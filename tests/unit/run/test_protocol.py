@@ -83,6 +83,7 @@ def test_an_endless_frame_is_dropped_and_the_next_one_found() -> None:
         (protocol.AskRun(0x01020304), 4, "04030201"),
         (protocol.AskOutput(1, 2, 3, 4), 5, "0100000002000300000004 00"),
         (protocol.AskTicks(5, 6), 6, "050000000600"),
+        (protocol.AskKernels(258), 8, "0201"),
     ],
 )
 def test_requests_are_laid_out_as_documented(request_: protocol.Request, kind: int, payload: str) -> None:
@@ -100,6 +101,7 @@ def test_requests_are_laid_out_as_documented(request_: protocol.Request, kind: i
         (0x85, struct.pack("<IHI", 1, 2, 3) + b"xy", protocol.OutputChunk(1, 2, 3, b"xy")),
         (0x86, struct.pack("<IHQ", 1, 2, 1 << 40), protocol.TicksChunk(1, 2, (1 << 40,))),
         (0x87, b"", protocol.ResetDone()),
+        (0x88, struct.pack("<HHH", 1, 65535, 7), protocol.KernelsChunk(1, (65535, 7))),
         (0xFF, b"\x07\x01\0\0\0", protocol.Failure(7, 1)),
     ],
 )
@@ -123,6 +125,9 @@ def test_answers_are_read_as_documented(kind: int, payload: bytes, answer: proto
         (0xFF, b""),
         (0x87, b"\0"),
         (0x88, b""),
+        (0x88, b"\0\0"),
+        (0x88, b"\0\0\1"),
+        (0x89, b""),
         (0x01, b""),
     ],
 )

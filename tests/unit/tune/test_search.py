@@ -39,7 +39,7 @@ from small_graphs import floats, graph
 pytest.importorskip("optuna", reason="pip install 'midge[search]'")
 pytest.importorskip("matplotlib", reason="pip install 'midge[search]'")
 
-OPTIONS = {"weights.a": ("int8", "int4", "int2"), "weights.b": ("int8", "int4")}
+OPTIONS = {"weights.a": ("int8", "int4", "int2"), "activations.b": ("int8", "int16")}
 MEASURED = Measured(0.1, 0.0, 90.0, 1000, 800, 500, 10_000, "")
 _CHOICE = st.builds(Choice, st.integers(0, 9).map(float), st.tuples(*[st.integers(0, 9).map(float)] * 2))
 
@@ -69,12 +69,12 @@ def test_proposals_begin_with_each_change_alone_and_end_when_nothing_is_left() -
     tried = []
     while (recipe := next_recipe(OPTIONS, done, set(done), Budgets())) is not None:
         tried.append(recipe)
-        narrow = sum({"int8": 0, "int4": 1, "int2": 3}[v] for v in recipe.values())
+        narrow = sum({"int8": 0, "int4": 1, "int16": 1, "int2": 3}[v] for v in recipe.values())
         done[key(recipe)] = replace(MEASURED, error=0.1 + narrow, flash_bytes=1000 - 100 * narrow)
     assert tried[0] == plain(OPTIONS)
     assert tried[1:4] == single_changes(OPTIONS)
     assert len(tried) == len({key(r) for r in tried})
-    assert {"weights.a": "int2", "weights.b": "int4"} in tried
+    assert {"weights.a": "int2", "activations.b": "int16"} in tried
 
 
 def test_a_flash_budget_leaves_out_recipes_that_are_foreseen_to_break_it() -> None:
@@ -82,9 +82,9 @@ def test_a_flash_budget_leaves_out_recipes_that_are_foreseen_to_break_it() -> No
         key(r): replace(MEASURED, error=0.1 + i, flash_bytes=1000 - 100 * i)
         for i, r in enumerate([plain(OPTIONS), *single_changes(OPTIONS)])
     }
-    # int4 and int2 of a save 100 and 200, int4 of b saves 300: only both narrow keep to 500.
+    # int4 and int2 of a save 100 and 200, int16 of b saves 300: only both narrow keep to 500.
     proposed = next_recipe(OPTIONS, done, set(done), Budgets(flash_bytes=500))
-    assert proposed == {"weights.a": "int2", "weights.b": "int4"}
+    assert proposed == {"weights.a": "int2", "activations.b": "int16"}
 
 
 @given(st.integers(0, 200))

@@ -15,7 +15,7 @@ import numpy as np
 from midge.ir.graph import Array
 from midge.kernels.byte_blocks import NEEDS, OFFSET
 from midge.kernels.byte_products import ByteProducts, byte_products
-from midge.kernels.byte_scaling import scaling, steps_table
+from midge.kernels.byte_scaling import Steps, scaling, steps_table
 from midge.kernels.geometry import Window, pixels_joined, window_of, window_overlap
 from midge.kernels.line_taps import MOST_IN_GROUP, line_group
 from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
@@ -27,8 +27,9 @@ _SUM_BYTES = 3
 # A weight takes ten bytes of code, scaling a sum about a hundred and twenty.
 _WEIGHT_BYTES, _CHANNEL_BYTES = 10, 120
 _MOST_CODE_BYTES = 6144
-# From so many pixels on a table for scaling is worth its half a kilobyte.
+# From so many pixels on a table for scaling is worth its half a kilobyte for a channel.
 _WORTH_TABLE = 64
+_MOST_TABLE_BYTES = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +56,9 @@ def code_bytes(layer: Layer) -> int:
     """What weights and scaling take, about."""
     weights = constant_data(layer.inputs[1])
     channels = _channels(layer)
-    table = len(_steps(layer, channels)) if channels is not None else 0
-    return _WEIGHT_BYTES * int(np.count_nonzero(weights)) + _CHANNEL_BYTES * len(weights) + table
+    tables = _steps(layer, channels) if channels is not None else []
+    code = _WEIGHT_BYTES * int(np.count_nonzero(weights)) + _CHANNEL_BYTES * len(weights)
+    return code + sum(len(steps.pairs) for steps in tables if steps)
 
 
 def bind(layer: Layer) -> Binding:
@@ -71,11 +73,11 @@ def bind(layer: Layer) -> Binding:
         some = slice(at, at + MOST_IN_GROUP)
         group = line_group(rows[some], offsets, zero_point)
         made = [
-            _channel(channel, row, group.raw, least, steps)
-            for channel, row, least in zip(channels[some], rows[some], group.least, strict=True)
+            _channel(channels[at + n], row, group.raw, least, steps[at + n], f"%[steps_{n}]")
+            for n, (row, least) in enumerate(zip(rows[some], group.least, strict=True))
         ]
         groups.append({**group.params, "channels": made})
-    sizes = {"depth": len(offsets), "offsets": offsets, "groups": groups, "steps": steps}
+    sizes = {"depth": len(offsets), "offsets": offsets, "groups": groups}
     return Binding({**window.params, **sizes})
 
 
@@ -84,11 +86,14 @@ def overlap(layer: Layer) -> int:
     return window_overlap(layer, channelwise=False)
 
 
-def _steps(layer: Layer, channels: tuple[_Channel, ...]) -> tuple[int, ...]:
-    """The table by which a single channel's sums become outputs; empty where there is none, or not worth its bytes."""
-    if len(channels) > 1 or layer.outputs[0].elements < _WORTH_TABLE or int(channels[0].found.lasts[0]) < 1 << 16:
-        return ()
-    return steps_table(channels[0].found) or ()
+def _steps(layer: Layer, channels: tuple[_Channel, ...]) -> list[Steps | None]:
+    """For each channel the table by which its sums become outputs, where there is one and it is worth its bytes."""
+    pixels = layer.outputs[0].elements // len(channels)
+    found: list[Steps | None] = []
+    for channel in channels:
+        able = pixels >= _WORTH_TABLE and int(channel.found.lasts[0]) >= 1 << 16
+        found.append(steps_table(channel.found, int(channel.most[0])) if able else None)
+    return found if sum(len(steps.pairs) for steps in found if steps) <= _MOST_TABLE_BYTES else [None] * len(found)
 
 
 def _offsets(window: Window) -> tuple[int, ...]:
@@ -99,20 +104,25 @@ def _offsets(window: Window) -> tuple[int, ...]:
     return tuple(int(v) for v in places.reshape(-1))
 
 
-def _channel(channel: _Channel, weights: Array, raw: bool, least: int, steps: tuple[int, ...]) -> dict[str, object]:
+def _channel(
+    channel: _Channel, weights: Array, raw: bool, least: int, steps: Steps | None, name: str
+) -> dict[str, object]:
     """`less` is what the assembly takes from its sums: where they start, the sign turned; of two bytes where u has no
-    more."""
+    more. `name` is how the assembly calls the table."""
     total = int(weights.sum())
     begin = channel.start + (OFFSET * total if raw else 0)
     ends = int(channel.least[0] - channel.found.starts[0]), int(channel.most[0] - channel.found.starts[0])
     is_narrow = np.abs(weights).sum() * 255 <= 65535 and ends[0] >= -(1 << 15) and ends[1] < 1 << 15
     sum_bytes, less = (2, -begin) if is_narrow else (_SUM_BYTES, -begin - least)
     scaled = scaling(channel.found, channel.least, channel.most, sum_bytes, None)
+    if steps:
+        scaled |= {"steps": name, "is_long": False, "clip_high": scaled["clip_high"] and not steps.is_whole}
     return {
         "begin": channel.start,
         "less": [less >> 8 * b & 255 for b in range(sum_bytes)],
         "weights": [int(w) for w in weights],
-        "scaling": {**scaled, "steps": "%[steps]", "is_long": False} if steps else scaled,
+        "scaling": scaled,
+        "steps": steps.pairs if steps else (),
     }
 
 
