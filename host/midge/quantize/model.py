@@ -21,7 +21,8 @@ from midge.quantize.fuse import fuse_quantization
 from midge.quantize.int8_graph import quantize_graph
 from midge.quantize.output_ranges import ranges_by_output
 from midge.quantize.quality import real_values
-from midge.quantize.ranges import chosen_range
+from midge.quantize.ranges import Range, chosen_range
+from midge.quantize.raw_input import take_raw
 from midge.quantize.refine import refine
 from midge.quantize.samples import Samples, require_samples, sample_notes
 from midge.settings import Settings, Width
@@ -90,7 +91,11 @@ def quantize_with(graph: Graph, settings: Settings, samples: Samples, progress: 
     activations = DType.S16 if settings.precision == "int16x8" else DType.S8
     widths = partial(width_of, settings)
     wide = [name for name, width in settings.activations.items() if width == "int16"]
+    if settings.raw is not None:
+        ranges = {**ranges, graph.inputs[0]: Range(*settings.raw.limits)}
     made = quantize_graph(graph, ranges, settings.float_io, widths, settings.clip_weights, activations, wide)
+    if settings.raw is not None:
+        made = take_raw(made, settings.raw)
     if settings.rounding == "adaround":
         step = adaround(partial(width_of, settings), settings.seed)
         made = refine(made, graph, samples, step, progress, "rounding weights")
