@@ -13,12 +13,30 @@
 
 #include "midge_nn.h"
 
-/* Whether kernels are assembly: an unoptimized build wants to be read. */
-#if defined(__XTENSA__) && defined(__OPTIMIZE__)
+/* What the compiler's core has, where the compiler is for one chip. */
+#if defined(__XTENSA__) && defined(__has_include)
+#if __has_include(<xtensa/config/core-isa.h>)
+#include <xtensa/config/core-isa.h>
+#endif
+#endif
+
+/* Whether kernels are assembly (an unoptimized build wants to be read), and whether its instructions have names: not
+ * for a compiler that knows nothing of MAC16, whose code runs on a core that has it. */
+#if !defined(__XTENSA__) || !defined(__OPTIMIZE__)
+#define MIDGE_MAC16_ASM 0
+#elif defined(XCHAL_HAVE_MAC16)
+#define MIDGE_MAC16_ASM (XCHAL_HAVE_MAC16 && XCHAL_HAVE_LOOPS && XCHAL_HAVE_MINMAX)
+#else
 #define MIDGE_MAC16_ASM 1
+#endif
+#if !defined(MIDGE_MAC16_NAMES) && defined(XCHAL_HAVE_MAC16)
+#define MIDGE_MAC16_NAMES 1
+#elif !defined(MIDGE_MAC16_NAMES)
+#define MIDGE_MAC16_NAMES 0
+#endif
+#if MIDGE_MAC16_ASM
 #include "midge_mac16_asm.h"
 #else
-#define MIDGE_MAC16_ASM 0
 #include "midge_mac16_c.h"
 #endif
 #include "midge_mac16_dense.h"

@@ -12,17 +12,6 @@
 #ifndef MIDGE_MAC16_ASM_H
 #define MIDGE_MAC16_ASM_H
 
-#if defined(__has_include)
-#if __has_include(<xtensa/config/core-isa.h>)
-#include <xtensa/config/core-isa.h>
-#endif
-#endif
-#if !defined(MIDGE_MAC16_NAMES) && defined(XCHAL_HAVE_MAC16) && defined(XCHAL_HAVE_LOOPS)
-#define MIDGE_MAC16_NAMES (XCHAL_HAVE_MAC16 && XCHAL_HAVE_LOOPS)
-#elif !defined(MIDGE_MAC16_NAMES)
-#define MIDGE_MAC16_NAMES 0
-#endif
-
 #define MIDGE_MAC16_STRING(...) #__VA_ARGS__
 #define MIDGE_MAC16_TEXT(...) MIDGE_MAC16_STRING(__VA_ARGS__)
 /* The registers' numbers; some names share one, in different kernels. a7 may be a frame pointer. */
