@@ -14,7 +14,7 @@ from midge.errors import SettingsError
 
 Precision = Literal["int8", "int16x8", "dynamic", "float", "as-is"]
 Ranges = Literal["minmax", "percentile", "mse", "kl", "output"]
-Rounding = Literal["nearest", "adaround"]
+Rounding = Literal["nearest", "adaround", "blocks"]
 Correction = Literal["none", "inputs", "outputs"]
 Width = Literal["int8", "int4", "int2", "ternary", "binary"]
 Activation = Literal["int8", "int16"]
@@ -73,10 +73,10 @@ class Settings:
         for name, example in tables.items():
             if not isinstance(getattr(self, name), Mapping):
                 raise SettingsError(f"{name} is {getattr(self, name)!r}", hint=f"a table, e.g. {{{example}}}")
-        if self.precision in ("int16x8", "dynamic") and (self.rounding != "nearest" or self.bias_correction != "none"):
+        if self.precision == "dynamic" and (self.rounding != "nearest" or self.bias_correction != "none"):
             raise SettingsError(
-                "rounding and bias_correction refine int8 activations",
-                hint=f"leave them out with --precision {self.precision}",
+                "rounding and bias_correction need ranges that calibration found",
+                hint="leave them out with --precision dynamic",
             )
         if self.precision == "dynamic" and self.equalize:
             raise SettingsError("equalize needs ranges that calibration found", hint="not with --precision dynamic")

@@ -142,4 +142,5 @@ DRAWS: Mapping[tuple[str, str], Callable[[Rng], Case]] = {
     ("conv2d", "dsp_window"): _window,
     ("fully_connected", "dsp_packed"): _packed(_matrix),
     ("conv2d", "dsp_packed_pointwise"): _packed(_pointwise),
+    ("conv2d", "dsp_packed_window"): _packed(_window),
 }

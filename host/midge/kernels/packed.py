@@ -46,6 +46,16 @@ def with_packed_weights(plain: Binding, layer: Layer) -> Binding:
     return Binding(params, tuple(constants))
 
 
+def _narrowed(constant: Constant, found: Narrow) -> Constant:
+    """Weights packed, biases in 16 bits where these do."""
+    if constant.role == "weights":
+        return replace(constant, c_type="uint8_t", values=pack(found))
+    short = constant.values.astype(np.int16)
+    if constant.role == "bias" and (short == constant.values).all():
+        return replace(constant, c_type="int16_t", values=short)
+    return constant
+
+
 def pack(found: Narrow) -> Array:
     """The bytes: channel by channel, the last one filled up."""
     low, _, per_byte = FIELDS[found.width]
