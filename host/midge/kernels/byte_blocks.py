@@ -39,7 +39,8 @@ _MOST_TURNS = 255
 _MOST_UNROLLED, _MOST_UNROLLED_LARGE = 16, 32
 # From so many weights on, code for speed is small beside them.
 _LARGE = 1024
-_MOST_POSITIONS = 8
+# A turn has at most this share of that many positions.
+_POSITIONS_SHARE = 4
 # Outputs in a group for one window: more would save half a cycle of nine, and take code.
 _MOST_OUTPUTS = 6
 # The same for copying a window.
@@ -110,15 +111,16 @@ def _blocks(
         registers = _registers(found, pixels)
     groups = _groups(len(rows), min(_SUM_REGISTERS // (pixels * sum_bytes), _MOST_OUTPUTS))
     hop = sum_bytes + shape[1]
-    unrolled = _MOST_UNROLLED_LARGE if rows.size >= _LARGE else _MOST_UNROLLED
+    skips = pixels == 1 and in_zero == -OFFSET and groups[0][1] > 1
+    unrolled = (_MOST_UNROLLED_LARGE if rows.size >= _LARGE else _MOST_UNROLLED) >> skips
     params: dict[str, object] = {
         "pixels": pixels,
         "groups": groups,
         "depth": shape[1],
-        "unroll": _unroll(shape[1], min(unrolled // (pixels * groups[0][1]), _MOST_POSITIONS)),
+        "unroll": _unroll(shape[1], min(unrolled // (pixels * groups[0][1]), unrolled // _POSITIONS_SHARE)),
         "channels": len(rows),
         "is_once": len(rows) * pixels == 1,
-        "skips": pixels == 1 and in_zero == -OFFSET and groups[0][1] > 1,
+        "skips": skips,
         "sum_bytes": sum_bytes,
         "hop": hop,
         "scaling": scaling(found, least, most, sum_bytes, registers),
