@@ -12,17 +12,6 @@
 #ifndef MIDGE_MAC16_ASM_H
 #define MIDGE_MAC16_ASM_H
 
-#if defined(__has_include)
-#if __has_include(<xtensa/config/core-isa.h>)
-#include <xtensa/config/core-isa.h>
-#endif
-#endif
-#if !defined(MIDGE_MAC16_NAMES) && defined(XCHAL_HAVE_MAC16) && defined(XCHAL_HAVE_LOOPS)
-#define MIDGE_MAC16_NAMES (XCHAL_HAVE_MAC16 && XCHAL_HAVE_LOOPS)
-#elif !defined(MIDGE_MAC16_NAMES)
-#define MIDGE_MAC16_NAMES 0
-#endif
-
 #define MIDGE_MAC16_STRING(...) #__VA_ARGS__
 #define MIDGE_MAC16_TEXT(...) MIDGE_MAC16_STRING(__VA_ARGS__)
 /* The registers' numbers; some names share one, in different kernels. a7 may be a frame pointer. */
@@ -119,6 +108,7 @@
 #define MIDGE_MAC16_SHIFT(to, a) "srl " MIDGE_MAC16_R(to) ", " MIDGE_MAC16_R(a) "\n"
 #define MIDGE_MAC16_TOP_BYTE(to, a) "extui " MIDGE_MAC16_R(to) ", " MIDGE_MAC16_R(a) ", 24, 8\n"
 #define MIDGE_MAC16_BYTE_TO(to, a) "s8i " MIDGE_MAC16_R(a) ", " MIDGE_MAC16_R(to) ", 0\n"
+#define MIDGE_MAC16_WORD_TO(to, a) "s32i " MIDGE_MAC16_R(a) ", " MIDGE_MAC16_R(to) ", 0\n"
 /* A pointer to bytes, one to words, and one of loads, moved on by literal
  * bytes; the first two by a register's. */
 #define MIDGE_MAC16_ADVANCE_BYTES(p, bytes) "addi " MIDGE_MAC16_R(p) ", " MIDGE_MAC16_R(p) ", " MIDGE_MAC16_TEXT(bytes) "\n"

@@ -264,6 +264,14 @@ class Op:
         """The weighted sums that the operator is, as matrix products; None for an operator that is none."""
         return None
 
+    def pull_back(self, values: Sequence[Array], results: Sequence[Array], gradient: Array) -> Array | None:
+        """The gradient by the first input, of floats, from that by the first output; both may hold several samples.
+
+        None where that is not said here. Views, elementwise operators and weighted sums need not say it: see
+        midge.quantize.backward.
+        """
+        return None
+
 
 def whole_range(tensor: Tensor) -> Range:
     """All that the type of `tensor` can hold, for each of its channels."""

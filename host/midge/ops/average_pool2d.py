@@ -16,7 +16,7 @@ from midge.ir.graph import (
     Tensor,
 )
 from midge.numerics.fixed_point import divide_half_away, integer_clamp
-from midge.numerics.windows import windows
+from midge.numerics.windows import gathered, windows
 from midge.ops.families.pool import Pool, pool_reader, written_pool
 from midge.ops.formats import SourceOp, UnsupportedOp
 from midge.ops.onnx_nodes import OnnxNode
@@ -56,6 +56,14 @@ class AveragePool2D(Pool):
         lift = 128 if self.halves_up else 0
         averages = divide_half_away(sums + lift * counts, counts) - lift
         return [np.clip(averages, low, high).astype(outputs[0].dtype.numpy)]
+
+    def pull_back(self, values: Sequence[Array], results: Sequence[Array], gradient: Array) -> Array | None:
+        """An equal share to all that were averaged, unless the clamp holds."""
+        counts = self._window_sums(np.ones((1, *values[0].shape[1:3], 1), np.float32))
+        free = (results[0] > self.clamp[0]) & (results[0] < self.clamp[1])
+        shares = (gradient * free / counts).astype(gradient.dtype)[:, :, :, None, None]
+        parts = np.broadcast_to(shares, (*shares.shape[:3], *self.kernel, shares.shape[-1]))
+        return gathered(parts, values[0].shape, self.kernel, self.stride, (1, 1), self.padding)
 
     def _window_sums(self, x: Array) -> Array:
         taps = windows(x, self.kernel, self.stride, (1, 1), self.padding, 0)

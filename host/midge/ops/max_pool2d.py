@@ -17,7 +17,7 @@ from midge.ir.graph import (
     Tensor,
 )
 from midge.numerics.fixed_point import integer_clamp
-from midge.numerics.windows import pooled_shape, windows
+from midge.numerics.windows import gathered, pooled_shape, windows
 from midge.ops.families.pool import Pool, pool_reader, written_pool
 from midge.ops.formats import SourceOp, UnsupportedOp
 from midge.ops.onnx_nodes import OnnxNode
@@ -46,6 +46,15 @@ class MaxPool2D(Pool):
             lowest = y.dtype.limits[0]
         taps = windows(values[0], self.kernel, self.stride, self.dilation, self.padding, lowest)
         return [np.clip(taps.max(axis=(3, 4)), low, high).astype(y.dtype.numpy)]
+
+    def pull_back(self, values: Sequence[Array], results: Sequence[Array], gradient: Array) -> Array | None:
+        """All of it to the largest, shared where several are, unless the clamp holds."""
+        taps = windows(values[0], self.kernel, self.stride, self.dilation, self.padding, -inf)
+        largest = taps == taps.max(axis=(3, 4), keepdims=True)
+        free = (results[0] > self.clamp[0]) & (results[0] < self.clamp[1])
+        shares = (gradient * free)[:, :, :, None, None] * largest / largest.sum(axis=(3, 4), keepdims=True)
+        parts = shares.astype(gradient.dtype)
+        return gathered(parts, values[0].shape, self.kernel, self.stride, self.dilation, self.padding)
 
 
 TFLITE = {"MAX_POOL_2D": pool_reader(MaxPool2D)}

@@ -7,6 +7,7 @@ samples, and is left out again when they do not; what it gained is measured, not
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,9 +16,10 @@ from midge.data import Dataset
 from midge.errors import SettingsError
 from midge.ir.graph import Graph
 from midge.progress import Progress, silent
-from midge.quantize.model import calibration_samples, quantize_with
+from midge.quantize.model import CalibrationWarning, Rounded, calibration_samples, corrected, rounded
+from midge.quantize.samples import Samples, range_notes, sample_notes
 from midge.settings import Precision, Settings
-from midge.tune.score import Score, float_yardstick
+from midge.tune.score import Score, doubts, float_yardstick
 
 # In this order: what is cheap and nearly always helps comes first.
 RUNGS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
@@ -26,12 +28,12 @@ RUNGS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "equalize": ("channels equalized across layers", {"equalize": True}),
     "bias": ("biases corrected", {"bias_correction": "outputs"}),
     "adaround": ("rounding learnt (AdaRound)", {"rounding": "adaround"}),
+    "blocks": ("blocks reconstructed (BRECQ), for weights below 8 bits", {"rounding": "blocks"}),
 }
-
-
+# Rungs that are left out of networks whose weights all have 8 bits: they would gain nothing for their time.
+_NARROW_ONLY = frozenset({"blocks"})
 # The rungs that change anything, where that is not all of them.
 _RUNGS_OF: Mapping[Precision, frozenset[str]] = {
-    "int16x8": frozenset({"minmax", "ranges", "equalize"}),
     "dynamic": frozenset({"minmax"}),
 }
 
@@ -73,20 +75,27 @@ def climb(
 ) -> Ascent:
     """Climb from `settings` until the drop on the tuning samples is at most `max_drop` points, or to the last rung.
 
-    Calibration sees split 1; scores are of split 2, or of split 1 where there is none; never of split 0. Raises
-    SettingsError for an integer network, or a rung to skip that is none.
+    Calibration sees split 1; scores are of split 2, or of split 1 where there is none; never of split 0. Warns with
+    CalibrationWarning where the data looks doubtful. Raises SettingsError for an integer network, or a rung to skip
+    that is none.
     """
     _check(graph, skip)
     samples = calibration_samples(graph, data, settings)
     yardstick = float_yardstick(graph, data, progress)
+    for note in (*sample_notes(samples), *_other_range(graph, data, samples), *doubts(yardstick)):
+        warnings.warn(note, CalibrationWarning, stacklevel=2)
     best: tuple[Settings, Graph, Score] | None = None
     climbed: list[Climbed] = []
+    known: list[Rounded] = []
     for name, (what, changes) in RUNGS.items():
         if name in skip or name not in _RUNGS_OF.get(settings.precision, RUNGS):
             continue
+        if name in _NARROW_ONLY and not _is_narrow(settings):
+            continue
         start = time.monotonic()
         tried = replace(settings if best is None else best[0], **changes)
-        made = quantize_with(graph, tried, samples, progress)
+        known.append(rounded(graph, tried, samples, progress, known))
+        made = corrected(known[-1], tried, samples, progress)
         score = yardstick.score(made, progress, f"trying: {what}")
         kept = best is None or score.error < best[2].error
         climbed.append(Climbed(name, kept, score, time.monotonic() - start))
@@ -106,3 +115,12 @@ def _check(graph: Graph, skip: Sequence[str]) -> None:
             raise SettingsError(f"there is no rung {name}", hint=f"allowed: {', '.join(RUNGS)}")
     if set(skip) >= set(RUNGS):
         raise SettingsError("every rung is skipped", hint="leave one")
+
+
+def _other_range(graph: Graph, data: Dataset, samples: Samples) -> tuple[str, ...]:
+    columns = [data.inputs_for(tensor, data.tune) for tensor in graph.input_tensors]
+    return range_notes(samples, list(zip(*columns, strict=True))) if len(data.tune) else ()
+
+
+def _is_narrow(settings: Settings) -> bool:
+    return settings.weights != "int8" or any(width != "int8" for width in settings.layers.values())

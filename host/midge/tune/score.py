@@ -13,6 +13,9 @@ from midge.ir.graph import Array, Graph
 from midge.measure.accuracy import accuracy, real_values
 from midge.progress import Progress, silent
 
+# Fewer samples than this measure next to nothing.
+_FEW = 10
+
 
 @dataclass(frozen=True)
 class Score:
@@ -62,6 +65,27 @@ def float_yardstick(graph: Graph, data: Dataset, progress: Progress = silent) ->
     labels = None if data.labels is None else data.labels[chosen]
     float_percent = None if labels is None else accuracy(graph.output_tensors[0], exact, labels).percent
     return Yardstick(data, chosen, split, exact, labels, float_percent)
+
+
+def doubts(yardstick: Yardstick) -> tuple[str, ...]:
+    """Sentences about samples on which the float network itself is of no use: then nothing can be lost, or measured."""
+    answers = [_answer(value) for value in yardstick.exact]
+    if len(answers) < _FEW:
+        return (f"only {len(answers)} samples to measure on: {100 / len(answers):.0f} points each",)
+    if len(set(answers)) == 1:
+        return (
+            f"the float network gives one answer for all {len(answers)} samples: scale the input as in training, or "
+            "take samples of all kinds",
+        )
+    if yardstick.labels is None or yardstick.float_percent is None:
+        return ()
+    guess = 100.0 * float(np.bincount(yardstick.labels).max()) / len(answers)
+    if yardstick.float_percent > guess:
+        return ()
+    return (
+        f"the float network gets {yardstick.float_percent:.1f} % right, no more than one answer for all samples would: "
+        "scale the input as in training, and check the labels",
+    )
 
 
 def _outputs(graph: Graph, data: Dataset, chosen: Indices, progress: Progress, what: str) -> list[Array]:
