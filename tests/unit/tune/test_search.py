@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -231,3 +232,39 @@ def test_a_budget_without_sense_is_refused_in_words(job: tuple[Path, Path], flag
     with pytest.raises(SettingsError, match="not a number with a unit"):
         arguments = [str(model), "--data", str(data), flag, text]
         CliRunner().invoke(command, arguments, catch_exceptions=False, standalone_mode=False)
+
+
+@pytest.mark.long
+def test_a_killed_command_goes_on_where_it_was(job: tuple[Path, Path], tmp_path: Path) -> None:
+    model, data = job
+    command_line = [
+        sys.executable,
+        "-c",
+        "from midge.cli import main; main()",
+        "search",
+        str(model),
+        "--data",
+        str(data),
+    ]
+    command_line += ["--jobs", "2", "--max-drop", "100", "-o", str(tmp_path), "--json", "--trials"]
+    for number, goal in ((signal.SIGKILL, 3), (signal.SIGINT, 6)):
+        running = subprocess.Popen([*command_line, "30"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        deadline = time.monotonic() + 200
+        while _finished(tmp_path) < goal and time.monotonic() < deadline:
+            time.sleep(0.2)
+        running.send_signal(number)
+        _, said = running.communicate(timeout=60)
+        assert b"Traceback" not in said
+        assert running.returncode == (-signal.SIGKILL if number is signal.SIGKILL else 130)
+    before = _finished(tmp_path)
+    done = subprocess.run([*command_line, str(before + 2)], capture_output=True, check=True)
+    assert json.loads(done.stdout)["trials"] >= before + 2
+
+
+def _finished(folder: Path) -> int:
+    """How many trials the study in `folder` has measured."""
+    try:
+        with sqlite3.connect(f"file:{folder / 'trials.db'}?mode=ro", uri=True) as database:
+            return int(database.execute("select count(*) from trials where state = 'COMPLETE'").fetchone()[0])
+    except sqlite3.Error:
+        return 0
