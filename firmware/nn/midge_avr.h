@@ -163,6 +163,40 @@ static inline int32_t midge_avr_line(const int8_t *in, const uint16_t *offsets, 
     return begin;
 }
 
+/* A channel's sum over the window at `in`, with rows `stride` bytes apart and pixels `step`: the stream has where it
+ * starts and its weights, and is left behind them. */
+static inline uint32_t midge_avr_taps(const int8_t *in, uint16_t stride, const MIDGE_FLASH uint8_t **stream, int rows,
+                                      int columns, int step) {
+    uint32_t sum = midge_avr_number(stream, 3);
+    for (int y = 0; y < rows; ++y) {
+        for (int x = 0; x < columns; ++x) {
+            const int8_t weight = (int8_t)*(*stream)++;
+            sum += (uint32_t)(((int32_t)in[y * (int)stride + x * step] + 128) * weight);
+        }
+    }
+    return sum;
+}
+
+/* Copies what a window of `bytes` bytes, `across` in a row, has inside the input: `rows` runs of `run` bytes, `stride`
+ * apart, from row `above` and byte `before` on. Around it is padding. */
+MIDGE_AVR_SHARED void midge_avr_framed(const int8_t *in, int8_t *window, int rows, int run, int above, int before,
+                                       int bytes, int across, uint16_t stride, int8_t padding) {
+    for (int i = 0; i < bytes; ++i) {
+        window[i] = padding;
+    }
+    if (run <= 0) {
+        return;
+    }
+    window += above * across + before;
+    for (; rows > 0; --rows) {
+        for (int i = 0; i < run; ++i) {
+            window[i] = in[i];
+        }
+        window += across;
+        in += stride;
+    }
+}
+
 /* A group of `size` channels for the window at x. The stream has their starting values, their weights and, without a
  * common `record`, a record of each; returns what is behind. */
 static inline const MIDGE_FLASH uint8_t *midge_avr_group(const uint8_t *x, const MIDGE_FLASH uint8_t *stream, int size,
