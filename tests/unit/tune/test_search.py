@@ -29,10 +29,12 @@ from midge.ir.graph import NO_CLAMP, Graph
 from midge.ops.fully_connected import FullyConnected
 from midge.ops.softmax import Softmax
 from midge.pipeline import compile_model
-from midge.settings import load_settings
+from midge.progress import silent
+from midge.quantize.model import quantize_with
+from midge.settings import Settings, load_settings
 from midge.tune.programme import Choice, best_sets
 from midge.tune.proposals import Budgets, key, next_recipe, plain, single_changes, spread
-from midge.tune.recipe import Measured
+from midge.tune.recipe import Measured, set_up, settings_of
 from midge.tune.search import Found, best, front
 from midge.tune.study import Study, sqlite_url
 from small_graphs import floats, graph
@@ -108,7 +110,7 @@ def test_the_front_holds_what_nothing_beats_and_the_best_keeps_to_the_budgets() 
 _KILLED = """
 import os, signal, sys, time
 from midge.tune import study
-from midge.tune.recipe import Measured
+from midge.tune.recipe import Measured, set_up, settings_of
 study._HEARTBEAT_SECONDS, study._STALE_SECONDS = 1, 2
 options, first, second = eval(sys.argv[2])
 s = study.Study(sys.argv[1], "s")
@@ -224,6 +226,25 @@ def test_the_command_writes_a_recipe_that_gives_the_same_bits(job: tuple[Path, P
     assert again.program.hash == facts["chosen"]["hash"]
     with pytest.raises(CheckFailedError, match="none of 2 recipes"):
         CliRunner().invoke(command, [*arguments, "--flash", "10"], catch_exceptions=False, standalone_mode=False)
+
+
+def test_nothing_depends_on_the_samples_of_split_0(job: tuple[Path, Path]) -> None:
+    model, path = job
+    imported = import_model(model)
+    data = load_data(path, imported.graph)
+    spoilt = data.x.copy()
+    spoilt[data.evaluate] = 1e3
+    benches = [set_up(imported, d, Settings(), silent) for d in (data, replace(data, x=spoilt))]
+    made = [quantize_with(b.canonical, b.settings, b.samples) for b in benches]
+    assert [b.yardstick.score(m) for b, m in zip(benches, made)] == [benches[0].yardstick.score(made[0])] * 2
+    assert made[0].tensors["y"].quant == made[1].tensors["y"].quant
+
+
+def test_a_recipe_sets_the_widths_that_differ_from_where_it_starts() -> None:
+    base = Settings(weights="int4", layers={"a": "int8"})
+    recipe = {"weights.a": "int2", "weights.b": "int4", "activations.a": "int16", "activations.b": "int8"}
+    made = settings_of(base, recipe)
+    assert (made.layers, made.activations) == ({"a": "int2"}, {"a": "int16"})
 
 
 @pytest.mark.parametrize(("flag", "text"), [("--flash", "64X"), ("--latency", "50"), ("--ram", "-1")])
