@@ -3,10 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.midge-ready
-# `make test EXTRAS=emulator,onnx,keras,train,dev` adds Keras and PyTorch (1 GB), whose tests skip without them.
-EXTRAS ?= emulator,onnx,dev
+# `make test EXTRAS=emulator,onnx,search,keras,train,dev` adds Keras and PyTorch (1 GB), whose tests skip without them.
+EXTRAS ?= emulator,onnx,search,dev
 
-.PHONY: setup demo test test-long bench lint format clean
+.PHONY: setup demo test test-long bench accuracy lint format clean
 
 setup: $(STAMP)
 
@@ -30,6 +30,9 @@ test-long: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python benchmarks/avr.py
 	$(BIN)/python benchmarks/run.py
+
+accuracy: $(STAMP)
+	$(BIN)/python benchmarks/accuracy.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

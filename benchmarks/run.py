@@ -76,8 +76,9 @@ def _measured(stem: Path, core: str, goal: Any, samples: int) -> dict[str, Any]:
     except MidgeError as problem:
         raise SystemExit(f"{stem.name} on {core}: {problem}") from problem
     heads = ("cycles", "instructions", "code_bytes", "const_bytes", "ram_bytes", "stack_bytes", "mismatches")
-    figures = "  ".join(f"{head.removesuffix('_bytes')} {row[head]:,}" for head in heads)
-    print(f"{core:13} {row['model']:18} {goal:5}  {row['cycles'] / row['macs']:6.2f} per MAC  {figures}", flush=True)
+    figures = "  ".join(f"{head.removesuffix('_bytes')} {row[head]:,}" for head in heads if row[head] is not None)
+    each = (row["cycles"] or row["instructions"]) / row["macs"]
+    print(f"{core:13} {row['model']:18} {goal:5}  {each:6.2f} per MAC  {figures}", flush=True)
     return row
 
 

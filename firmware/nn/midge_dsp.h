@@ -28,10 +28,10 @@ typedef uint16_t midge_dsp_half;
 typedef uint32_t midge_dsp_word;
 #endif
 
-/* Before a loop: several turns at once, to have loads beside each other. */
+/* Before a loop: several turns at once, to have loads beside each other. Unoptimized, gcc would warn of it. */
 #if defined(__clang__)
 #define MIDGE_DSP_UNROLL _Pragma("clang loop unroll_count(4)")
-#elif defined(__GNUC__)
+#elif defined(__GNUC__) && defined(__OPTIMIZE__)
 #define MIDGE_DSP_UNROLL _Pragma("GCC unroll 4")
 #else
 #define MIDGE_DSP_UNROLL

@@ -163,7 +163,8 @@ class PlatformIO(_Record, frozen=True):
 
     `platform` has its name and the versions that will do, as platformio.ini spells it. `serial` is the object of the
     framework that reaches the host. `options` are further lines of platformio.ini. `megabytes`: of the first download.
-    `proven`: what tests/pio have built the project with, the Arduino core itself or a stand-in for it, and have run.
+    `proven`: what tests/pio have built the project with, the Arduino core itself or a stand-in for it, and have run;
+    `for a relative`: with a stand-in and the compiler of another core of the family, and run on that.
     """
 
     platform: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]+ @ [\^~0-9.]+$")]
@@ -172,7 +173,7 @@ class PlatformIO(_Record, frozen=True):
     serial: Annotated[str, msgspec.Meta(pattern=r"^\w+$")] = "Serial"
     options: tuple[Annotated[str, msgspec.Meta(pattern=r"^[\w.]+ = [^\n]+$")], ...] = ()
     megabytes: Positive = 100
-    proven: Literal["not yet", "with a stand-in", "with its core"] = "not yet"
+    proven: Literal["not yet", "for a relative", "with a stand-in", "with its core"] = "not yet"
 
 
 class SerialLine(_Record, frozen=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -11,12 +11,15 @@ from typing import Any, Literal, get_args
 import tomli_w
 
 from midge.errors import SettingsError
+from midge.raw_input import RawInput
 
-Precision = Literal["int8", "int16x8", "float", "as-is"]
+Precision = Literal["int8", "int16x8", "dynamic", "float", "as-is"]
 Ranges = Literal["minmax", "percentile", "mse", "kl", "output"]
-Rounding = Literal["nearest", "adaround"]
+Rounding = Literal["nearest", "adaround", "blocks"]
 Correction = Literal["none", "inputs", "outputs"]
 Width = Literal["int8", "int4", "int2", "ternary", "binary"]
+Activation = Literal["int8", "int16"]
+RawKind = Literal["none", "uint8"]
 Goal = Literal["speed", "balanced", "size"]
 Spoken = Literal["midge", "mlperf-tiny"]
 
@@ -25,14 +28,16 @@ Spoken = Literal["midge", "mlperf-tiny"]
 class Settings:
     """Everything a user may choose, checked. Raises SettingsError naming the setting and what is allowed.
 
-    `board`: a board's name or the path of a board file. `precision`: what is deployed; int16x8 has int16
-    activations and int8 weights. `ranges`: how calibration finds the range of an activation; `percentile` (of 100,
-    over 50) is for that method. `calibration_samples`: at most this many are used, spread over the data. `weights`:
-    how wide they are, and `layers` those of a layer by its name, e.g. {"conv_1" = "int4"}. `equalize`,
-    `clip_weights`, `rounding` and `bias_correction` are steps of quantization, see midge.quantize. `float_io`:
-    float inputs and outputs around an int8 network. `optimize`: what to favor. `protocol`: what the firmware speaks;
-    through its own alone can midge measure. `kernels`: variant by operator, e.g. {"conv2d": "portable"}. `seed`: of
-    whatever is drawn.
+    `board`: a board's name or the path of a board file. `precision`: what is deployed; int16x8 has int16 activations
+    and int8 weights; dynamic float activations whose integer ranges are found at run time. `ranges`: how calibration
+    finds the range of an activation; `percentile` (of 100, over 50) is for that method. `calibration_samples`: at most
+    this many are used, spread over the data. `weights`: how wide they are, and `layers` those of a layer by its name,
+    e.g. {"conv_1" = "int4"}; `activations` which layers of an int8 network have int16 ones. `equalize`, `clip_weights`,
+    `rounding` and `bias_correction` are steps of quantization, see midge.quantize. `float_io`: float inputs and outputs
+    around an int8 network. `raw_input`: bytes that firmware passes as they are, of which the network was trained on
+    (byte - `input_mean`) / `input_std`; one number, or one for each channel. `optimize`: what to favor. `protocol`:
+    what the firmware speaks; through its own alone can midge measure. `kernels`: variant by operator, e.g. {"conv2d":
+    "portable"}. `seed`: of whatever is drawn.
     """
 
     board: str = "nucleo_l4r5zi"
@@ -42,15 +47,24 @@ class Settings:
     calibration_samples: int = 500
     weights: Width = "int8"
     layers: Mapping[str, Width] = field(default_factory=dict)
+    activations: Mapping[str, Activation] = field(default_factory=dict)
     equalize: bool = False
     clip_weights: bool = False
     rounding: Rounding = "nearest"
     bias_correction: Correction = "none"
     float_io: bool = False
+    raw_input: RawKind = "none"
+    input_mean: float | Sequence[float] = 0.0
+    input_std: float | Sequence[float] = 1.0
     optimize: Goal = "speed"
     protocol: Spoken = "midge"
     kernels: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
+
+    @property
+    def raw(self) -> RawInput | None:
+        """The raw bytes that the input takes, where that is asked for."""
+        return None if self.raw_input == "none" else RawInput(_tuple(self.input_mean), _tuple(self.input_std))
 
     def __post_init__(self) -> None:
         _check_text("board", self.board)
@@ -67,17 +81,35 @@ class Settings:
         for name in ("float_io", "equalize", "clip_weights"):
             if not isinstance(getattr(self, name), bool):
                 raise SettingsError(f"{name} is {getattr(self, name)!r}", hint="allowed: true, false")
-        for name, example in (("kernels", 'conv2d = "portable"'), ("layers", 'conv_1 = "int4"')):
+        tables = {"kernels": 'conv2d = "portable"', "layers": 'conv_1 = "int4"', "activations": 'conv_1 = "int16"'}
+        for name, example in tables.items():
             if not isinstance(getattr(self, name), Mapping):
                 raise SettingsError(f"{name} is {getattr(self, name)!r}", hint=f"a table, e.g. {{{example}}}")
-        if self.precision == "int16x8" and (self.rounding != "nearest" or self.bias_correction != "none"):
+        if self.precision == "dynamic" and (self.rounding != "nearest" or self.bias_correction != "none"):
             raise SettingsError(
-                "rounding and bias_correction refine int8 activations", hint="leave them out with --precision int16x8"
+                "rounding and bias_correction need ranges that calibration found",
+                hint="leave them out with --precision dynamic",
+            )
+        if self.precision == "dynamic" and self.equalize:
+            raise SettingsError("equalize needs ranges that calibration found", hint="not with --precision dynamic")
+        _check_choice("raw_input", self.raw_input, get_args(RawKind))
+        _check_numbers("input_mean", self.input_mean, -1e6, 1e6)
+        _check_numbers("input_std", self.input_std, 1e-6, 1e6)
+        if self.raw_input != "none" and (self.precision != "int8" or self.float_io):
+            raise SettingsError(
+                "raw_input is of networks whose inputs are int8", hint="--precision int8 without --float-io"
             )
         for op, variant in self.kernels.items():
             _check_text(f"kernels.{op}", variant)
         for layer, width in self.layers.items():
             _check_choice(f"layers.{layer}", width, get_args(Width))
+        for layer, wide in self.activations.items():
+            _check_choice(f"activations.{layer}", wide, get_args(Activation))
+        if "int16" in self.activations.values() and self.precision != "int8":
+            raise SettingsError(
+                f"activations chooses layers of an int8 network, not with --precision {self.precision}",
+                hint="leave activations out, or take --precision int8",
+            )
 
 
 def require_own_protocol(settings: Settings) -> None:
@@ -131,7 +163,17 @@ def _check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
         raise SettingsError(f"{name} is {value!r}", hint=f"allowed: {', '.join(allowed)}")
 
 
-def _check_number(name: str, value: object, low: int, high: int, types: tuple[type, ...]) -> None:
+def _tuple(value: float | Sequence[float]) -> tuple[float, ...]:
+    return tuple(float(v) for v in value) if isinstance(value, Sequence) else (float(value),)
+
+
+def _check_numbers(name: str, value: object, low: float, high: float) -> None:
+    """One number, or a list of them."""
+    for one in value if isinstance(value, list | tuple) and value else [value]:
+        _check_number(name, one, low, high, (int, float))
+
+
+def _check_number(name: str, value: object, low: float, high: float, types: tuple[type, ...]) -> None:
     if isinstance(value, bool) or not isinstance(value, types) or not low <= value <= high:  # type: ignore[operator]
         kind = "a whole number" if types == (int,) else "a number"
         raise SettingsError(f"{name} is {value!r}", hint=f"{kind} from {low} to {high}")

@@ -9,7 +9,7 @@ from math import inf, prod
 
 import numpy as np
 
-from differential.draw_tensors import Case, Rng, activation, names, one_op, pair
+from differential.draw_tensors import Case, Rng, activation, names, narrow_weights, one_op, pair
 from midge.ir.graph import NO_CLAMP, Clamp, DType, Padding, Quant, Shape, Tensor
 from midge.kernels.select import layer_of
 from midge.kernels.variant import Variant
@@ -21,7 +21,7 @@ from midge.ops.fully_connected import FullyConnected
 def fitting_cases(variant: Variant, count: int, seed: int = 0) -> list[Case]:
     """`count` cases that the variant fits; fails when most do not."""
     rng = np.random.default_rng([seed, count])
-    drawn = [DRAWS[variant.op, variant.name](rng) for _ in range(2 * count)]
+    drawn = [DRAWS[variant.op, variant.name](rng) for _ in range(4 * count)]
     fitting = [case for case in drawn if variant.fits(layer_of(case.graph, 0))][:count]
     assert len(fitting) == count
     return [replace(case, graph=replace(case.graph, name=f"{variant.name}_{i}")) for i, case in enumerate(fitting)]
@@ -50,7 +50,16 @@ def _output(rng: Rng, shape: Shape, scale: float) -> tuple[Tensor, Clamp]:
 
 
 def _matrix(rng: Rng) -> Case:
-    batch, depth, units = int(rng.choice([1, 1, 2, 3, 5])), int(rng.integers(1, 140)), int(rng.integers(1, 24))
+    return _rows_of(int(rng.integers(1, 140)), rng)
+
+
+def draw_long_rows(rng: Rng) -> Case:
+    """A matrix product of rows of some hundred to two thousand activations."""
+    return _rows_of(int(rng.integers(673, 2000)), rng)
+
+
+def _rows_of(depth: int, rng: Rng) -> Case:
+    batch, units = int(rng.choice([1, 1, 2, 3, 5])), int(rng.integers(1, 24))
     x = activation("x", (batch, depth), DType.S8, rng)
     constants, scale = _constants(rng, x, (units, depth))
     y, clamp = _output(rng, (batch, units), scale)
@@ -109,8 +118,29 @@ def _window(rng: Rng) -> Case:
     return _convolution(rng, kernel, size, stride, ((top, bottom), (left, right)))
 
 
+def _packed(draw: Callable[[Rng], Case]) -> Callable[[Rng], Case]:
+    """The same layers with weights of few bits, and a scale that spreads what sums these give."""
+
+    def drawn(rng: Rng) -> Case:
+        case = draw(rng)
+        x, w, *rest = (case.graph.tensors[name] for name in case.op.inputs)
+        y = case.graph.output_tensors[0]
+        assert w.data is not None
+        few = narrow_weights(w, 0, rng, most_gain=6 if rng.random() < 0.4 else 1)
+        assert few.data is not None
+        shrink = max(float(np.abs(few.data).mean()), 0.1) / max(float(np.abs(w.data).mean()), 1)
+        quant = Quant.per_tensor(y.q.scale * shrink, y.q.zero_point)
+        biases = [replace(b, data=np.asarray(b.data) // 16) for b in rest]
+        return one_op(case.op, [x, few, *biases], replace(y, quant=quant), rng)
+
+    return drawn
+
+
 DRAWS: Mapping[tuple[str, str], Callable[[Rng], Case]] = {
     ("fully_connected", "dsp"): _matrix,
     ("conv2d", "dsp_pointwise"): _pointwise,
     ("conv2d", "dsp_window"): _window,
+    ("fully_connected", "dsp_packed"): _packed(_matrix),
+    ("conv2d", "dsp_packed_pointwise"): _packed(_pointwise),
+    ("conv2d", "dsp_packed_window"): _packed(_window),
 }

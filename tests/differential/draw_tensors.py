@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import inf, prod
@@ -11,6 +12,7 @@ import numpy as np
 from midge.interpreter import interpret
 from midge.ir.graph import NO_CLAMP, QUANTIZED, Array, Clamp, DType, Graph, Op, Quant, Shape, Tensor
 from midge.ir.verify import verify
+from midge.kernels.narrow import FIELDS
 
 Rng = np.random.Generator
 CLAMPS: tuple[Clamp, ...] = (NO_CLAMP, NO_CLAMP, (0.0, inf), (0.0, 6.0), (-1.0, 1.0))
@@ -107,6 +109,7 @@ def weighted(rng: Rng, dtype: DType, x: Tensor, shape: Shape, axis: int) -> tupl
         spread = _just_above(float(scales[0]) * x.q.scale)
     elif rng.random() < 0.1:
         spread *= 1e-4
+    weights = sometimes_narrow(weights, axis)
     constants = [weights, Tensor("b", (units,), DType.S32, data=bias.astype(np.int32))]
     if dtype is DType.S16 and rng.random() < 0.8:
         # Sums of 64 bits, from those that fit 32 to those that have all 48.
@@ -114,6 +117,27 @@ def weighted(rng: Rng, dtype: DType, x: Tensor, shape: Shape, axis: int) -> tupl
         constants[1] = Tensor("b", (units,), DType.S64, data=wide)
         spread = max(spread, float(scales.max()) * x.q.scale / 100)
     return constants[: 1 + int(rng.random() < 0.8)], spread
+
+
+def sometimes_narrow(weights: Tensor, axis: int, share: float = 0.3) -> Tensor:
+    """The same weights, or, for that share of them, others of few bits, times a gain that is often 1.
+
+    Drawn by the weights themselves, so that `rng` of whoever asks goes on as before.
+    """
+    own = np.random.default_rng(zlib.crc32(np.asarray(weights.data).tobytes()))
+    return narrow_weights(weights, axis, own) if own.random() < share else weights
+
+
+def narrow_weights(weights: Tensor, axis: int, rng: Rng, most_gain: int = 127) -> Tensor:
+    """Weights of one of the widths below 8 bits: of one gain for all channels, often 1, or of one each."""
+    width = str(rng.choice(sorted(FIELDS)))
+    low, high, _ = FIELDS[width]  # type: ignore[index]
+    low += int(width == "int4" and rng.random() < 0.7)
+    drawn = rng.choice([-1, 1], weights.shape) if width == "binary" else rng.integers(low, high + 1, weights.shape)
+    largest = min(127 // max(-low, high), most_gain)
+    units = [weights.shape[axis] if i == axis else 1 for i in range(len(weights.shape))]
+    gains = rng.integers(1, largest + 1, units if rng.random() < 0.5 else 1) if rng.random() < 0.4 else np.int64(1)
+    return replace(weights, data=(drawn * gains).astype(np.int8))
 
 
 def _just_above(scale: float) -> float:

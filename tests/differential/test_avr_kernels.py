@@ -13,7 +13,7 @@ import pytest
 from differential.draw import mismatches
 from differential.draw_scalar import DRAWS, scalar_cases
 from differential.draw_tensors import Case
-from differential.programs import SANITIZERS, WARNINGS, compile_files, render_cases, run_cases
+from differential.programs import SANITIZED, WARNINGS, compile_files, render_cases, run_cases
 from midge.kernels.select import layer_of, variants
 from midge.kernels.variant import Variant
 
@@ -31,7 +31,7 @@ def test_portable_form_equals_the_interpreter(variant: Variant, tmp_path: Path) 
     if not shutil.which("gcc"):
         pytest.skip("needs gcc: apt-get install gcc")
     rendered = render_cases(_cases(variant), variant, tmp_path)
-    compile_files(["gcc", "-O1", *SANITIZERS, *WARNINGS, "main.c", "cases.c", "-o", str(tmp_path / "run")], tmp_path)
+    compile_files([*SANITIZED, *WARNINGS, "main.c", "cases.c", "-o", str(tmp_path / "run")], tmp_path)
     wrong = {}
     for item, found in zip(rendered, run_cases(tmp_path / "run", rendered), strict=True):
         for value, expected in zip(found, item.case.evaluate(), strict=True):

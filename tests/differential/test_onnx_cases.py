@@ -8,7 +8,7 @@ from typing import Any
 
 from differential.draw_tensors import Case
 from differential.onnx_cases import load_case
-from differential.programs import SANITIZERS, WARNINGS, compile_files, run_cases, write_case, write_main
+from differential.programs import SANITIZED, WARNINGS, compile_files, run_cases, write_case, write_main
 from midge.errors import MidgeError
 from midge.importers import Imported
 from midge.importers.onnx import import_onnx
@@ -64,7 +64,7 @@ def test_operator_cases_give_the_defined_outputs_as_c(assets: Path, tmp_path: Pa
         names.append(case.name)
     write_main(rendered, tmp_path)
     executable = tmp_path / "cases"
-    compile_files(["gcc", "-O0", *SANITIZERS, *WARNINGS, "main.c", "cases.c", "-o", str(executable)], tmp_path)
+    compile_files([*SANITIZED, *WARNINGS, "main.c", "cases.c", "-o", str(executable)], tmp_path)
     found = run_cases(executable, rendered)
     wrong = [name for name, got, want in zip(names, found, wanted, strict=True) if agreement(got, want).mismatches]
     assert wrong == []

@@ -12,7 +12,7 @@ import pytest
 from differential.draw_tensors import Case as GraphCase
 from differential.drawn_cases import Case, Rng
 from differential.drawn_operators import draw
-from differential.programs import SANITIZERS, WARNINGS, compile_files, run_cases, write_case, write_main
+from differential.programs import SANITIZED, WARNINGS, compile_files, run_cases, write_case, write_main
 from midge.errors import UnsupportedModelError
 from midge.exporters.tflite import export_tflite
 from midge.exporters.tflite_file import tflite_file
@@ -94,7 +94,7 @@ def test_uint8_models_as_c_equal_the_reference_kernel_bit_for_bit(tmp_path: Path
             wanted.append(_reference(model, values))
     write_main(rendered, tmp_path)
     executable = tmp_path / "cases"
-    compile_files(["gcc", "-O0", *SANITIZERS, *WARNINGS, "main.c", "cases.c", "-o", str(executable)], tmp_path)
+    compile_files([*SANITIZED, *WARNINGS, "main.c", "cases.c", "-o", str(executable)], tmp_path)
     for got, want in zip(run_cases(executable, rendered), wanted, strict=True):
         np.testing.assert_array_equal(got[0], want[0].reshape(got[0].shape))
 

@@ -137,6 +137,15 @@ def test_a_keyword_network_runs_exactly_on_a_mega(asset: Callable[[str], Path]) 
     assert found.agreement.mismatches == 0
 
 
+def test_an_input_larger_than_the_ram_beside_the_arena_streams_into_its_tensor(tmp_path: Path) -> None:
+    compiled = compile_model(_dense(tmp_path, (1300, 6)), Settings(board="uno", precision="as-is"))
+    report = run_model(compiled, None, tmp_path / "build", samples=3)
+    (given,) = compiled.program.inputs
+    assert compiled.board.ram_bytes - compiled.program.arena_bytes < given.bytes == 1300
+    assert report.ram.total_bytes <= compiled.board.ram_bytes
+    assert (report.exact.samples, report.exact.mismatches) == (3, 0)
+
+
 @pytest.mark.parametrize("zero_point", [3, -128])
 def test_constants_beyond_64_kb_are_reached(tmp_path: Path, zero_point: int) -> None:
     imported = _dense(tmp_path, (100, 310, 100, 310), zero_point)

@@ -54,7 +54,7 @@ def test_midge_runs_a_board_behind_a_device_path_as_a_real_one(
     assert report["flash"] is None, "nobody has built this firmware with PlatformIO"
 
 
-@pytest.mark.parametrize("board", ["rv32imc", "xtensa-lx106"])
+@pytest.mark.parametrize("board", ["uno", "xtensa-lx106"])
 def test_verify_proves_a_board_behind_a_socket(board: str, asset: Callable[[str], Path]) -> None:
     model = asset(HELLO)
     with emulate(model, board, "--precision", "as-is", "--tcp", 0) as (port, _):
@@ -77,6 +77,21 @@ def test_programs_may_come_and_go(asset: Callable[[str], Path]) -> None:
             report = run_on_board(compile_model(import_model(model), settings), None, port, said.append, samples=3)
             assert said == ["the board runs this model already"]
             assert report.exact.mismatches == 0
+
+
+def test_a_twin_in_a_file_is_a_port(
+    asset: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = asset(HELLO)
+    arguments = ("compile", model, "--board", "uno", "--precision", "as-is", "-o", tmp_path, "--twin")
+    monkeypatch.setattr("sys.argv", ["midge", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    url = f"emu://{tmp_path}/twin.elf?board=uno"
+    assert f"--port '{url}'" in capsys.readouterr().err
+    found = verify_model(import_model(model), Settings(board="uno"), BOARD, samples=3, port=url)
+    assert (found.agreement.samples, found.agreement.mismatches) == (3, 0)
 
 
 def test_a_speed_holds_the_bytes_back(asset: Callable[[str], Path]) -> None:

@@ -39,7 +39,7 @@ def test_both_directions_of_a_conversation_are_shown(asset: Callable[[str], Path
 
 
 def test_a_board_is_asked_and_its_answer_shown(asset: Callable[[str], Path]) -> None:
-    with emulate(asset(HELLO), "cortex-m4f", "--precision", "as-is", "--pty") as (port, _):
+    with emulate(asset(HELLO), "uno", "--precision", "as-is", "--pty") as (port, _):
         command = [*MIDGE, "monitor", port, "--hello", "--seconds", "1"]
         said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
     ask, answer = said.splitlines()

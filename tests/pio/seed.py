@@ -25,7 +25,10 @@ _TOOLCHAINS = {
     "toolchain-xtensa": "xtensa-lx106-elf-",
 }
 # All of these are the core in tests/pio/core.
-_FRAMEWORKS = ("framework-arduino-mbed", "framework-arduinoespressif32", "framework-arduinoespressif8266")
+_FRAMEWORKS = (
+    *("framework-arduino-mbed", "framework-arduino-sam", "framework-arduinoststm32", "framework-arduinoteensy"),
+    *("framework-arduinorenesas-uno", "framework-arduinoespressif32", "framework-arduinoespressif8266"),
+)
 _SCONS = """import sys
 from SCons.Script.Main import main
 sys.exit(main())

@@ -4,7 +4,6 @@ what it leaves behind is never taken for the model, and the next upload over a g
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from faulty_tcp import Fault, faulty_tcp
 from midge.build import platformio
 from midge.errors import LinkError
 from midge.pipeline import run_on_board
-from pio.test_avr_boards import HELLO, _compiled, core  # noqa: F401
+from pio.conftest import Built
 from simavr.board import bootloader, simavr
 
 UPLOAD = 1  # the connections before and behind it are midge's
@@ -32,10 +31,10 @@ _ALL = [
     ("kind", "way", "at"), [*_QUICK, *(pytest.param(*one, marks=pytest.mark.long) for one in _ALL)]
 )
 def test_a_fault_while_flashing(
-    kind: str, way: str, at: int, asset: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, way: str, at: int, hello_on_uno: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(platformio, "UPLOAD_SECONDS", 12.0)
-    compiled = _compiled(asset(HELLO), "uno")
+    compiled = hello_on_uno.compiled
     with simavr("atmega328p", bootloader("atmega328p", tmp_path)) as board:
         started = time.monotonic()
         with faulty_tcp(board, Fault(kind, way, UPLOAD, at)) as line:

@@ -14,7 +14,7 @@ import pytest
 
 from differential.draw_tensors import Case, values
 from differential.programs import (
-    SANITIZERS,
+    SANITIZED,
     Rendered,
     compile_files,
     run_cases,
@@ -87,7 +87,7 @@ def differing(found: Sequence[Array], wanted: Sequence[Array]) -> list[str]:
 def on_host(rendered: Sequence[Rendered], folder: Path) -> list[list[Array]]:
     write_main(rendered, folder)
     # Warnings are what the tests of kernels are for.
-    compile_files(["gcc", "-std=c11", "-O0", *SANITIZERS, "main.c", "cases.c", "-lm", "-o", "graphs"], folder)
+    compile_files([*SANITIZED, "-std=c11", "main.c", "cases.c", "-lm", "-o", "graphs"], folder)
     return run_cases(folder / "graphs", rendered)
 
 

@@ -20,7 +20,7 @@ def test_a_file_overrides_the_defaults(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "says"),
     [
-        ({"precision": "int4"}, "allowed: int8, int16x8, float, as-is"),
+        ({"precision": "int4"}, "allowed: int8, int16x8, dynamic, float, as-is"),
         ({"ranges": 3}, "allowed: minmax, percentile, mse"),
         ({"optimize": None}, "allowed: speed, balanced, size"),
         ({"percentile": 100.5}, "a number from 50 to 100"),

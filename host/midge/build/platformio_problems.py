@@ -119,6 +119,13 @@ def _damaged(words: str, said: Said, symbols: Symbols) -> MidgeError:
     )
 
 
+def _garbled(words: str, said: Said, symbols: Symbols) -> MidgeError:
+    return LinkError(
+        f"{said.board.title} at {said.place} was not flashed: what it answered came back damaged ({words})",
+        hint="try again; a shorter cable, another USB port or a lower upload_speed helps where it happens often",
+    )
+
+
 def _not_opened(words: str, said: Said, symbols: Symbols) -> MidgeError:
     """An uploader that says the same, whatever kept it from opening the port: the port itself knows better."""
     port = Path(said.place)
@@ -156,4 +163,5 @@ _FLASHING: tuple[tuple[str, _Make], ...] = (
         r"|timeout (while|waiting|error)|bad response).*",
         _absent,
     ),
+    (r".*(protocol expects .* but got|out of sync|unable to read all of|Invalid head of packet).*", _garbled),
 )

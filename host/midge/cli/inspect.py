@@ -15,6 +15,10 @@ from midge.errors import SettingsError
 from midge.importers import Imported, import_model
 from midge.ir.graph import Graph, Op, Tensor
 from midge.ir.text import graph_text
+from midge.kernels.narrow import narrow_weights
+from midge.kernels.packed import pack
+from midge.kernels.select import variants
+from midge.kernels.variant import Layer
 from midge.passes import CANONICALIZE, OPTIMIZE, run_passes
 from midge.passes.constant_channels import find_removals
 from midge.quantize.model import float_samples, quantize_with
@@ -106,6 +110,7 @@ def facts(imported: Imported, canonical: Graph, graph: Graph) -> dict[str, Any]:
                 "output_shape": list(graph.outputs_of(op)[0].shape),
                 "macs": op.macs(graph.inputs_of(op), graph.outputs_of(op)),
                 "constant_bytes": _constant_bytes(graph, op),
+                **_packed_facts(graph, op),
             }
             for op in graph.ops
         ],
@@ -124,6 +129,17 @@ def _constant_bytes(graph: Graph, op: Op) -> int:
     return sum(t.bytes for t in graph.inputs_of(op) if t.is_constant)
 
 
+def _packed_facts(graph: Graph, op: Op) -> dict[str, Any]:
+    """The width that weights can be packed in, and the constants' bytes then; nothing where they need 8 bits."""
+    layer = Layer(op, graph.inputs_of(op), graph.outputs_of(op))
+    if not any(v.packed and v.fits(layer) for v in variants(op.kernels)):
+        return {}
+    found = narrow_weights(layer)
+    assert found is not None
+    saved = layer.inputs[1].bytes - len(pack(found))
+    return {"packed": found.width, "packed_bytes": _constant_bytes(graph, op) - saved}
+
+
 def _print(imported: Imported, canonical: Graph, graph: Graph) -> None:
     console, known = out(), facts(imported, canonical, graph)
     model = known["model"]
@@ -138,11 +154,13 @@ def _print(imported: Imported, canonical: Graph, graph: Graph) -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column("layer", overflow="fold")
     table.add_column("operator")
-    for title in ("output", "MACs", "constants"):
+    packed = any("packed" in row for row in known["layers"])
+    for title in ("output", "MACs", "constants", *(("packed", "bytes") if packed else ())):
         table.add_column(title, justify="right")
     for row in known["layers"]:
         shape = "x".join(map(str, row["output_shape"]))
-        table.add_row(row["name"], row["op"], shape, f"{row['macs']:,}", f"{row['constant_bytes']:,}")
+        width = (row["packed"], f"{row['packed_bytes']:,}") if "packed" in row else ()
+        table.add_row(row["name"], row["op"], shape, f"{row['macs']:,}", f"{row['constant_bytes']:,}", *width)
     console.print(table)
     if not graph.is_float:
         print_removals(console, find_removals(canonical), canonical.macs, graph.macs)

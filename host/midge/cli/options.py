@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -28,6 +28,12 @@ INPUT_SHAPES = click.option(
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 
+
+RAW = (
+    click.option("--raw-input", type=click.Choice(["uint8"]), help="Firmware passes bytes as they are, e.g. pixels."),
+    click.option("--input-mean", metavar="N[,N...]", help="What was taken off the bytes in training.  [default: 0]"),
+    click.option("--input-std", metavar="N[,N...]", help="What they were divided by then.  [default: 1]"),
+)
 
 PROTOCOL = click.option(
     "--protocol",
@@ -56,6 +62,7 @@ _COMPILE = (
         help=f"How calibration finds the range of an activation.  [default: {Settings.ranges}]",
     ),
     click.option("--float-io", is_flag=True, default=None, help="Float inputs and outputs around an int8 network."),
+    *RAW,
     click.option("--optimize", type=click.Choice(get_args(Goal)), help="What to favor.  [default: speed]"),
     click.option("--kernel", "kernels", multiple=True, metavar="OP=VARIANT", help="Prefer a kernel variant."),
     INPUT_SHAPES,
@@ -74,8 +81,23 @@ def settings_from(options: dict[str, Any]) -> Settings:
     file = options.pop("settings_file")
     base = Settings() if file is None else load_settings(file)
     kernels = dict(_pair(text) for text in options.pop("kernels"))
-    given = {name: value for name, value in options.items() if value is not None}
+    given = {name: value for name, value in options.items() if value is not None} | raw_settings(options)
     return replace(base, **given, kernels={**base.kernels, **kernels})
+
+
+def raw_settings(options: Mapping[str, Any]) -> dict[str, list[float]]:
+    """The numbers of --input-mean and --input-std, where they were given. Raises SettingsError for what is none."""
+    found = {}
+    for name in ("input_mean", "input_std"):
+        if (text := options.get(name)) is not None:
+            try:
+                found[name] = [float(part) for part in text.split(",")]
+            except ValueError as problem:
+                flag = f"--{name.replace('_', '-')}"
+                raise SettingsError(
+                    f"{flag} {text}: not numbers with commas", hint=f"{flag} 123.7,116.3,103.5"
+                ) from problem
+    return found
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -87,6 +109,11 @@ def _pair(text: str) -> tuple[str, str]:
 
 def import_named(model: Path, input_shapes: Sequence[str]) -> Imported:
     """The model file, its open dimensions as --input-shape says. Raises what import_model does, and SettingsError."""
+    return import_model(model, named_shapes(input_shapes))
+
+
+def named_shapes(input_shapes: Sequence[str]) -> dict[str, Shape]:
+    """What --input-shape says, by input. Raises SettingsError for what is not of its form."""
     shapes: dict[str, Shape] = {}
     for text in input_shapes:
         name, _, sizes = text.rpartition("=")
@@ -94,7 +121,7 @@ def import_named(model: Path, input_shapes: Sequence[str]) -> Imported:
             shapes[name] = tuple(int(size) for size in sizes.split("x"))
         except ValueError as problem:
             raise SettingsError(f"--input-shape {text}: not of the form NAME=SIZExSIZE", hint="x=1x7x5") from problem
-    return import_model(model, shapes)
+    return shapes
 
 
 def load_dataset(path: Path | None, graph: Graph) -> Dataset | None:

@@ -45,6 +45,9 @@ def until_stopped() -> Iterator[None]:
     """Around what runs until somebody ends it: Ctrl-C and a polite `kill` are the way to."""
 
     def stop(*_: object) -> None:
+        # An impatient second one would leave the emulator running.
+        for number in previous:
+            signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
     # SIGINT too: a shell that starts something in the background has it ignored.

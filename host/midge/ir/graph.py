@@ -167,6 +167,8 @@ class Op:
 
     # Which inputs are weights when they are constant, and along which axis they are quantized per channel.
     weight_axis: ClassVar[Mapping[int, int]] = {}
+    # Along which axis weights have a scale each beside float activations (dynamic range); None: one for all.
+    dynamic_axis: ClassVar[int | None] = None
     # Which input is an int32 bias at scale input x weight when the op is quantized.
     bias_input: ClassVar[int | None] = None
     # Which constant inputs stay float32 when the op is quantized.
@@ -260,6 +262,14 @@ class Op:
 
     def as_matrix(self, inputs: Sequence[Tensor]) -> MatrixForm | None:
         """The weighted sums that the operator is, as matrix products; None for an operator that is none."""
+        return None
+
+    def pull_back(self, values: Sequence[Array], results: Sequence[Array], gradient: Array) -> Array | None:
+        """The gradient by the first input, of floats, from that by the first output; both may hold several samples.
+
+        None where that is not said here. Views, elementwise operators and weighted sums need not say it: see
+        midge.quantize.backward.
+        """
         return None
 
 

@@ -8,13 +8,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from midge.ir.graph import Array
+from midge.kernels.narrow import Narrow
+from midge.kernels.narrow_channels import narrow_stream
 from midge.kernels.paired_channels import GROUP, Sums, stream
 from midge.kernels.variant import Binding, Constant
 from midge.numerics.requantize import Requantization
+from midge.settings import Width
 
 NEEDS = frozenset({"dsp", "fpu"})
-# Pairs of positions done per turn of the inner loop: some 56 bytes of code each.
-_UNROLLS = (16, 8, 4, 2)
+# Pairs of positions done per turn of the inner loop: some 56 bytes of code each, more where weights are unpacked.
+_UNROLLS: Mapping[Width, tuple[int, ...]] = {
+    "int8": (16, 8, 4, 2),
+    "int4": (8, 4, 2),
+    "int2": (8, 4, 2),
+    "ternary": (8, 4, 2),
+    "binary": (8, 4),
+}
 
 
 @dataclass(frozen=True)
@@ -27,15 +36,18 @@ class Pixels:
     row_bytes: int
 
 
-def unrolled(positions: int) -> tuple[int, int]:
-    """(pairs of positions done per turn, pairs in all): the fewest cycles, 15 for a pair and 4 for a turn."""
+def unrolled(positions: int, found: Narrow | None = None) -> tuple[int, int]:
+    """(pairs of positions done per turn, pairs in all): the fewest cycles, 15 for a pair and 4 for a turn.
+
+    `found`: what narrow weights there are, if any.
+    """
     pairs = -(-positions // 2)
 
     def cycles(unroll: int) -> int:
         turns = -(-pairs // unroll)
         return turns * (15 * unroll + 4)
 
-    best = min(_UNROLLS, key=cycles)
+    best = min(_UNROLLS["int8" if found is None else found.width], key=cycles)
     return best, -(-pairs // best) * best
 
 
@@ -48,16 +60,18 @@ def widened_order(depth: int, words: int) -> Array:
     return order
 
 
-def scratch_bytes(pixels: Pixels, depth: int) -> int:
-    """Two widened pixels, one where there is only one."""
-    return 4 * unrolled(depth)[1] * min(2, pixels.pixels)
+def scratch_bytes(pixels: Pixels, depth: int, found: Narrow | None = None) -> int:
+    """Two widened pixels, one where there is only one; of binary weights also the sum of each pixel."""
+    total = int(found is not None and found.width == "binary")
+    return 4 * (unrolled(depth, found)[1] + total) * min(2, pixels.pixels)
 
 
-def bind_pixels(pixels: Pixels, sums: Sums, r: Requantization) -> Binding:
+def bind_pixels(pixels: Pixels, sums: Sums, r: Requantization, found: Narrow | None = None) -> Binding:
     """Literals for the template, the stream and the sizes."""
     channels, depth = sums.weights.shape
-    unroll, words = unrolled(depth)
-    packed = stream(sums, r, widened_order(depth, words))
+    unroll, words = unrolled(depth, found)
+    order = widened_order(depth, words)
+    packed = stream(sums, r, order) if found is None else narrow_stream(found, sums, r, order)
     rest = channels % GROUP
     sizes = [
         *(pixels.rows, pixels.pixels, pixels.pixel_bytes, pixels.row_bytes, depth, words),

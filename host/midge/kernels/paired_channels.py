@@ -16,12 +16,15 @@ import numpy as np
 from midge.ir.graph import Array
 from midge.kernels.one_multiply import Line, largest_shift, one_multiply
 from midge.numerics.requantize import Requantization
+from midge.settings import Width
 
 GROUP = 4
 _REACH_LIMIT = 1 << 23
 # The shifts of one multiplication that are tried: larger ones are finer, smaller ones leave room for large factors.
 _SHIFTS = (3, 5, 1)
 _MOST_RIGHT = 23
+# What is added to sums leaves room for what midge.kernels.narrow_channels adds in turn.
+_OFFSET_LIMIT = 1 << 29
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,18 +40,26 @@ class Sums:
 
 @dataclass(frozen=True, eq=False)
 class Stream:
-    """The words, int32; `shift` of the one multiplication, -1 for the definition's two roundings; the clamp."""
+    """The words, int32; `shift` of the one multiplication, -1 for the definition's two roundings; the clamp.
+
+    `width` of the weights; the sum of channel c of a group comes multiplied by 2^lifts[c]. `gained`: it still lacks
+    gain and bias, which come before the definition's words.
+    """
 
     words: Array
     words_per_group: int
     shift: int
     low: int
     high: int
+    width: Width = "int8"
+    lifts: tuple[int, ...] = (0, 8, 0, 8)
+    gained: bool = False
 
     @property
     def params(self) -> dict[str, object]:
         """What kernels/dsp.j2 reads."""
-        return {"shift": self.shift, "low": self.low, "high": self.high}
+        clamp: dict[str, object] = {"low": self.low, "high": self.high}
+        return {"shift": self.shift, **clamp, "width": self.width, "lifts": list(self.lifts), "gained": self.gained}
 
 
 def folded_sums(weights: Array, bias: Array, zero_point: int) -> Sums:
@@ -71,20 +82,34 @@ def stream(sums: Sums, r: Requantization, order: Array) -> Stream:
 
     Channels are filled up to whole groups. The definition's roundings are used where one multiplication is not exact.
     """
+    asked = requantize(sums, r, (0, 8, 0, 8))
+    starts = asked.starts.copy()
+    starts[:, 1::2] += starts[:, 0::2]
+    words = np.concatenate([starts, _groups_of_weights(asked.sums.weights, order), asked.tail], axis=1)
+    return Stream(int32_words(words), words.shape[1], asked.shift, r.low, r.high)
+
+
+@dataclass(frozen=True, eq=False)
+class Requantized:
+    """`sums` filled up to whole groups; by group (rows) the starts of its lifted sums and the words that requantize;
+    `shift` of the one multiplication, or -1."""
+
+    sums: Sums
+    starts: Array
+    tail: Array
+    shift: int
+
+
+def requantize(sums: Sums, r: Requantization, lifts: tuple[int, ...]) -> Requantized:
+    """By one multiplication where that is exact, else as defined, for sums that come multiplied by 2^lifts."""
     missing = -len(sums.bias) % GROUP
-    channels = len(sums.bias) + missing
-    high_channel = np.arange(channels) % 2 == 1
-    padded = _filled(sums, missing)
-    wide = _for_channels(r, len(sums.bias), missing)
-    line = _line(wide, padded, high_channel)
-    starts = padded.bias * np.where(high_channel, 256, 1) + (0 if line is None else line.offsets)
-    starts[1::2] += starts[0::2]
+    padded, wide = _filled(sums, missing), _for_channels(r, len(sums.bias), missing)
+    lifted = np.tile(lifts, len(padded.bias) // GROUP)
+    line = _line(wide, padded, lifted)
+    starts = (padded.bias << lifted) + (0 if line is None else line.offsets)
     tail = _line_words(line) if line is not None else _definition_words(wide, padded)
-    words = np.concatenate(
-        [_groups(starts), _groups_of_weights(padded.weights, order), tail.reshape(channels // GROUP, -1)], axis=1
-    )
-    shift = -1 if line is None else int(line.shifts[0])
-    return Stream(_int32(words), words.shape[1], shift, r.low, r.high)
+    shift = -1 if line is None else int(line.shifts[0]) - lifts[0]
+    return Requantized(padded, starts.reshape(-1, GROUP), tail.reshape(len(padded.bias) // GROUP, -1), shift)
 
 
 def _filled(sums: Sums, missing: int) -> Sums:
@@ -93,12 +118,12 @@ def _filled(sums: Sums, missing: int) -> Sums:
     return Sums(np.pad(sums.weights, ((0, missing), (0, 0))), bias, low, high)
 
 
-def _line(r: Requantization, sums: Sums, high_channel: Array) -> Line | None:
+def _line(r: Requantization, sums: Sums, lifted: Array) -> Line | None:
     """With the first shift that does: few different ones, so that layers share functions."""
-    gains, most = np.where(high_channel, 256, 1), largest_shift(r)
+    most = largest_shift(r)
     for shift in (s for s in _SHIFTS if s <= most):
-        line = one_multiply(r, sums.low, sums.high, gains, shift + 8 * high_channel)
-        if line is not None:
+        line = one_multiply(r, sums.low, sums.high, 1 << lifted, shift + lifted)
+        if line is not None and np.abs(line.offsets).max() < _OFFSET_LIMIT:
             return line
     return None
 
@@ -109,15 +134,14 @@ def _for_channels(r: Requantization, channels: int, missing: int) -> Requantizat
     return Requantization(multipliers, shifts, r.zero_point, r.low, r.high)
 
 
-def _groups(values: Array) -> Array:
-    """(groups, 4)"""
-    rows: Array = values.reshape(-1, GROUP)
-    return rows
+def in_order(weights: Array, order: Array) -> Array:
+    """Weights (channels, positions) in the order of the kernel's buffer; 0 where it holds none."""
+    return np.where(order >= 0, weights[:, np.maximum(order, 0)], 0)
 
 
 def _groups_of_weights(weights: Array, order: Array) -> Array:
     """(groups, words): for each pair of positions the word of channels 0, 1 and that of 2, 3."""
-    ordered = np.where(order >= 0, weights[:, np.maximum(order, 0)], 0)
+    ordered = in_order(weights, order)
     halves = (ordered[0::2] + 256 * ordered[1::2]) & 0xFFFF
     words = halves[:, 0::2] | halves[:, 1::2] << 16
     pairs: Array = words.reshape(-1, 2, words.shape[1]).transpose(0, 2, 1)
@@ -126,6 +150,15 @@ def _groups_of_weights(weights: Array, order: Array) -> Array:
 
 def _line_words(line: Line) -> Array:
     return np.stack([line.factors, line.addends], axis=1)
+
+
+def gained_words(sums: Sums, r: Requantization, gains: Array) -> Array:
+    """(groups, words): per channel gain, bias, and the definition's words, for sums of weights without their gain."""
+    missing = -len(sums.bias) % GROUP
+    padded = _filled(sums, missing)
+    words = _definition_words(_for_channels(r, len(sums.bias), missing), padded)
+    gained = np.concatenate([np.pad(gains, (0, missing))[:, None], padded.bias[:, None], words], axis=1)
+    return np.asarray(gained.reshape(len(gained) // GROUP, -1))
 
 
 def _definition_words(r: Requantization, sums: Sums) -> Array:
@@ -137,7 +170,7 @@ def _definition_words(r: Requantization, sums: Sums) -> Array:
     return np.stack([np.where(idle, 0, r.multipliers), rounding, right], axis=1)
 
 
-def _int32(words: Array) -> Array:
-    """The low 32 bits of each."""
+def int32_words(words: Array) -> Array:
+    """The low 32 bits of each word, one after another."""
     low: Array = (words.reshape(-1) & 0xFFFFFFFF).astype(np.uint32)
     return low.view(np.int32)

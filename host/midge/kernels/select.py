@@ -27,6 +27,8 @@ class _Allowance:
     scratch_bytes: int
 
 
+# For every core and shape; packed where weights allow.
+_PLAINEST = ("portable", "packed")
 # `speed` takes what it wants.
 _ALLOWANCES: Mapping[Goal, _Allowance] = {"balanced": _Allowance(1.25, 4096), "size": _Allowance(1.03, 256)}
 
@@ -108,32 +110,43 @@ def select(
     return Selection(graph, tuple(chosen))
 
 
-def able_variants(layer: Layer, core: Core) -> tuple[Variant, ...]:
-    """The variants that the core can run and that fit the layer, in the declared order."""
+def able_variants(layer: Layer, core: Core, name: str | None = None) -> tuple[Variant, ...]:
+    """The variants, of one name or of all, that the core can run and that fit the layer, in the declared order."""
     features = set(core.features)
-    return tuple(v for v in variants(layer.op.kernels) if v.needs <= features and v.fits(layer))
+    # Whether a variant fits may take a search for its constants: last.
+    named = (v for v in variants(layer.op.kernels) if name in (None, v.name))
+    return tuple(v for v in named if v.needs <= features and v.fits(layer))
 
 
 def _best(layer: Layer, core: Core, goal: Goal, wanted: str | None, timings: Timings) -> Variant:
+    if wanted is not None and (preferred := able_variants(layer, core, wanted)):
+        return preferred[0]
     able = able_variants(layer, core)
     if not able:
         types = ", ".join(t.dtype.value for t in (*layer.inputs, *layer.outputs))
         raise InternalError(f"no kernel does {layer.op.name} ({layer.op.kind} on {types}) for {core.name}")
-    preferred = [v for v in able if v.name == wanted]
-    return (*preferred, *_ranked(layer, able, goal, timings))[0]
+    return _ranked(layer, able, goal, timings)[0]
 
 
 def _ranked(layer: Layer, able: Sequence[Variant], goal: Goal, timings: Timings) -> list[Variant]:
     """Best first: by measured cycles, else in the declared order; but variants that take more memory than the goal
-    allows come last, the plainest of them first."""
+    allows come last, the plainest of them first.
+
+    Packed weights save flash and cost cycles. So for `speed` they come behind the others unless they were measured to
+    lose nothing; `balanced` takes those that the core has kernels of its own for; `size` takes what is smallest.
+    """
     if len(able) == 1:
         return list(able)
     cycles = timings.get(signature(layer), {})
-    fastest = sorted(able, key=lambda v: cycles.get(v.name, _UNMEASURED))
+    fastest = sorted(able, key=lambda v: (cycles.get(v.name, _UNMEASURED), v.packed))
     allowance = _ALLOWANCES.get(goal)
     if allowance is None:
         return fastest
     plainest = able[-1]
+    if goal == "balanced":
+        fastest.sort(key=lambda v: not (v.packed and v.needs))
+    else:
+        plainest = min((v for v in able if v.name in _PLAINEST), key=lambda v: _flash_bytes(layer, v))
     flash = allowance.flash * _flash_bytes(layer, plainest)
     fitting = [
         v for v in fastest if v.scratch_bytes(layer) <= allowance.scratch_bytes and _flash_bytes(layer, v) <= flash

@@ -76,7 +76,7 @@ class Variant:
     inputs and outputs, `code_bytes` what its code takes beyond the portable variant's where that is worth counting
     (negative where it takes less). `overlap` is the distance in bytes (see midge.memory.plan.Overlap) that input 0 must
     keep ahead of output 0 when they share memory: 0 in place, None never. `floats` says whether it computes with
-    floats, which not every compiler can link.
+    floats, which not every compiler can link. `packed`: its weights take fewer than 8 bits each.
     """
 
     module: str
@@ -87,6 +87,7 @@ class Variant:
     overlap: Callable[[Layer], int | None] = _no_overlap
     floats: Callable[[Layer], bool] = touches_floats
     code_bytes: Callable[[Layer], int] = _no_code
+    packed: bool = False
 
     @property
     def op(self) -> str:

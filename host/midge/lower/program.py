@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from midge.ir.graph import Array, DType, Quant, Shape
 from midge.kernels.variant import kernel_number
+from midge.settings import Width
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +38,10 @@ class Argument:
 
 @dataclass(frozen=True, eq=False)
 class KernelCall:
-    """One layer: which variant, with which literals and arguments. `shapes` is for people."""
+    """One layer: which variant, with which literals and arguments. `shapes` is for people.
+
+    `constant_bytes` is what its constants take in flash, `width` that of packed weights, None where none are packed.
+    """
 
     index: int
     layer: str
@@ -48,6 +52,8 @@ class KernelCall:
     arguments: tuple[Argument, ...]
     shapes: str
     macs: int
+    constant_bytes: int = 0
+    width: Width | None = None
 
     @property
     def kernel_number(self) -> int:

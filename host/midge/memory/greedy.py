@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import factorial
 from random import Random
 
 from midge.memory.conflicts import Problem
@@ -62,7 +63,9 @@ def squeaky_wheel(problem: Problem, start: Sequence[int], target: int, nodes: in
     chance = Random(0)  # a fixed seed: the same request always gives the same plan
     order = list(start)
     placed = best = first_fit(problem, order)
-    for _ in range(nodes // max(1, len(order))):
+    # Few buffers have few orders: eight times as many turns have met them all.
+    turns = min(nodes // max(1, len(order)), 8 * factorial(min(len(order), 9)))
+    for _ in range(turns):
         if best.peak <= target:
             break
         rank = {b: float(place) for place, b in enumerate(order)}

@@ -38,6 +38,28 @@ def windows(
     )
 
 
+def gathered(
+    parts: Array,
+    shape: Shape,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    dilation: tuple[int, int],
+    padding: Padding,
+) -> Array:
+    """The adjoint of `windows` with fill 0: the sums of `parts` (N, out_h, out_w, kernel_h, kernel_w, C) at each place
+    of an x of `shape` (N, H, W, C)."""
+    (top, bottom), (left, right) = padding
+    n, h, w, c = shape
+    padded = np.zeros((n, h + top + bottom, w + left + right, c), parts.dtype)
+    out_h, out_w = parts.shape[1:3]
+    for i in range(kernel[0]):
+        for j in range(kernel[1]):
+            y, x = i * dilation[0], j * dilation[1]
+            reach = slice(y, y + out_h * stride[0], stride[0]), slice(x, x + out_w * stride[1], stride[1])
+            padded[:, reach[0], reach[1]] += parts[:, :, :, i, j]
+    return padded[:, top : top + h, left : left + w]
+
+
 def pooled_shape(
     x: Shape,
     kernel: tuple[int, int],

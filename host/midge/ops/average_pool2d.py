@@ -8,60 +8,36 @@ from typing import Any
 
 import numpy as np
 
-from midge.ir.channels import Range, Ties
 from midge.ir.graph import (
     NO_CLAMP,
     QUANTIZED,
     Array,
-    Clamp,
     DType,
-    Op,
-    OutputQuant,
-    Padding,
-    Shape,
     Tensor,
-    tie_elementwise,
 )
 from midge.numerics.fixed_point import divide_half_away, integer_clamp
-from midge.numerics.windows import pooled_shape, windows
-from midge.ops.formats import SourceOp, UnsupportedOp, tflite_clamp, tflite_padding, tflite_pair
-from midge.ops.intervals import clipped
+from midge.numerics.windows import gathered, windows
+from midge.ops.families.pool import Pool, pool_reader, written_pool
+from midge.ops.formats import SourceOp, UnsupportedOp
 from midge.ops.onnx_nodes import OnnxNode
 from midge.ops.onnx_windows import channels_first, channels_last, onnx_window
 from midge.ops.pad import Pad
-from midge.ops.tflite_writing import pool_padding, strides, with_activation
 from midge.ops.types import check_same_quant
 from midge.ops.uint8 import Symmetric
 
 
 @dataclass(frozen=True, kw_only=True)
-class AveragePool2D(Op):
+class AveragePool2D(Pool):
     """inputs: x (N, H, W, C). Input and output have one quantization.
 
     `halves_up`: integers round as TFLite's uint8 do, halves up; else away from zero.
     """
 
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-    padding: Padding
-    clamp: Clamp
     halves_up: bool = False
-
-    def scales_through(self, inputs: Sequence[Tensor]) -> bool:
-        """It does."""
-        return True
-
-    def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
-        """(N, out_h, out_w, C)."""
-        return (pooled_shape(inputs[0].shape, self.kernel, self.stride, self.padding),)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
         """Float, or int8 or int16 with equal scales."""
         return check_same_quant(inputs, outputs, (DType.S8,) if self.halves_up else QUANTIZED)
-
-    def output_quant(self, inputs: Sequence[Tensor]) -> OutputQuant:
-        """The input's."""
-        return "same"
 
     def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
         """Integers: the sum of raw values, divided by the count with halves away from zero, then clamped.
@@ -81,6 +57,14 @@ class AveragePool2D(Op):
         averages = divide_half_away(sums + lift * counts, counts) - lift
         return [np.clip(averages, low, high).astype(outputs[0].dtype.numpy)]
 
+    def pull_back(self, values: Sequence[Array], results: Sequence[Array], gradient: Array) -> Array | None:
+        """An equal share to all that were averaged, unless the clamp holds."""
+        counts = self._window_sums(np.ones((1, *values[0].shape[1:3], 1), np.float32))
+        free = (results[0] > self.clamp[0]) & (results[0] < self.clamp[1])
+        shares = (gradient * free / counts).astype(gradient.dtype)[:, :, :, None, None]
+        parts = np.broadcast_to(shares, (*shares.shape[:3], *self.kernel, shares.shape[-1]))
+        return gathered(parts, values[0].shape, self.kernel, self.stride, (1, 1), self.padding)
+
     def _window_sums(self, x: Array) -> Array:
         taps = windows(x, self.kernel, self.stride, (1, 1), self.padding, 0)
         sums = np.zeros_like(taps[:, :, :, 0, 0])
@@ -89,35 +73,8 @@ class AveragePool2D(Op):
                 sums += taps[:, :, :, i, j]
         return sums
 
-    def intervals(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
-    ) -> tuple[Range, ...]:
-        """The average of some values lies between them."""
-        y = outputs[0]
-        if y.dtype is DType.F32:
-            return super().intervals(inputs, outputs, ranges)
-        return (clipped(ranges[0], *integer_clamp(self.clamp, y.q, y.dtype)),)
 
-    def ties(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Ties:
-        """Channel by channel."""
-        return tie_elementwise(inputs, outputs)
-
-
-def from_tflite(op: SourceOp) -> AveragePool2D:
-    """Reads a TFLite AVERAGE_POOL_2D."""
-    kernel, stride = tflite_pair(op, "FilterHeight", "FilterWidth"), tflite_pair(op, "StrideH", "StrideW")
-    return AveragePool2D(
-        name=op.name,
-        inputs=op.input_names(1, 1),
-        outputs=op.output_names,
-        kernel=kernel,
-        stride=stride,
-        padding=tflite_padding(op, op.tensor(0, rank=4), kernel, stride, (1, 1)),
-        clamp=tflite_clamp(op),
-    )
-
-
-TFLITE = {"AVERAGE_POOL_2D": from_tflite}
+TFLITE = {"AVERAGE_POOL_2D": pool_reader(AveragePool2D)}
 
 
 def from_uint8(op: AveragePool2D, known: Mapping[str, Tensor]) -> Symmetric:
@@ -129,9 +86,7 @@ def to_tflite(op: AveragePool2D, inputs: Sequence[Tensor], outputs: Sequence[Ten
     """Writes a TFLite AVERAGE_POOL_2D."""
     if op.halves_up:
         raise UnsupportedOp("it rounds halves up, as uint8 models do", "quantize the float model with midge instead")
-    padding = pool_padding(op, inputs[0])
-    size = {"FilterHeight": op.kernel[0], "FilterWidth": op.kernel[1], "Padding": padding, **strides(op)}
-    return with_activation(op, "AVERAGE_POOL_2D", inputs, outputs[0], **size)
+    return written_pool(op, "AVERAGE_POOL_2D", inputs, outputs[0])
 
 
 def from_onnx(node: OnnxNode) -> list[Tensor]:

@@ -18,7 +18,7 @@ _TYPES = {DType.F32, DType.S32, DType.S8, DType.U8, DType.BOOL}
 
 @dataclass(frozen=True, kw_only=True)
 class Cast(Op):
-    """inputs: x, of float32, int32, raw int8 or uint8, or bool, as the output."""
+    """inputs: x."""
 
     family: ClassVar[str] = "cast"
 
@@ -27,7 +27,7 @@ class Cast(Op):
         return (inputs[0].shape,)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """The types of the class."""
+        """Float32, int32, raw int8 or uint8, or bool, each to each."""
         tensors = (*inputs, *outputs)
         return "" if {t.dtype for t in tensors} <= _TYPES else type_reason(tensors)
 

@@ -40,6 +40,7 @@ class Conv2D(Op):
     clamp: Clamp
 
     weight_axis: ClassVar[Mapping[int, int]] = {1: 0}
+    dynamic_axis: ClassVar[int | None] = 0
     bias_input: ClassVar[int | None] = 2
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:

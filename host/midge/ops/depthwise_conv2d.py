@@ -34,6 +34,7 @@ class DepthwiseConv2D(Op):
     clamp: Clamp
 
     weight_axis: ClassVar[Mapping[int, int]] = {1: 3}
+    dynamic_axis: ClassVar[int | None] = 3
     bias_input: ClassVar[int | None] = 2
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from midge.importers.tflite_states import CODES as STATE_CODES
+from midge.ir.graph import Op
 from midge.kernels.select import variants
 from midge.ops.registry import modules, onnx_readers, operators
 
@@ -18,8 +19,10 @@ current. Where TensorFlow Lite defines an integer form, int8 equals its referenc
 {count} codes of TensorFlow Lite, by {kinds} operators of midge. What a network keeps between calls (ASSIGN_VARIABLE,
 CALL_ONCE, READ_VARIABLE, VAR_HANDLE) is state, and no operator: see `host/midge/importers/tflite_states.py`.
 
-| TensorFlow Lite | What it does | Inputs and limits | Kernels |
-| --- | --- | --- | --- |
+An operator without a code of TensorFlow Lite is what several become together, or what ONNX has alone.
+
+| midge | TensorFlow Lite | What it does | Inputs and limits | Types | Kernels |
+| --- | --- | --- | --- | --- | --- |
 """
 
 _MATCHES = """
@@ -40,27 +43,30 @@ _ONNX = """
 
 
 def document() -> str:
-    """The page: one line for each operator that a file can have."""
+    """The page: one line for each operator."""
     lines = []
     count = 0
     for module in modules():
         kind = module.__name__.rpartition(".")[2]
         codes = sorted(getattr(module, "TFLITE", {}))
         operator = operators().get(kind)
-        if not codes or operator is None:
+        if operator is None:
             continue
         count += len(codes)
         kernels = "none: a view" if operator.is_view else ", ".join(v.name for v in variants(operator.family or kind))
-        cells = (
-            ", ".join(codes),
-            _text(module).partition(": ")[2],
-            f"{_text(operator)} {_text(operator.check)}",
-            kernels,
-        )
+        does = _text(module).partition(": ")[2]
+        cells = (kind, ", ".join(codes), does, _text(operator), _types(operator), kernels)
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n")
     codes = sorted(onnx_readers())
     table = _HEAD.format(count=count + len(STATE_CODES), kinds=len(lines)) + "".join(lines)
     return table + _ONNX.format(len(codes), ", ".join(codes)) + _MATCHES.format(**MATCHES)
+
+
+def _types(operator: type[Op]) -> str:
+    """What types it can be of: by its check, and by name where the class has a list."""
+    quantized = getattr(operator, "quantized", ())
+    names = f" Quantized: {', '.join(sorted(t.value for t in quantized))}." if quantized else ""
+    return _text(operator.check) + names
 
 
 def _text(item: object) -> str:

@@ -9,57 +9,32 @@ from typing import Any
 
 import numpy as np
 
-from midge.ir.channels import Range, Ties
 from midge.ir.graph import (
     NO_CLAMP,
-    QUANTIZED,
     Array,
-    Clamp,
     DType,
-    Op,
-    OutputQuant,
-    Padding,
     Shape,
     Tensor,
-    tie_elementwise,
 )
 from midge.numerics.fixed_point import integer_clamp
-from midge.numerics.windows import pooled_shape, windows
-from midge.ops.formats import SourceOp, UnsupportedOp, tflite_clamp, tflite_padding, tflite_pair
-from midge.ops.intervals import clipped
+from midge.numerics.windows import gathered, pooled_shape, windows
+from midge.ops.families.pool import Pool, pool_reader, written_pool
+from midge.ops.formats import SourceOp, UnsupportedOp
 from midge.ops.onnx_nodes import OnnxNode
 from midge.ops.onnx_plain_integers import exact_in_float
 from midge.ops.onnx_windows import channels_first, channels_last, onnx_window
-from midge.ops.tflite_writing import pool_padding, strides, with_activation
-from midge.ops.types import check_same_quant
 from midge.ops.uint8 import as_int8
 
 
 @dataclass(frozen=True, kw_only=True)
-class MaxPool2D(Op):
+class MaxPool2D(Pool):
     """inputs: x (N, H, W, C). Input and output have one quantization."""
 
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-    padding: Padding
-    clamp: Clamp
     dilation: tuple[int, int] = (1, 1)
-
-    def scales_through(self, inputs: Sequence[Tensor]) -> bool:
-        """It does."""
-        return True
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
         """(N, out_h, out_w, C)."""
         return (pooled_shape(inputs[0].shape, self.kernel, self.stride, self.padding, self.dilation),)
-
-    def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float, or int8 or int16 with equal scales."""
-        return check_same_quant(inputs, outputs, QUANTIZED)
-
-    def output_quant(self, inputs: Sequence[Tensor]) -> OutputQuant:
-        """The input's."""
-        return "same"
 
     def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
         """Padding never wins; the fused activation clamps the result."""
@@ -72,35 +47,17 @@ class MaxPool2D(Op):
         taps = windows(values[0], self.kernel, self.stride, self.dilation, self.padding, lowest)
         return [np.clip(taps.max(axis=(3, 4)), low, high).astype(y.dtype.numpy)]
 
-    def intervals(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
-    ) -> tuple[Range, ...]:
-        """The largest of some values lies between them."""
-        y = outputs[0]
-        if y.dtype is DType.F32:
-            return super().intervals(inputs, outputs, ranges)
-        return (clipped(ranges[0], *integer_clamp(self.clamp, y.q, y.dtype)),)
-
-    def ties(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Ties:
-        """Channel by channel."""
-        return tie_elementwise(inputs, outputs)
+    def pull_back(self, values: Sequence[Array], results: Sequence[Array], gradient: Array) -> Array | None:
+        """All of it to the largest, shared where several are, unless the clamp holds."""
+        taps = windows(values[0], self.kernel, self.stride, self.dilation, self.padding, -inf)
+        largest = taps == taps.max(axis=(3, 4), keepdims=True)
+        free = (results[0] > self.clamp[0]) & (results[0] < self.clamp[1])
+        shares = (gradient * free)[:, :, :, None, None] * largest / largest.sum(axis=(3, 4), keepdims=True)
+        parts = shares.astype(gradient.dtype)
+        return gathered(parts, values[0].shape, self.kernel, self.stride, self.dilation, self.padding)
 
 
-def from_tflite(op: SourceOp) -> MaxPool2D:
-    """Reads a TFLite MAX_POOL_2D."""
-    kernel, stride = tflite_pair(op, "FilterHeight", "FilterWidth"), tflite_pair(op, "StrideH", "StrideW")
-    return MaxPool2D(
-        name=op.name,
-        inputs=op.input_names(1, 1),
-        outputs=op.output_names,
-        kernel=kernel,
-        stride=stride,
-        padding=tflite_padding(op, op.tensor(0, rank=4), kernel, stride, (1, 1)),
-        clamp=tflite_clamp(op),
-    )
-
-
-TFLITE = {"MAX_POOL_2D": from_tflite}
+TFLITE = {"MAX_POOL_2D": pool_reader(MaxPool2D)}
 from_uint8 = as_int8
 
 
@@ -108,9 +65,7 @@ def to_tflite(op: MaxPool2D, inputs: Sequence[Tensor], outputs: Sequence[Tensor]
     """Writes a TFLite MAX_POOL_2D, which has no dilation."""
     if op.dilation != (1, 1):
         raise UnsupportedOp(f"dilation {op.dilation}", "pool without dilation")
-    padding = pool_padding(op, inputs[0])
-    size = {"FilterHeight": op.kernel[0], "FilterWidth": op.kernel[1], "Padding": padding, **strides(op)}
-    return with_activation(op, "MAX_POOL_2D", inputs, outputs[0], **size)
+    return written_pool(op, "MAX_POOL_2D", inputs, outputs[0])
 
 
 def from_onnx(node: OnnxNode) -> list[Tensor]:

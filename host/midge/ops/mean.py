@@ -45,6 +45,13 @@ class Mean(Reduction):
         dtype = outputs[0].dtype
         return [np.asarray(np.clip(scaled + p.output_zero_point, *dtype.limits), dtype.numpy)]
 
+    def pull_back(self, values: Sequence[Array], results: Sequence[Array], gradient: Array) -> Array | None:
+        """An equal share to all that were averaged."""
+        x = values[0]
+        kept = [1 if axis in self.axes else n for axis, n in enumerate(x.shape)]
+        count = np.prod([x.shape[axis] for axis in self.axes])
+        return np.broadcast_to(gradient.reshape(kept) / count, x.shape).astype(gradient.dtype)
+
     def intervals(
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
     ) -> tuple[Range, ...]:

@@ -102,8 +102,33 @@ def from_tflite(op: SourceOp) -> Quantize:
 TFLITE = {"QUANTIZE": from_tflite}
 
 
+def is_by_floats(x: Tensor, y: Tensor) -> bool:
+    """Whether a QUANTIZE of int8 `x` gives what DEQUANTIZE and then QUANTIZE of the floats give, for every value."""
+    if x.dtype is not DType.S8 or reason_why_not(lambda: quantize_multiplier(x.q.scale / y.q.scale)):
+        return False
+    low, high = x.dtype.limits
+    every = np.arange(low, high + 1).astype(x.dtype.numpy)
+    source, target = (Tensor(t.name, every.shape, t.dtype, t.quant) for t in (x, y))
+    op = Quantize(name="", inputs=(x.name,), outputs=(y.name,))
+    (found,) = op.evaluate([source], [target], [every])
+    real = ((every.astype(np.float64) - x.q.zero_point) * x.q.scale).astype(np.float32)
+    return bool((found == quantize_array(real, y.q, y.dtype)).all())
+
+
 def to_tflite(op: Quantize, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
-    """Writes a TFLite QUANTIZE, which rounds halves away from zero."""
+    """Writes a TFLite QUANTIZE, which rounds halves away from zero.
+
+    TFLite has none from int8 to int16: that is written by way of floats, where it is the same.
+    """
     if op.ties_to_even:
         raise UnsupportedOp("it rounds halves to even", "quantize the float model with midge instead")
+    x, y = inputs[0], outputs[0]
+    if x.dtype is DType.S8 and y.dtype is DType.S16:
+        if not is_by_floats(x, y):
+            raise UnsupportedOp(
+                "int8 to int16 at a scale that floats round otherwise", "deploy it from the float model"
+            )
+        real = Tensor(f"{y.name}/float", y.shape, DType.F32)
+        first = SourceOp("DEQUANTIZE", f"{op.name}/dequantize", (x,), (real,), {})
+        return [first, *written(op, "QUANTIZE", [real], outputs)]
     return written(op, "QUANTIZE", inputs, outputs)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import QUANTIZED, Array, DType, Op, OutputQuant, Shape, Tensor
+from midge.ir.graph import QUANTIZED, Array, DType, OutputQuant, Tensor
 from midge.numerics.fixed_point import divide_half_away
+from midge.ops.families.resize import Resize, resize_reader, written_resize
 from midge.ops.formats import SourceOp
-from midge.ops.tflite_writing import integers, written
 from midge.ops.types import check_same_quant
 
 # The fixed point of distances between two pixels.
@@ -18,19 +18,8 @@ BITS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResizeBilinear(Op):
+class ResizeBilinear(Resize):
     """inputs: x (N, H, W, C). `size`: (height, width) of the output."""
-
-    size: tuple[int, int]
-    align_corners: bool
-    half_pixel_centers: bool
-
-    def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
-        """Batch and channels stay."""
-        n, _, _, channels = inputs[0].shape
-        if min(self.size) < 1:
-            raise ValueError(f"size {self.size}")
-        return ((n, *self.size, channels),)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
         """Float, or int8 or int16 with equal scales."""
@@ -82,23 +71,9 @@ class Neighbors:
     part: Array
 
 
-def from_tflite(op: SourceOp) -> ResizeBilinear:
-    """Reads a TFLite RESIZE_BILINEAR; the size must be constant."""
-    height, width = (int(n) for n in op.constant(1).reshape(-1))
-    return ResizeBilinear(
-        name=op.name,
-        inputs=(op.tensor(0, 4).name,),
-        outputs=op.output_names,
-        size=(height, width),
-        align_corners=bool(op.attributes.get("AlignCorners", False)),
-        half_pixel_centers=bool(op.attributes.get("HalfPixelCenters", False)),
-    )
-
-
-TFLITE = {"RESIZE_BILINEAR": from_tflite}
+TFLITE = {"RESIZE_BILINEAR": resize_reader(ResizeBilinear)}
 
 
 def to_tflite(op: ResizeBilinear, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
     """Writes a TFLite RESIZE_BILINEAR."""
-    options = {"AlignCorners": op.align_corners, "HalfPixelCenters": op.half_pixel_centers}
-    return written(op, "RESIZE_BILINEAR", [*inputs, integers(op, "size", op.size)], outputs, **options)
+    return written_resize(op, "RESIZE_BILINEAR", inputs, outputs)

@@ -7,31 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Array, Shape, Tensor
+from midge.ir.graph import Array, Tensor
 from midge.ops.families.move import Move
+from midge.ops.families.resize import Resize, resize_reader, written_resize
 from midge.ops.formats import SourceOp
-from midge.ops.tflite_writing import integers, written
 from midge.ops.uint8 import as_int8
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResizeNearestNeighbor(Move):
+class ResizeNearestNeighbor(Resize, Move):
     """inputs: x (N, H, W, C). `size`: (height, width) of the output."""
-
-    size: tuple[int, int]
-    align_corners: bool
-    half_pixel_centers: bool
 
     def scales_through(self, inputs: Sequence[Tensor]) -> bool:
         """It does."""
         return True
-
-    def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
-        """Batch and channels stay."""
-        n, _, _, channels = inputs[0].shape
-        if min(self.size) < 1:
-            raise ValueError(f"size {self.size}")
-        return ((n, *self.size, channels),)
 
     def moved(self, x: Array, fill: int) -> Sequence[Array]:
         """The nearest row and column of each."""
@@ -49,24 +38,10 @@ class ResizeNearestNeighbor(Move):
         return np.clip(nearest, 0, size - 1).astype(np.intp)
 
 
-def from_tflite(op: SourceOp) -> ResizeNearestNeighbor:
-    """Reads a TFLite RESIZE_NEAREST_NEIGHBOR; the size must be constant."""
-    height, width = (int(n) for n in op.constant(1).reshape(-1))
-    return ResizeNearestNeighbor(
-        name=op.name,
-        inputs=(op.tensor(0, 4).name,),
-        outputs=op.output_names,
-        size=(height, width),
-        align_corners=bool(op.attributes.get("AlignCorners", False)),
-        half_pixel_centers=bool(op.attributes.get("HalfPixelCenters", False)),
-    )
-
-
-TFLITE = {"RESIZE_NEAREST_NEIGHBOR": from_tflite}
+TFLITE = {"RESIZE_NEAREST_NEIGHBOR": resize_reader(ResizeNearestNeighbor)}
 from_uint8 = as_int8
 
 
 def to_tflite(op: ResizeNearestNeighbor, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:
     """Writes a TFLite RESIZE_NEAREST_NEIGHBOR."""
-    options = {"AlignCorners": op.align_corners, "HalfPixelCenters": op.half_pixel_centers}
-    return written(op, "RESIZE_NEAREST_NEIGHBOR", [*inputs, integers(op, "size", op.size)], outputs, **options)
+    return written_resize(op, "RESIZE_NEAREST_NEIGHBOR", inputs, outputs)

@@ -23,6 +23,7 @@ from midge.passes.merge_tables import merge_tables
 from midge.passes.merge_views import merge_views
 from midge.passes.one_channel_convolutions import one_channel_convolutions
 from midge.passes.pool_edges import pool_edges
+from midge.passes.requantize_integers import requantize_integers
 from midge.passes.sink_transposes import sink_transposes
 from midge.passes.slice_parts import slice_parts
 from midge.passes.store_states import store_states
@@ -46,6 +47,7 @@ CANONICALIZE: tuple[Pass, ...] = (
     drop_dead,
 )
 OPTIMIZE: tuple[Pass, ...] = (
+    requantize_integers,
     tables_for_unary,
     merge_tables,
     drop_constant_channels,
@@ -71,6 +73,7 @@ __all__ = [
     "one_channel_convolutions",
     "pass_name",
     "pool_edges",
+    "requantize_integers",
     "run_passes",
     "sink_transposes",
     "slice_parts",

@@ -24,7 +24,7 @@ from midge.settings import Width
 
 F32 = NDArray[np.float32]
 
-ITERATIONS = 2000
+ITERATIONS = 1000
 _BATCH_ROWS = 512
 _RATE = 0.01
 _LAMBDA = 0.01
@@ -117,13 +117,18 @@ def _learnt(p: _Problem, fractions: Array, rng: np.random.Generator, iterations:
     base = np.floor(p.fractions).astype(np.float32)
     first, second = np.zeros_like(v), np.zeros_like(v)
     count = p.rows.shape[1]
+    # Shuffled once, a batch is any piece: picking rows anew each time would take longer than all else.
+    order = rng.permutation(count)
+    shuffled = replace(p, rows=np.ascontiguousarray(p.rows[:, order]), wanted=np.ascontiguousarray(p.wanted[:, order]))
     scale = 1.0 / max(float((p.wanted**2).mean()), 1e-12)
     for step in range(iterations):
-        some = rng.integers(0, count, min(_BATCH_ROWS, count))
+        begin = int(rng.integers(0, max(count - _BATCH_ROWS, 0) + 1))
         sigmoid = 1 / (1 + np.exp(-v))
         h = np.clip(sigmoid * _STRETCH + _SHIFT, 0, 1)
         slope = np.where((h > 0) & (h < 1), sigmoid * (1 - sigmoid) * _STRETCH, 0)
-        gradient = _output_gradient(p, (base + h) * p.scales, some) * p.scales * scale
+        gradient = (
+            _output_gradient(shuffled, (base + h) * p.scales, slice(begin, begin + _BATCH_ROWS)) * p.scales * scale
+        )
         done = step / iterations
         if done > _WARM_UP:
             beta = _BETA_END + (_BETA_START - _BETA_END) * (1 - (done - _WARM_UP) / (1 - _WARM_UP))
@@ -137,11 +142,11 @@ def _learnt(p: _Problem, fractions: Array, rng: np.random.Generator, iterations:
     return np.asarray(v >= 0, np.float64)
 
 
-def _output_gradient(p: _Problem, weights: F32, some: Array) -> F32:
+def _output_gradient(p: _Problem, weights: F32, some: slice) -> F32:
     """Of the mean squared error of the outputs, by the weights (G, K, O)."""
     rows = p.rows[:, some]
     raw = rows @ weights + p.bias
     low, high = p.clamp
     difference = np.where((raw > low) & (raw < high), np.clip(raw, low, high) - p.wanted[:, some], 0)
-    gradient: F32 = (2.0 / len(some) / raw.shape[2]) * rows.transpose(0, 2, 1) @ difference.astype(np.float32)
+    gradient: F32 = (2.0 / raw.shape[1] / raw.shape[2]) * rows.transpose(0, 2, 1) @ difference.astype(np.float32)
     return gradient

@@ -14,7 +14,7 @@ import numpy as np
 from midge.ir.graph import Array, Tensor
 from midge.quantize.quality import real_values
 from midge.quantize.refine import Layer
-from midge.quantize.weights import BIAS_LIMIT
+from midge.quantize.weights import bias_limit
 
 
 def correct_by_outputs(layer: Layer) -> Sequence[Tensor]:
@@ -60,7 +60,7 @@ def _mean(values: Sequence[Array]) -> Array:
 
 def _better(layer: Layer, bias: Tensor, shift: Array) -> Sequence[Tensor]:
     steps = np.rint(shift / np.asarray(bias.q.scales))
-    moved = np.clip(np.asarray(bias.data, np.float64) + steps, -BIAS_LIMIT, BIAS_LIMIT)
+    moved = np.clip(np.asarray(bias.data, np.float64) + steps, -bias_limit(bias.dtype), bias_limit(bias.dtype))
     corrected = replace(bias, data=moved.astype(bias.dtype.numpy))
     tensors = [corrected if t.name == bias.name else t for t in layer.tensors]
     return (corrected,) if squared_error(layer, tensors) < squared_error(layer, layer.tensors) else ()

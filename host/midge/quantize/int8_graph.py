@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,12 +12,12 @@ from midge.ir.graph import QUANTIZED, Array, DType, Graph, Op, Quant, Tensor
 from midge.ir.rewrite import fresh_name, rewire
 from midge.ir.verify import verify
 from midge.numerics.fixed_point import quantize_array
-from midge.ops import logistic, softmax, tanh
 from midge.ops.dequantize import Dequantize
 from midge.ops.quantize import Quantize
 from midge.quantize.ranges import Range
 from midge.quantize.sharing import activation_quants
 from midge.quantize.weights import quantize_weights
+from midge.quantize.wide_layers import beside_int8, symmetric, wide_layers
 from midge.settings import Width
 
 
@@ -28,24 +28,26 @@ def quantize_graph(
     widths: Callable[[str], Width] = lambda name: "int8",
     clip: bool = False,
     activations: DType = DType.S8,
+    int16_layers: Collection[str] = (),
 ) -> Graph:
     """The integer network that computes what float `graph` does, with activations covering `ranges`.
 
     Weights are symmetric per channel; activations are asymmetric int8 with int32 biases, or symmetric int16 with int64
     ones. Inputs and outputs keep their names; they are integers too, or with `float_io` float with a QUANTIZE or
     DEQUANTIZE next to them. A graph with quantized activations comes back as it is. `widths` says how wide the weights
-    of a layer are; `clip` lets the largest be clipped where that lowers the squared error. Raises UnsupportedModelError
-    naming a layer that those integers cannot do.
+    of a layer are; `clip` lets the largest be clipped where that lowers the squared error. The layers named in
+    `int16_layers` have int16 activations in an int8 network: a QUANTIZE stands where one type becomes the other. Raises
+    UnsupportedModelError naming a layer that those integers cannot do.
     """
     if not graph.is_float:
         return graph
     _require_weights(graph)
     quants = activation_quants(graph, ranges)
-    if activations is DType.S16:
-        quants = {name: _symmetric(quant) for name, quant in quants.items()}
-    made = _Made(quants, {}, [], widths, clip, activations)
+    wide = wide_layers(graph, int16_layers, quants) if int16_layers else frozenset()
+    types = {op.name: DType.S16 if op.name in wide else activations for op in graph.ops}
+    made = _Made(quants, {}, [], widths, clip, activations, types, {})
     for name in graph.inputs:
-        made.tensors[name] = _activation(made, graph.tensors[name])
+        made.tensors[name] = _activation(made, graph.tensors[name], activations)
     for op in graph.ops:
         _add(made, graph, op)
     result = replace(graph, tensors=made.tensors).with_ops(made.ops)
@@ -54,7 +56,11 @@ def quantize_graph(
 
 @dataclass(frozen=True, eq=False)
 class _Made:
-    """The graph in the making: how each activation is quantized, tensors by name, operators in order."""
+    """The graph in the making: how each activation is quantized in int8, tensors by name, operators in order.
+
+    `activations` is the type of inputs and outputs, `types` that of each layer by name. `converted` has what holds a
+    tensor in another type or quantization than its own.
+    """
 
     quants: Mapping[str, Quant]
     tensors: dict[str, Tensor]
@@ -62,42 +68,49 @@ class _Made:
     widths: Callable[[str], Width]
     clip: bool
     activations: DType
+    types: Mapping[str, DType]
+    converted: dict[tuple[str, DType, Quant], str]
 
-
-# What operators fix for their outputs in int8, and the scale that all of them have in int16.
-_FIXED = {softmax.OUTPUT_QUANT, logistic.OUTPUT_QUANT, tanh.OUTPUT_QUANT}
-
-
-def _symmetric(quant: Quant) -> Quant:
-    """An int16 quantization that holds what the int8 one `quant` does."""
-    if quant in _FIXED:
-        return softmax.OUTPUT_QUANT_INT16
-    low, high = DType.S8.limits
-    reach = max(quant.zero_point - low, high - quant.zero_point) * quant.scale
-    return Quant.per_tensor(max(reach / DType.S16.limits[1], float(np.finfo(np.float32).tiny)), 0)
+    def quant(self, name: str, dtype: DType) -> Quant:
+        """How the float tensor `name` is quantized in that type."""
+        wide = symmetric if self.activations is DType.S16 else beside_int8
+        return wide(self.quants[name]) if dtype is DType.S16 else self.quants[name]
 
 
 def _add(made: _Made, graph: Graph, op: Op) -> None:
-    for name in op.outputs:
-        made.tensors[name] = _activation(made, graph.tensors[name])
-    added = replace(op, inputs=_inputs(made, graph, op))
-    reason = added.check([made.tensors[n] for n in added.inputs], [made.tensors[n] for n in added.outputs])
+    dtype = made.types[op.name]
+    inputs = _inputs(made, graph, op)
+    outputs = [_activation(made, graph.tensors[name], dtype) for name in op.outputs]
+    given_out = [t for t in outputs if t.name in graph.outputs and t.dtype is dtype is not made.activations]
+    if given_out:
+        taken = {**graph.tensors, **made.tensors}
+        outputs = [
+            replace(t, name=fresh_name(f"{t.name}/{dtype.value}", taken)) if t in given_out else t for t in outputs
+        ]
+    made.tensors.update((t.name, t) for t in outputs)
+    added = replace(op, inputs=inputs, outputs=tuple(t.name for t in outputs))
+    reason = added.check([made.tensors[n] for n in added.inputs], outputs)
     if reason:
         raise UnsupportedModelError(
-            f"layer {op.name} ({op.kind}) cannot be {made.activations.value}: {reason}",
+            f"layer {op.name} ({op.kind}) cannot be {dtype.value}: {reason}",
             hint="--precision float deploys the model as it is",
         )
     made.ops.append(added)
+    for name, tensor in zip(op.outputs, outputs, strict=True):
+        if name != tensor.name:
+            made.tensors[name] = _activation(made, graph.tensors[name], made.activations)
+            made.converted[name, tensor.dtype, tensor.q] = tensor.name
+            made.ops.append(Quantize(name=f"{name}/requantized", inputs=(tensor.name,), outputs=(name,)))
 
 
 def _inputs(made: _Made, graph: Graph, op: Op) -> tuple[str, ...]:
     """Names of the quantized inputs of `op`, which are made here when they are constants."""
-    inputs = graph.inputs_of(op)
+    inputs, dtype = graph.inputs_of(op), made.types[op.name]
     names = list(op.inputs)
     for index, axis in op.weight_axis.items():
         bias = inputs[op.bias_input] if op.bias_input is not None and op.bias_input < len(inputs) else None
-        x_scale = made.quants[inputs[0].name].scale
-        wide = made.activations is DType.S16
+        x_scale = made.quant(inputs[0].name, dtype).scale
+        wide = dtype is DType.S16
         weighted = quantize_weights(inputs[index], bias, axis, x_scale, made.widths(op.name), made.clip, wide)
         names[index] = _place(made, graph, weighted.weights, op)
         if weighted.bias is not None and op.bias_input is not None:
@@ -108,17 +121,16 @@ def _inputs(made: _Made, graph: Graph, op: Op) -> tuple[str, ...]:
         if index in op.float_inputs and tensor.is_constant:
             names[index] = _place(made, graph, tensor, op)
             continue
-        shared = made.quants[op.outputs[0]] if op.inputs_share_quant else None
+        source = op.outputs[0] if op.inputs_share_quant else tensor.name
         if tensor.is_constant:
-            names[index] = _place(made, graph, _quantized(made, tensor, shared or made.quants[tensor.name]), op)
-        elif shared is not None and made.quants[tensor.name] != shared:
-            names[index] = _requantized(made, graph, tensor, shared)
+            names[index] = _place(made, graph, _quantized(tensor, made.quant(source, dtype), dtype), op)
+        elif tensor.dtype is DType.F32:
+            names[index] = _read(made, graph, tensor, dtype, made.quant(source, dtype))
     return tuple(names)
 
 
-def _quantized(made: _Made, tensor: Tensor, quant: Quant) -> Tensor:
-    data = quantize_array(_data(tensor), quant, made.activations)
-    return Tensor(tensor.name, tensor.shape, made.activations, quant, data)
+def _quantized(tensor: Tensor, quant: Quant, dtype: DType) -> Tensor:
+    return Tensor(tensor.name, tensor.shape, dtype, quant, quantize_array(_data(tensor), quant, dtype))
 
 
 def _place(made: _Made, graph: Graph, constant: Tensor, op: Op) -> str:
@@ -137,17 +149,24 @@ def _data(constant: Tensor) -> Array:
     return np.asarray(constant.data)
 
 
-def _requantized(made: _Made, graph: Graph, tensor: Tensor, quant: Quant) -> str:
+def _read(made: _Made, graph: Graph, tensor: Tensor, dtype: DType, quant: Quant) -> str:
+    """The name of what holds `tensor` in that type and quantization: itself, or what a QUANTIZE makes of it."""
+    there = made.tensors[tensor.name]
+    if there.dtype is dtype and there.quant == quant:
+        return tensor.name
+    if (known := made.converted.get((tensor.name, dtype, quant))) is not None:
+        return known
     name = fresh_name(f"{tensor.name}/requantized", {**graph.tensors, **made.tensors})
-    made.tensors[name] = Tensor(name, tensor.shape, made.activations, quant)
+    made.tensors[name] = Tensor(name, tensor.shape, dtype, quant)
+    made.converted[tensor.name, dtype, quant] = name
     made.ops.append(Quantize(name=name, inputs=(tensor.name,), outputs=(name,)))
     return name
 
 
-def _activation(made: _Made, tensor: Tensor) -> Tensor:
+def _activation(made: _Made, tensor: Tensor, dtype: DType) -> Tensor:
     if tensor.dtype is not DType.F32:  # truths and indices stay what they are
         return tensor
-    return Tensor(tensor.name, tensor.shape, made.activations, made.quants[tensor.name])
+    return Tensor(tensor.name, tensor.shape, dtype, made.quant(tensor.name, dtype))
 
 
 def _require_weights(graph: Graph) -> None:

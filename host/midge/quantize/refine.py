@@ -59,7 +59,7 @@ def refine(
     `float_graph` has a layer of the same name for each of them. Fewer `samples` are used where they would not fit in
     memory.
     """
-    some = _that_fit(float_graph, samples)
+    some = samples_that_fit(float_graph, samples)
     values = [_inputs(graph, sample) for sample in some]
     wanted = [_outputs(float_graph, sample) for sample in some]
     by_name = {op.name: op for op in float_graph.ops}
@@ -98,7 +98,8 @@ def _layer(
     )
 
 
-def _that_fit(graph: Graph, samples: Samples) -> Samples:
+def samples_that_fit(graph: Graph, samples: Samples) -> Samples:
+    """As many of `samples`, spread over them, as have all their values in memory at once."""
     each = sum(t.bytes for t in graph.tensors.values() if not t.is_constant)
     most = max(1, MOST_BYTES // max(each, 1))
     if len(samples) <= most:

@@ -16,6 +16,8 @@ Samples = Sequence[Sample]
 FEW = 10
 # So many values of an input are looked at: enough to tell, little enough not to wait for.
 _ENOUGH = 1 << 16
+# Inputs whose reaches are so many times apart are not of one kind.
+_OTHER_RANGE = 2.0
 # Below this many values, or for samples with fewer neighbors, chance alone may look like noise.
 _NOISE_VALUES, _NOISE_NEIGHBORS = 2048, 16
 
@@ -50,6 +52,26 @@ def sample_notes(samples: Samples) -> tuple[str, ...]:
         elif is_noise(values):
             notes.append(f"{where} looks like random noise in the calibration samples: use real data")
     return tuple(notes)
+
+
+def range_notes(samples: Samples, others: Samples) -> tuple[str, ...]:
+    """A sentence for each input that reaches elsewhere in the calibration `samples` than in `others`."""
+    notes = []
+    for index in range(len(samples[0])):
+        here, there = (_reach(some, index) for some in (samples, others))
+        if max(here, there) > _OTHER_RANGE * min(here, there):
+            where = f"input {index + 1}" if len(samples[0]) > 1 else "the input"
+            notes.append(
+                f"{where} reaches {here:.4g} in the calibration samples and {there:.4g} in those to tune on: one of "
+                "them is scaled otherwise"
+            )
+    return tuple(notes)
+
+
+def _reach(samples: Samples, index: int) -> float:
+    """The magnitude that one value in a thousand exceeds."""
+    some = np.linspace(0, len(samples) - 1, min(len(samples), 100)).astype(int)
+    return float(np.percentile(np.abs(np.concatenate([samples[int(i)][index].reshape(-1) for i in some])), 99.9))
 
 
 def is_constant(values: Array) -> bool:

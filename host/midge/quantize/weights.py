@@ -19,6 +19,11 @@ BIAS_LIMIT = 1 << 30
 WIDE_BIAS_LIMIT = 1 << 45
 
 
+def bias_limit(dtype: DType) -> int:
+    """The largest bias of this type."""
+    return WIDE_BIAS_LIMIT if dtype is DType.S64 else BIAS_LIMIT
+
+
 @dataclass(frozen=True, eq=False)
 class Weighted:
     """int8 weights and, where there is one, the bias: int32, or int64."""

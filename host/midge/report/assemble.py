@@ -93,6 +93,8 @@ def _cycles(compiled: Compiled, evaluation: Evaluation, said: bool) -> record.Cy
             kernel=call.variant,
             kernel_is_reported=said,
             macs=call.macs,
+            const_bytes=call.constant_bytes,
+            packed=call.width,
             cycles=None if no_cycles else ticks,
             instructions=ticks if no_cycles else None,
             latency=_latency(runs, compiled, evaluation),

@@ -93,6 +93,8 @@ def _cycles(compiled: Compiled, evaluation: Evaluation, counter: _Counter, said:
                 kernel=call.variant,
                 kernel_is_reported=said,
                 macs=call.macs,
+                const_bytes=call.constant_bytes,
+                packed=call.width,
                 cycles=spent if counter.as_time else None,
                 instructions=None if counter.as_time else spent,
                 latency=counter.latency(runs),

@@ -41,6 +41,8 @@ On every core with an emulated twin `tests/emulated/test_matrix.py` runs network
 
 _PROVEN = {
     "not yet": "its Arduino firmware has not been built",
+    "for a relative": "the PlatformIO project built with a stand-in Arduino core and the LX106's compiler, run exactly "
+    "on {relative}: nobody has built it with its own compiler",
     "with a stand-in": "the PlatformIO project built with a stand-in Arduino core, run exactly on the emulated core",
     "with its core": "the PlatformIO project built with its Arduino core, flashed into the emulated board, run exactly",
 }
@@ -81,12 +83,11 @@ def _boards(boards: Iterable[Board]) -> str:
 
 def _tested(board: Board) -> str:
     """What has been built and run: nothing in the repository runs on hardware."""
-    if board.core.emulator is None:
-        return "nothing: neither built nor run"
-    on_twin = f"networks run exactly on {_emulated(board.core)}"
-    if board.platformio is None:
-        return on_twin
-    return f"{on_twin}; {_PROVEN[board.platformio.proven]}; nobody has run it on the board itself"
+    parts = [] if board.core.emulator is None else [f"networks run exactly on {_emulated(board.core)}"]
+    if board.platformio is not None and (parts or board.platformio.proven != "not yet"):
+        relative = _emulated(board.core if board.core.emulator is not None else _relative(board.core))
+        parts += [_PROVEN[board.platformio.proven].format(relative=relative), "nobody has run it on the board itself"]
+    return "; ".join(parts) or "nothing: neither built nor run"
 
 
 def _fits(boards: Iterable[Board]) -> str:
@@ -106,6 +107,11 @@ def _verdict(fit: Mapping[str, Any] | None) -> str:
     if not fit["fits"]:
         return fit["goal"] or "-"
     return "yes" if fit["sizes"] == "linked" else "(yes)"
+
+
+def _relative(core: Core) -> Core:
+    """The Xtensa core with a twin on which the code of one without runs."""
+    return load_core("xtensa-lx6" if "mac16" in core.features else "xtensa-lx106")
 
 
 def _emulated(core: Core) -> str:

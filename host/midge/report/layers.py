@@ -44,7 +44,7 @@ def _rows(report: Report, ascii_only: bool) -> tuple[str, int | None, list[_Row]
         _Row(
             printable(layer.name, ascii_only),
             printable(layer.op, ascii_only),
-            printable(layer.kernel, ascii_only),
+            printable(layer.kernel if layer.packed is None else f"{layer.kernel} {layer.packed}", ascii_only),
             layer.macs,
             layer.cycles if in_cycles else layer.instructions,
         )

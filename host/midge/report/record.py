@@ -84,6 +84,8 @@ class LayerCycles(_Record, frozen=True, kw_only=True):
     cycles: Count | None
     instructions: Count | None = None
     latency: Annotated[Latency | None, Meta(description="how it varies; null: not timed")] = None
+    const_bytes: Annotated[Count | None, Meta(description="its weights, biases, multipliers, tables")] = None
+    packed: Annotated[str | None, Meta(description="width of its weights where they are packed")] = None
 
 
 class FunctionCycles(_Record, frozen=True, kw_only=True):

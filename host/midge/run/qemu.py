@@ -89,8 +89,7 @@ class QemuBoard:
 
     def fault(self) -> DeviceFaultError | None:
         """What to say when the firmware does not answer: where the core has stopped, None when it has not."""
-        said = self._ask("human-monitor-command", **{"command-line": "info registers"})
-        found = _PC.search(str(said))
+        found = _PC.search(self.monitor("info registers"))
         at = None if found is None else self.image.function_at(int(found.group(1), 16) & ~1)
         if at is None or at.name != _FAULT:
             return None
@@ -98,6 +97,10 @@ class QemuBoard:
             "the core stopped: an exception (bad access, unaligned access, or undefined instruction)",
             hint="midge run on another core names the function; a host build with sanitizers shows memory errors",
         )
+
+    def monitor(self, command: str) -> str:
+        """What QEMU's monitor answers: registers ("info registers"), instructions at an address ("x/8i 0x1000")."""
+        return str(self._ask("human-monitor-command", **{"command-line": command}))
 
     def _ask(self, command: str, **arguments: Any) -> Any:
         """One command of the monitor and its answer; events in between are of no interest."""

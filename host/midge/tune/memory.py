@@ -40,7 +40,7 @@ def recall(core: Core, toolchain: Toolchain) -> Timings:
 def remember(core: Core, toolchain: Toolchain, measured: Timings) -> Path:
     """Add what was measured to what is remembered; the file is replaced whole."""
     layers = {key: dict(value) for key, value in {**recall(core, toolchain), **measured}.items()}
-    record = _Remembered(core.name, toolchain.version, toolchain.flags, _kernels_version(), layers)
+    record = _Remembered(core.name, toolchain.version, toolchain.flags, kernels_version(), layers)
     path = _path(core, toolchain)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
@@ -50,11 +50,11 @@ def remember(core: Core, toolchain: Toolchain, measured: Timings) -> Path:
 
 
 def _path(core: Core, toolchain: Toolchain) -> Path:
-    key = repr((core.name, toolchain.version, toolchain.flags, _kernels_version()))
+    key = repr((core.name, toolchain.version, toolchain.flags, kernels_version()))
     return cache_dir() / "tuning" / f"{core.name}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.json"
 
 
-def _kernels_version() -> str:
+def kernels_version() -> str:
     """Changes with any kernel or template: old measurements are of other code."""
     from midge.resources import firmware_dir, templates_dir
 

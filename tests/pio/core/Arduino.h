@@ -27,4 +27,12 @@ class EspClass {
 };
 extern EspClass ESP;
 
+#if defined(ARDUINO_ARCH_SAMD)
+/* What its core has from CMSIS. */
+struct SysTickRegisters {
+    volatile uint32_t CTRL, LOAD, VAL, CALIB;
+};
+#define SysTick ((SysTickRegisters *)0xE000E010u)
+#endif
+
 #endif

@@ -140,6 +140,14 @@ SILENT = """
     avrdude main() error: unable to open programmer arduino on port /dev/ttyACM7
     *** [upload] Error 1
 """
+# A byte twice on the line while the flash is read back.
+GARBLED = """
+    avrdude stk500_paged_load() error: protocol expects sync byte 0x14 but got 0x10
+    avrdude stk500_cmd() error: protocol expects OK byte 0x10 but got 0xe9
+    avrdude avr_read_mem() error: unable to read byte at address 0x0000
+    avrdude do_op() error: unable to read all of flash memory, rc=-2
+    *** [upload] Error 1
+"""
 # pyserial 3.5, below PlatformIO's own reset of a board at 1200 baud.
 SERIAL_DENIED = """
     *** [upload] [Errno 13] could not open port /dev/ttyACM7: [Errno 13] Permission denied: '/dev/ttyACM7'
@@ -182,6 +190,7 @@ NOT_BACK = """
         (DENIED, "you may not open /dev/ttyACM7"),
         (BUSY, "/dev/ttyACM7 is busy"),
         (SILENT, "there is no Arduino Uno at"),
+        (GARBLED, "was not flashed: what it answered came back damaged (avrdude stk500_paged_load() error: protocol"),
         (SERIAL_DENIED, "you may not open"),
         (SERIAL_BUSY, "is busy"),
         (WINDOWS_BUSY, "is busy"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from midge.errors import SettingsError
 from midge.interpreter import interpret
 from midge.ir.graph import NO_CLAMP, Array, DType, Graph
 from midge.numerics.fixed_point import quantize_array
@@ -14,7 +13,6 @@ from midge.ops.logistic import Logistic
 from midge.quantize import quantize_graph
 from midge.quantize.quality import real_values
 from midge.quantize.ranges import Range
-from midge.settings import Settings
 from small_graphs import floats, graph
 
 RANGES = {"x": Range(-3, 1), "y": Range(-40, 40), "z": Range(0, 1)}
@@ -51,8 +49,3 @@ def test_int16_activations_lose_a_tenth_of_what_int8_ones_lose() -> None:
     wide, narrow = (quantize_graph(network(), RANGES, activations=t) for t in (DType.S16, DType.S8))
     errors = [(_error(wide, x), _error(narrow, x)) for x in rng.uniform(-3, 1, (20, 1, 20)).astype(np.float32)]
     assert max(e[0] for e in errors) < max(e[1] for e in errors) / 10
-
-
-def test_refinement_of_int8_activations_is_refused() -> None:
-    with pytest.raises(SettingsError, match="refine int8 activations"):
-        Settings(precision="int16x8", rounding="adaround")

@@ -151,3 +151,12 @@ def test_a_width_for_a_layer_that_is_not_there_names_those_that_are() -> None:
     with pytest.raises(SettingsError, match="nothing") as raised:
         quantize_with(vision_network(1), Settings(layers={"nothing": "int4"}), drawn_samples(2))
     assert "classes" in raised.value.hint
+
+
+def test_learnt_rounding_brings_int16_activations_nearer_too() -> None:
+    network, samples, fresh = vision_network(1), drawn_samples(12), drawn_samples(12, seed=2)
+    wide = Settings(precision="int16x8", bias_correction="outputs")
+    nearest = error(network, quantize_with(network, wide, samples), fresh)
+    learnt = quantize_with(network, replace(wide, rounding="adaround"), samples)
+    assert learnt.tensors["b0"].dtype.value == "int64"
+    assert error(network, learnt, fresh) < nearest

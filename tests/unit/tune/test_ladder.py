@@ -17,6 +17,7 @@ from midge.errors import CheckFailedError, SettingsError
 from midge.importers import import_model
 from midge.ir.graph import Graph
 from midge.passes import CANONICALIZE, run_passes
+from midge.quantize import CalibrationWarning
 from midge.settings import Settings, load_settings
 from midge.tune.ladder import climb
 
@@ -39,7 +40,7 @@ def test_the_climb_stops_where_the_budget_is_met(keywords: tuple[Graph, Dataset]
 def test_only_rungs_that_bring_the_outputs_nearer_stay(keywords: tuple[Graph, Dataset]) -> None:
     graph, data = keywords
     few = replace(data, calibrate=data.calibrate[:20])
-    ascent = climb(graph, few, Settings(weights="int4"), 0.0, skip=["adaround"], to_the_top=True)
+    ascent = climb(graph, few, Settings(weights="int4"), 0.0, skip=["adaround", "blocks"], to_the_top=True)
     best = ascent.rungs[0].score.error
     for rung in ascent.rungs[1:]:
         assert rung.kept == (rung.score.error < best)
@@ -81,8 +82,28 @@ def test_the_command_writes_a_model_and_the_recipe_that_makes_it_again(
 def test_a_model_that_loses_too_much_is_not_written(asset: Callable[[str], Path], tmp_path: Path) -> None:
     made = tmp_path / "ruin.tflite"
     arguments = [str(asset(MODEL)), "--data", str(asset(DATA)), "--max-drop", "3", "--weights", "binary"]
-    skipped = [word for rung in ("ranges", "equalize", "bias", "adaround") for word in ("--skip", rung)]
+    skipped = [word for rung in ("ranges", "equalize", "bias", "adaround", "blocks") for word in ("--skip", rung)]
     with pytest.raises(CheckFailedError, match="was not written") as raised:
         CliRunner().invoke(command, [*arguments, *skipped, "-o", str(made)], catch_exceptions=False)
     assert raised.value.exit_code == 4
     assert list(tmp_path.iterdir()) == []
+
+
+def test_data_on_which_float_is_of_no_use_is_said(keywords: tuple[Graph, Dataset]) -> None:
+    graph, data = keywords
+    assert data.labels is not None
+    few = replace(data, calibrate=data.calibrate[:30])
+    with pytest.warns(CalibrationWarning, match="check the labels"):
+        climb(graph, replace(few, labels=(data.labels + 5) % 12), Settings(), 99.0)
+    with pytest.warns(CalibrationWarning, match="one answer for all"):
+        climb(graph, replace(few, x=few.x * 0 + few.x[:1]), Settings(), 99.0)
+
+
+def test_calibration_samples_of_another_range_are_said(keywords: tuple[Graph, Dataset]) -> None:
+    graph, data = keywords
+    halves = replace(data, calibrate=data.calibrate[:15], tune=data.calibrate[15:30])
+    assert halves.quant is not None
+    x = data.inputs_for(graph.input_tensors[0]).copy()
+    x[halves.tune] /= 256
+    with pytest.warns(CalibrationWarning, match="scaled otherwise"):
+        climb(graph, replace(halves, x=x, quant=None), Settings(), 99.0)

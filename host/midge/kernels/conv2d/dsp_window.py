@@ -17,7 +17,7 @@ from midge.ir.graph import Array
 from midge.kernels.dsp_pointwise import NEEDS
 from midge.kernels.geometry import Window, window_of
 from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
-from midge.kernels.paired_channels import GROUP, Sums, can_pair, folded_sums, stream
+from midge.kernels.paired_channels import GROUP, Stream, Sums, can_pair, folded_sums, stream
 from midge.kernels.variant import Binding, Constant, Layer, Variant
 from midge.numerics.requantize import Requantization, requantization
 from midge.ops.conv2d import Conv2D
@@ -31,9 +31,13 @@ _ONE_TURN, _MOST_UNROLL = 24, 12
 
 @dataclass(frozen=True)
 class Columns:
-    """The buffer: columns of `halves` int16 each, `count` of them; a window is `words` words (in turns of `unroll`)."""
+    """The buffer: columns of `halves` int16 each, `count` of them; a window is `words` words (in turns of `unroll`).
+
+    `shared`: so many words meet one word of weights, 1 or 2.
+    """
 
     window: Window
+    shared: int = 1
 
     @property
     def count(self) -> int:
@@ -61,7 +65,7 @@ class Columns:
             return count * 15 * unroll + (4 * count if count > 1 else 0)
 
         # A single pixel's loop takes two pairs at once.
-        even = 1 + self.window.out_w % 2
+        even = max(1 + self.window.out_w % 2, self.shared)
         most = _ONE_TURN if pairs <= _ONE_TURN else _MOST_UNROLL
         unroll = min(range(even, most + 1, even), key=cycles)
         return unroll, -(-pairs // unroll) * unroll
@@ -93,19 +97,27 @@ def _channel_order(channels: int) -> Array:
 
 def fits(layer: Layer) -> bool:
     """int8 with constant weights, one image, no groups, no dilation, a buffer of at most 8 KB, sums below 2^23."""
+    return has_columns(layer) and can_pair(sums_of(layer), requantization_of(layer))
+
+
+def has_columns(layer: Layer, shared: int = 1) -> bool:
+    """int8 with constant weights, one image, no groups, no dilation, a buffer of at most 8 KB."""
     op, (x, weights) = cast(Conv2D, layer.op), layer.inputs[:2]
     if not (is_int8(layer) and has_constant_weights(layer)) or x.shape[0] > 1 or x.shape[3] != weights.shape[3]:
         return False
-    columns = _columns(layer)
-    small = columns.bytes <= _SCRATCH_LIMIT and columns.hop <= _HOP_LIMIT
-    return op.dilation == (1, 1) and small and can_pair(_sums(layer), _requantization(layer))
+    columns = columns_of(layer, shared)
+    return op.dilation == (1, 1) and columns.bytes <= _SCRATCH_LIMIT and columns.hop <= _HOP_LIMIT
 
 
 def bind(layer: Layer) -> Binding:
     """Literal sizes, and the stream."""
-    columns = _columns(layer)
+    columns = columns_of(layer)
+    return bind_columns(layer, columns, stream(sums_of(layer), requantization_of(layer), columns.order))
+
+
+def bind_columns(layer: Layer, columns: Columns, packed: Stream) -> Binding:
+    """Literal sizes for that stream."""
     w, unroll, words = columns.window, *columns.turns
-    packed = stream(_sums(layer), _requantization(layer), columns.order)
     rest = w.out_c % GROUP
     params = {
         **w.params,
@@ -128,12 +140,12 @@ def bind(layer: Layer) -> Binding:
 
 def scratch_bytes(layer: Layer) -> int:
     """The columns."""
-    return _columns(layer).bytes
+    return columns_of(layer).bytes
 
 
 def overlap(layer: Layer) -> int:
     """A row of outputs is written when the rows that it sees are widened, so only later rows must not be hit."""
-    w = _columns(layer).window
+    w = columns_of(layer).window
     distances = [-w.in_h * w.in_w * w.in_c]
     for y in range(w.out_h - 1):
         unread = (y + 1) * w.stride_h - w.top + max(0, w.k_h - w.stride_h)
@@ -146,17 +158,20 @@ def _pair(value: int) -> int:
     return (value & 0xFFFF) | (value & 0xFFFF) << 16
 
 
-def _columns(layer: Layer) -> Columns:
+def columns_of(layer: Layer, shared: int = 1) -> Columns:
+    """The buffer of the layer's windows."""
     weights = layer.inputs[1].shape
-    return Columns(window_of(layer, (weights[1], weights[2])))
+    return Columns(window_of(layer, (weights[1], weights[2])), shared)
 
 
-def _sums(layer: Layer) -> Sums:
+def sums_of(layer: Layer) -> Sums:
+    """The input's zero point folded into the bias: the border is widened as that."""
     x, weights = layer.inputs[:2]
     return folded_sums(constant_data(weights), bias_values(layer, weights.shape[0]), x.q.zero_point)
 
 
-def _requantization(layer: Layer) -> Requantization:
+def requantization_of(layer: Layer) -> Requantization:
+    """A factor per channel."""
     return requantization(layer.inputs[0], layer.inputs[1], layer.outputs[0], cast(Conv2D, layer.op).clamp)
 
 

@@ -15,30 +15,33 @@ from midge.ops.fully_connected import FullyConnected, fully_connected_requantiza
 
 def fits(layer: Layer) -> bool:
     """int8 with constant weights, sums below 2^23, and a factor below 1/2."""
-    return is_int8(layer) and has_constant_weights(layer) and can_pair(_sums(layer), _requantization(layer))
+    return is_int8(layer) and has_constant_weights(layer) and can_pair(sums_of(layer), requantization_of(layer))
 
 
 def bind(layer: Layer) -> Binding:
     """The batch as pixels."""
-    return bind_pixels(_pixels(layer), _sums(layer), _requantization(layer))
+    return bind_pixels(pixels_of(layer), sums_of(layer), requantization_of(layer))
 
 
 def scratch_bytes(layer: Layer) -> int:
     """The widened inputs."""
-    return pixel_scratch(_pixels(layer), layer.inputs[1].shape[1])
+    return pixel_scratch(pixels_of(layer), layer.inputs[1].shape[1])
 
 
-def _pixels(layer: Layer) -> Pixels:
+def pixels_of(layer: Layer) -> Pixels:
+    """The rows of the batch."""
     depth = layer.inputs[1].shape[1]
     return Pixels(1, layer.inputs[0].elements // depth, depth, 0)
 
 
-def _sums(layer: Layer) -> Sums:
+def sums_of(layer: Layer) -> Sums:
+    """The input's zero point folded into the bias."""
     x, weights = layer.inputs[:2]
     return folded_sums(constant_data(weights), bias_values(layer, weights.shape[0]), x.q.zero_point)
 
 
-def _requantization(layer: Layer) -> Requantization:
+def requantization_of(layer: Layer) -> Requantization:
+    """One factor, or one per row."""
     return fully_connected_requantization(cast(FullyConnected, layer.op), layer.inputs, layer.outputs)
 
 

@@ -1,0 +1,32 @@
+"""CONV_2D with a 1x1 window and weights of few bits, on cores with 16-bit SIMD: packed, and unpacked in registers."""
+
+from __future__ import annotations
+
+from midge.kernels.conv2d.dsp_pointwise import is_pointwise, overlap, pixels_of, requantization_of, sums_of
+from midge.kernels.dsp_pointwise import NEEDS, bind_pixels
+from midge.kernels.dsp_pointwise import scratch_bytes as pixel_scratch
+from midge.kernels.narrow import narrow_weights
+from midge.kernels.narrow_channels import can_interleave
+from midge.kernels.variant import Binding, Layer, Variant
+
+
+def fits(layer: Layer) -> bool:
+    """As dsp_pointwise, with narrow weights."""
+    if not is_pointwise(layer):
+        return False
+    return can_interleave(narrow_weights(layer), sums_of(layer), requantization_of(layer))
+
+
+def bind(layer: Layer) -> Binding:
+    """All pixels in one row where each is used, else row by row."""
+    return bind_pixels(pixels_of(layer), sums_of(layer), requantization_of(layer), narrow_weights(layer))
+
+
+def scratch_bytes(layer: Layer) -> int:
+    """Two widened pixels."""
+    return pixel_scratch(pixels_of(layer), layer.inputs[0].shape[3], narrow_weights(layer))
+
+
+VARIANT = Variant(
+    __name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes, overlap=overlap, packed=True
+)

@@ -1,0 +1,65 @@
+"""CONV_2D int8 of 1x1 windows for Xtensa's MAC16: each pixel is widened once (firmware/nn/midge_mac16.h)."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+
+from midge.ir.graph import Array
+from midge.kernels.geometry import Window, group_overlap, pixels_joined, window_of
+from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
+from midge.kernels.mac16_dense import MOST_POSITIONS, NEEDS, Scaling, bind_matrix, run_bytes, scaling_of
+from midge.kernels.variant import Binding, Layer, Variant
+from midge.numerics.requantize import requantization
+from midge.ops.conv2d import Conv2D
+
+
+def fits(layer: Layer) -> bool:
+    """int8 with constant weights, no groups, pixels that begin at words, no padding, an exact rule for the sums."""
+    if not (is_int8(layer) and has_constant_weights(layer)):
+        return False
+    x, weights = layer.inputs[:2]
+    window = _window(layer)
+    if x.shape[3] != weights.shape[3] or window.batch > 1 or window.is_clipped or (window.k_h, window.k_w) != (1, 1):
+        return False
+    return window.in_c % 4 == 0 and window.in_c <= MOST_POSITIONS and scaling(layer) is not None
+
+
+def bind(layer: Layer) -> Binding:
+    """Weights by channel; for each channel its bias and what scales its sums."""
+    scaled = scaling(layer)
+    assert scaled is not None, "no rule is exact"
+    params, constants = bind_matrix(rows_of(layer), scaled)
+    return Binding({**_window(layer).params, **params}, constants)
+
+
+def scratch_bytes(layer: Layer) -> int:
+    """A pixel."""
+    return run_bytes(layer.inputs[0].shape[3])
+
+
+def overlap(layer: Layer) -> int:
+    """A pixel is read before its output is written."""
+    return group_overlap(_window(layer), 1)
+
+
+def _window(layer: Layer) -> Window:
+    weights = layer.inputs[1].shape
+    return pixels_joined(window_of(layer, (weights[1], weights[2])))
+
+
+def rows_of(layer: Layer) -> Array:
+    """Weights (channels, positions)."""
+    weights = constant_data(layer.inputs[1])
+    return weights.reshape(len(weights), -1).astype(np.int64)
+
+
+def scaling(layer: Layer) -> Scaling | None:
+    """How the layer's sums become outputs; None where no rule is exact."""
+    op, (x, weights), y = cast(Conv2D, layer.op), layer.inputs[:2], layer.outputs[0]
+    rows = rows_of(layer)
+    return scaling_of(rows, bias_values(layer, len(rows)), x.q.zero_point, requantization(x, weights, y, op.clamp))
+
+
+VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes, overlap=overlap)

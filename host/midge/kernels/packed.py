@@ -1,0 +1,73 @@
+"""Narrow weights packed into bytes, for the portable kernels that unpack them in registers.
+
+Channel by channel, position by position, without gaps; the first weight of a byte lies in its lowest bits. Five ternary
+weights share a byte that holds 256/243 of their digits, so that each multiplication by 3 moves one digit out of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from midge.ir.graph import Array
+from midge.kernels.literals import has_constant_weights, is_float
+from midge.kernels.narrow import FIELDS, Narrow, narrow_weights
+from midge.kernels.variant import Binding, Constant, Layer
+from midge.ops.types import is_dynamic
+from midge.settings import Width
+
+# What unpacking takes of code, beyond a loop over int8.
+_CODE_BYTES = 96
+
+
+def can_pack(layer: Layer) -> bool:
+    """Whether the layer computes in integers with narrow constant weights, known before any inference."""
+    if not has_constant_weights(layer) or is_float(layer) or is_dynamic(layer.inputs):
+        return False
+    return narrow_weights(layer) is not None
+
+
+def code_bytes(_: Layer) -> int:
+    """Code beyond the portable variant's."""
+    return _CODE_BYTES
+
+
+def with_packed_weights(plain: Binding, layer: Layer) -> Binding:
+    """The portable variant's binding with the weights packed, and what templates/kernels/packed.j2 reads."""
+    found = narrow_weights(layer)
+    assert found is not None
+    params = {**plain.params, "width": found.width, "gain": found.gain}
+    constants = [
+        replace(c, c_type="uint8_t", values=pack(found)) if c.role == "weights" else c for c in plain.constants
+    ]
+    if found.gain is None:
+        constants.append(Constant("gains", "uint8_t", found.gains.astype(np.uint8)))
+    return Binding(params, tuple(constants))
+
+
+def _narrowed(constant: Constant, found: Narrow) -> Constant:
+    """Weights packed, biases in 16 bits where these do."""
+    if constant.role == "weights":
+        return replace(constant, c_type="uint8_t", values=pack(found))
+    short = constant.values.astype(np.int16)
+    if constant.role == "bias" and (short == constant.values).all():
+        return replace(constant, c_type="int16_t", values=short)
+    return constant
+
+
+def pack(found: Narrow) -> Array:
+    """The bytes: channel by channel, the last one filled up."""
+    low, _, per_byte = FIELDS[found.width]
+    flat = found.rows.reshape(-1)
+    fields = np.pad(flat, (0, -len(flat) % per_byte), constant_values=low).reshape(-1, per_byte)
+    return _bytes(fields, found.width).astype(np.uint8)
+
+
+def _bytes(fields: Array, width: Width) -> Array:
+    if width == "ternary":
+        digits = (fields + 1) @ (3 ** np.arange(4, -1, -1))
+        return np.asarray(-(-digits * 256 // 243))
+    bits = 8 // fields.shape[1]
+    values = (fields > 0) if width == "binary" else fields & ((1 << bits) - 1)
+    return np.asarray((values.astype(np.int64) << (bits * np.arange(fields.shape[1]))).sum(axis=1))
