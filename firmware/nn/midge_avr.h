@@ -197,6 +197,45 @@ MIDGE_AVR_SHARED void midge_avr_framed(const int8_t *in, int8_t *window, int row
     }
 }
 
+/* For each channel the largest of `rows` times `columns` values, `across` and `step` bytes apart, within low..high. */
+MIDGE_AVR_SHARED void midge_avr_largest(const int8_t *in, int8_t *out, uint8_t rows, uint8_t columns, uint16_t step,
+                                        uint16_t across, uint16_t channels, int8_t low, int8_t high) {
+    for (; channels; --channels) {
+        const int8_t *row = in++;
+        int8_t largest = low;
+        for (uint8_t y = rows; y; --y) {
+            const int8_t *value = row;
+            for (uint8_t x = columns; x; --x) {
+                largest = *value > largest ? *value : largest;
+                value += step;
+            }
+            row += across;
+        }
+        *out++ = largest < high ? largest : high;
+    }
+}
+
+/* The same for their average, halves away from zero, within low..high; 1 to 255 values. */
+MIDGE_AVR_SHARED void midge_avr_average(const int8_t *in, int8_t *out, uint8_t rows, uint8_t columns, uint16_t step,
+                                        uint16_t across, uint16_t channels, int8_t low, int8_t high) {
+    const int16_t count = (int16_t)(rows * columns);
+    for (; channels; --channels) {
+        const int8_t *row = in++;
+        int16_t sum = 0;
+        for (uint8_t y = rows; y; --y) {
+            const int8_t *value = row;
+            for (uint8_t x = columns; x; --x) {
+                sum = (int16_t)(sum + *value);
+                value += step;
+            }
+            row += across;
+        }
+        const int16_t half = (int16_t)(sum < 0 ? -(count / 2) : count / 2);
+        const int16_t average = (int16_t)((int16_t)(sum + half) / count);
+        *out++ = (int8_t)(average < low ? low : average > high ? high : average);
+    }
+}
+
 /* A group of `size` channels for the window at x. The stream has their starting values, their weights and, without a
  * common `record`, a record of each; returns what is behind. */
 static inline const MIDGE_FLASH uint8_t *midge_avr_group(const uint8_t *x, const MIDGE_FLASH uint8_t *stream, int size,
