@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from midge.errors import DataError
 from midge.ir.graph import Array, DType, Graph, Quant, Tensor
 from midge.npz import read_npz
 from midge.numerics.fixed_point import quantize_array
+from midge.raw_input import RawInput
 
 _FIELDS = ("x", "y", "split", "sequence", "scale", "zero_point")
 _EVALUATE, _CALIBRATE, _TUNE = 0, 1, 2
@@ -39,7 +40,7 @@ class Dataset:
 
     `labels` has the class of each sample, when the file has classes. `evaluate`, `calibrate` and `tune` are indices of
     samples; no sample is in two of them. `sequence` has the number of each sample's stream. `notes` say in words what
-    was converted or ignored. `sha256` is the file's.
+    was converted or ignored. `sha256` is the file's. `raw`: what raw values the network takes, see midge.raw_input.
     """
 
     path: Path
@@ -52,6 +53,11 @@ class Dataset:
     tune: Indices
     notes: tuple[str, ...]
     sequence: Indices | None = None
+    raw: RawInput | None = None
+
+    def taking(self, raw: RawInput | None) -> Dataset:
+        """The same samples for a network that takes `raw` input; integers without a scale are raw values then."""
+        return replace(self, raw=raw)
 
     def __len__(self) -> int:
         return len(self.x)
@@ -71,6 +77,9 @@ class Dataset:
         """
         chosen = self.x if indices is None else self.x[indices]
         _check_shape(self.path, self.x, tensor)
+        if self.raw is not None:
+            chosen = chosen.reshape(len(chosen), *tensor.shape)
+            return self.raw.given(_raw(chosen, self.quant, self.raw), tensor)
         return _convert(chosen, self.quant, tensor, self.path).reshape(len(chosen), *tensor.shape)
 
 
@@ -195,6 +204,14 @@ def _check_shape(path: Path, x: Array, tensor: Tensor) -> None:
 
 def _passes_through(x: Array, quant: Quant | None, tensor: Tensor) -> bool:
     return quant is not None and x.dtype == tensor.dtype.numpy and quant == tensor.quant
+
+
+def _raw(x: Array, quant: Quant | None, raw: RawInput) -> Array:
+    """Samples as raw values; those that are stored normalized become the nearest ones."""
+    if x.dtype.kind != "f" and quant is None:
+        return np.clip(x, *raw.bytes)
+    real = x if quant is None else ((x.astype(np.float64) - quant.zero_point) * quant.scale)
+    return raw.raw_of(real)
 
 
 def _convert(x: Array, quant: Quant | None, tensor: Tensor, path: Path) -> Array:

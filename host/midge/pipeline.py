@@ -29,6 +29,7 @@ from midge.memory.planner import plan_memory
 from midge.passes import CANONICALIZE, OPTIMIZE, run_passes, store_states
 from midge.progress import Progress, silent
 from midge.quantize import quantize_model
+from midge.quantize.raw_input import fold_raw_input
 from midge.render.sources import Sources, render
 from midge.report.assemble import assemble
 from midge.report.assemble_board import assemble_board
@@ -72,7 +73,8 @@ def compile_model(
     Raises MidgeError: SettingsError without calibration data, BoardError, DataError.
     """
     board = load_board(settings.board)
-    canonical = run_passes(imported.graph, CANONICALIZE)
+    canonical = fold_raw_input(run_passes(imported.graph, CANONICALIZE), settings.raw)
+    data = None if data is None else data.taking(settings.raw)
     quantized = quantize_model(canonical, settings, data, progress)
     graph = run_passes(quantized, OPTIMIZE)
     return compile_graph(imported, canonical, graph, settings, board, timings)
@@ -113,6 +115,7 @@ def run_model(
     begins. `runs`: at least so many are timed, samples again in turn.
     Raises MidgeError: ToolchainError, DoesNotFitError, DeviceFaultError, LinkError.
     """
+    data = None if data is None else data.taking(compiled.settings.raw)
     with emulated_device(compiled, work_dir) as device:
         evaluation = evaluate(compiled, device, data, samples, progress, runs, sequence)
         if evaluation.broken is not None:
@@ -135,6 +138,7 @@ def run_on_board(
     `say` takes lines about what is going on. A board that runs this model already is not flashed again.
     Raises InterruptedRunError, with the report so far, when the board stops answering behind the first sample.
     """
+    data = None if data is None else data.taking(compiled.settings.raw)
     with board_device(compiled, port, say) as device:
         evaluation = evaluate(compiled, device, data, samples, progress, runs, sequence)
         report = assemble_board(compiled, device, evaluation)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 import tomli_w
 
 from midge.errors import SettingsError
+from midge.raw_input import RawInput
 
 Precision = Literal["int8", "int16x8", "dynamic", "float", "as-is"]
 Ranges = Literal["minmax", "percentile", "mse", "kl", "output"]
@@ -18,6 +19,7 @@ Rounding = Literal["nearest", "adaround", "blocks"]
 Correction = Literal["none", "inputs", "outputs"]
 Width = Literal["int8", "int4", "int2", "ternary", "binary"]
 Activation = Literal["int8", "int16"]
+RawKind = Literal["none", "uint8"]
 Goal = Literal["speed", "balanced", "size"]
 Spoken = Literal["midge", "mlperf-tiny"]
 
@@ -32,8 +34,10 @@ class Settings:
     this many are used, spread over the data. `weights`: how wide they are, and `layers` those of a layer by its name,
     e.g. {"conv_1" = "int4"}; `activations` which layers of an int8 network have int16 ones. `equalize`, `clip_weights`,
     `rounding` and `bias_correction` are steps of quantization, see midge.quantize. `float_io`: float inputs and outputs
-    around an int8 network. `optimize`: what to favor. `protocol`: what the firmware speaks; through its own alone can
-    midge measure. `kernels`: variant by operator, e.g. {"conv2d": "portable"}. `seed`: of whatever is drawn.
+    around an int8 network. `raw_input`: bytes that firmware passes as they are, of which the network was trained on
+    (byte - `input_mean`) / `input_std`; one number, or one for each channel. `optimize`: what to favor. `protocol`:
+    what the firmware speaks; through its own alone can midge measure. `kernels`: variant by operator, e.g. {"conv2d":
+    "portable"}. `seed`: of whatever is drawn.
     """
 
     board: str = "nucleo_l4r5zi"
@@ -49,10 +53,18 @@ class Settings:
     rounding: Rounding = "nearest"
     bias_correction: Correction = "none"
     float_io: bool = False
+    raw_input: RawKind = "none"
+    input_mean: float | Sequence[float] = 0.0
+    input_std: float | Sequence[float] = 1.0
     optimize: Goal = "speed"
     protocol: Spoken = "midge"
     kernels: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
+
+    @property
+    def raw(self) -> RawInput | None:
+        """The raw bytes that the input takes, where that is asked for."""
+        return None if self.raw_input == "none" else RawInput(_tuple(self.input_mean), _tuple(self.input_std))
 
     def __post_init__(self) -> None:
         _check_text("board", self.board)
@@ -80,6 +92,13 @@ class Settings:
             )
         if self.precision == "dynamic" and self.equalize:
             raise SettingsError("equalize needs ranges that calibration found", hint="not with --precision dynamic")
+        _check_choice("raw_input", self.raw_input, get_args(RawKind))
+        _check_numbers("input_mean", self.input_mean, -1e6, 1e6)
+        _check_numbers("input_std", self.input_std, 1e-6, 1e6)
+        if self.raw_input != "none" and (self.precision != "int8" or self.float_io):
+            raise SettingsError(
+                "raw_input is of networks whose inputs are int8", hint="--precision int8 without --float-io"
+            )
         for op, variant in self.kernels.items():
             _check_text(f"kernels.{op}", variant)
         for layer, width in self.layers.items():
@@ -144,7 +163,17 @@ def _check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
         raise SettingsError(f"{name} is {value!r}", hint=f"allowed: {', '.join(allowed)}")
 
 
-def _check_number(name: str, value: object, low: int, high: int, types: tuple[type, ...]) -> None:
+def _tuple(value: float | Sequence[float]) -> tuple[float, ...]:
+    return tuple(float(v) for v in value) if isinstance(value, Sequence) else (float(value),)
+
+
+def _check_numbers(name: str, value: object, low: float, high: float) -> None:
+    """One number, or a list of them."""
+    for one in value if isinstance(value, list | tuple) and value else [value]:
+        _check_number(name, one, low, high, (int, float))
+
+
+def _check_number(name: str, value: object, low: float, high: float, types: tuple[type, ...]) -> None:
     if isinstance(value, bool) or not isinstance(value, types) or not low <= value <= high:  # type: ignore[operator]
         kind = "a whole number" if types == (int,) else "a number"
         raise SettingsError(f"{name} is {value!r}", hint=f"{kind} from {low} to {high}")

@@ -79,6 +79,21 @@ def test_programs_may_come_and_go(asset: Callable[[str], Path]) -> None:
             assert report.exact.mismatches == 0
 
 
+def test_a_twin_in_a_file_is_a_port(
+    asset: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = asset(HELLO)
+    arguments = ("compile", model, "--board", "uno", "--precision", "as-is", "-o", tmp_path, "--twin")
+    monkeypatch.setattr("sys.argv", ["midge", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    url = f"emu://{tmp_path}/twin.elf?board=uno"
+    assert f"--port '{url}'" in capsys.readouterr().err
+    found = verify_model(import_model(model), Settings(board="uno"), BOARD, samples=3, port=url)
+    assert (found.agreement.samples, found.agreement.mismatches) == (3, 0)
+
+
 def test_a_speed_holds_the_bytes_back(asset: Callable[[str], Path]) -> None:
     with (
         emulate(asset(HELLO), "cortex-m4f", "--precision", "as-is", "--pty", "--speed", 1200) as (port, _),

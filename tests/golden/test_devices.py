@@ -14,8 +14,8 @@ from midge.importers import import_model
 from midge.settings import Settings
 from midge.verification import verify_model
 
-# Float kernels have no rounding cases to hit: a few samples show as much as all.
-FLOAT_SAMPLES = 5
+# Float kernels have no rounding cases to hit: two samples show as much as all.
+FLOAT_SAMPLES = 2
 # Of the int16 models the large ones, and second ones of an operator, are left to the long target.
 INTEGER = [*INT8, *(pytest.param(n, marks=[] if n in INT16_QUICK else pytest.mark.long) for n in INT16)]
 

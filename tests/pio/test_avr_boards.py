@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import serial
 
+from counting_port import requests_repeated
 from midge.build.platformio import build_project, upload_project
 from midge.build.stock_sizes import stock_flash, stock_ram
 from midge.errors import DoesNotFitError, LinkError, ToolchainError
@@ -106,6 +107,13 @@ def test_an_uno_is_flashed_once_and_then_known(hello_on_uno: Built, tmp_path: Pa
     assert first.latency is not None
     assert first.latency.min_us <= first.latency.median_us <= first.latency.p99_us < 1.1 * first.latency.min_us
     assert first.cycles.total == pytest.approx(4_713, rel=0.1)
+
+
+@pytest.mark.long
+def test_an_uno_takes_a_thousand_samples_without_a_stall(hello_on_uno: Built) -> None:
+    firmware = hello_on_uno.folder / ".pio" / "build" / "uno" / "firmware.hex"
+    with simavr("atmega328p", firmware) as line, serial.serial_for_url(f"socket://{line}") as port:
+        assert requests_repeated(port, 1000) == 0
 
 
 def test_a_mega_is_flashed_and_proven(asset: Callable[[str], Path], tmp_path: Path) -> None:

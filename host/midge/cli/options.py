@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -28,6 +28,12 @@ INPUT_SHAPES = click.option(
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 
+
+RAW = (
+    click.option("--raw-input", type=click.Choice(["uint8"]), help="Firmware passes bytes as they are, e.g. pixels."),
+    click.option("--input-mean", metavar="N[,N...]", help="What was taken off the bytes in training.  [default: 0]"),
+    click.option("--input-std", metavar="N[,N...]", help="What they were divided by then.  [default: 1]"),
+)
 
 PROTOCOL = click.option(
     "--protocol",
@@ -56,6 +62,7 @@ _COMPILE = (
         help=f"How calibration finds the range of an activation.  [default: {Settings.ranges}]",
     ),
     click.option("--float-io", is_flag=True, default=None, help="Float inputs and outputs around an int8 network."),
+    *RAW,
     click.option("--optimize", type=click.Choice(get_args(Goal)), help="What to favor.  [default: speed]"),
     click.option("--kernel", "kernels", multiple=True, metavar="OP=VARIANT", help="Prefer a kernel variant."),
     INPUT_SHAPES,
@@ -74,8 +81,23 @@ def settings_from(options: dict[str, Any]) -> Settings:
     file = options.pop("settings_file")
     base = Settings() if file is None else load_settings(file)
     kernels = dict(_pair(text) for text in options.pop("kernels"))
-    given = {name: value for name, value in options.items() if value is not None}
+    given = {name: value for name, value in options.items() if value is not None} | raw_settings(options)
     return replace(base, **given, kernels={**base.kernels, **kernels})
+
+
+def raw_settings(options: Mapping[str, Any]) -> dict[str, list[float]]:
+    """The numbers of --input-mean and --input-std, where they were given. Raises SettingsError for what is none."""
+    found = {}
+    for name in ("input_mean", "input_std"):
+        if (text := options.get(name)) is not None:
+            try:
+                found[name] = [float(part) for part in text.split(",")]
+            except ValueError as problem:
+                flag = f"--{name.replace('_', '-')}"
+                raise SettingsError(
+                    f"{flag} {text}: not numbers with commas", hint=f"{flag} 123.7,116.3,103.5"
+                ) from problem
+    return found
 
 
 def _pair(text: str) -> tuple[str, str]:

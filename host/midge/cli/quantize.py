@@ -12,13 +12,14 @@ from typing import get_args
 import click
 from rich.table import Table
 
-from midge.cli.options import JSON, MODEL, load_dataset
+from midge.cli.options import JSON, MODEL, RAW, load_dataset, raw_settings
 from midge.cli.talk import out, show_progress, talk
 from midge.errors import CheckFailedError, SettingsError
 from midge.exporters import export_tflite
 from midge.importers import import_model
 from midge.passes import CANONICALIZE, run_passes
-from midge.settings import Precision, Settings, Width, load_settings, settings_to_toml
+from midge.quantize.raw_input import fold_raw_input
+from midge.settings import Precision, RawKind, Settings, Width, load_settings, settings_to_toml
 from midge.tune.ladder import RUNGS, Ascent, climb
 
 
@@ -33,6 +34,9 @@ from midge.tune.ladder import RUNGS, Ascent, climb
     "--precision", type=click.Choice(["int8", "int16x8", "dynamic"]), help="What activations are.  [default: int8]"
 )
 @click.option("--weights", type=click.Choice(get_args(Width)), help="How wide weights are.  [default: int8]")
+@RAW[0]
+@RAW[1]
+@RAW[2]
 @click.option("--skip", multiple=True, metavar="RUNG", help=f"A rung to leave out: {', '.join(RUNGS)}.")
 @click.option("--all", "to_the_top", is_flag=True, help="Climb every rung, even when the budget is met.")
 @click.option("--recipe", type=click.Path(path_type=Path), help="Write the settings that won as a midge.toml.")
@@ -45,6 +49,9 @@ def command(
     max_drop: float,
     precision: Precision | None,
     weights: Width | None,
+    raw_input: RawKind | None,
+    input_mean: str | None,
+    input_std: str | None,
     skip: tuple[str, ...],
     to_the_top: bool,
     recipe: Path | None,
@@ -57,10 +64,12 @@ def command(
     """
     settings = Settings() if settings_file is None else load_settings(settings_file)
     settings = replace(settings, weights=weights or settings.weights, precision=precision or settings.precision)
-    graph = run_passes(import_model(model).graph, CANONICALIZE)
+    settings = replace(settings, **raw_settings({"input_mean": input_mean, "input_std": input_std}))  # type: ignore[arg-type]
+    settings = replace(settings, raw_input=raw_input or settings.raw_input)
+    graph = fold_raw_input(run_passes(import_model(model).graph, CANONICALIZE), settings.raw)
     data = load_dataset(data_path, graph)
     assert data is not None
-    ascent = climb(graph, data, settings, max_drop, skip, to_the_top, show_progress)
+    ascent = climb(graph, data.taking(settings.raw), settings, max_drop, skip, to_the_top, show_progress)
     if as_json:
         print(json.dumps(_facts(ascent, max_drop), indent=2))
     else:

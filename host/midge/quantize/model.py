@@ -23,7 +23,8 @@ from midge.quantize.fuse import fuse_quantization
 from midge.quantize.int8_graph import quantize_graph
 from midge.quantize.output_ranges import ranges_by_output
 from midge.quantize.quality import real_values
-from midge.quantize.ranges import chosen_range
+from midge.quantize.ranges import Range, chosen_range
+from midge.quantize.raw_input import take_raw
 from midge.quantize.reconstruct import reconstruct
 from midge.quantize.refine import refine
 from midge.quantize.samples import Samples, require_samples, sample_notes
@@ -136,8 +137,10 @@ def _static(graph: Graph, settings: Settings, samples: Samples, progress: Progre
     activations = DType.S16 if settings.precision == "int16x8" else DType.S8
     widths = partial(width_of, settings)
     wide = [name for name, width in settings.activations.items() if width == "int16"]
+    if settings.raw is not None:
+        ranges = {**ranges, graph.inputs[0]: Range(*settings.raw.limits)}
     made = quantize_graph(graph, ranges, settings.float_io, widths, settings.clip_weights, activations, wide)
-    return made, graph
+    return (made if settings.raw is None else take_raw(made, settings.raw)), graph
 
 
 def width_of(settings: Settings, layer: str) -> Width:

@@ -58,7 +58,9 @@ def _heading(report: Report, ascii_only: bool) -> Text:
     lines = (
         f"{report.model.name}, {report.precision}, on {report.board} ({report.core})",
         f"{count(report.model.macs)} MACs, sha256 {report.model.sha256[:16]}, midge {report.midge_version}",
-        f"{_compiler(tools)}: {' '.join(tools.flags)}",
+        f"{_compiler(tools)}: {' '.join(tools.flags)}"
+        if tools.flags
+        else f"compiler {tools.compiler}: {tools.version}",
     )
     text = Text("\n".join(printable(line, ascii_only) for line in lines))
     text.stylize("bold", 0, len(lines[0]))

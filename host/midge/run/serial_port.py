@@ -1,7 +1,7 @@
 """Serial ports of real boards: found, opened as the board wants it, waited for when they go away, closed cleanly.
 
-A port is named by its path, by a URL of pyserial (`socket://host:port`, `rfc2217://host:port`), or `auto`: the one port
-that shows a USB id of the board.
+A port is named by its path, by a URL of pyserial (`socket://host:port`, `rfc2217://host:port`), by one of midge's own
+(`emu:///path/twin.elf?board=BOARD`), or `auto`: the one port that shows a USB id of the board.
 """
 
 from __future__ import annotations
@@ -13,16 +13,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import serial
 from serial.tools import list_ports
 
 from midge.boards import Board, SerialLine
 from midge.errors import LinkError
+from midge.run.serial_handlers import register
 
 AUTO = "auto"
 _POLL_SECONDS = 0.1
 _WRITE_SECONDS = 30.0
+_NETWORK = ("socket://", "rfc2217://")
+_KINDS = "a path, socket://HOST:PORT, rfc2217://HOST:PORT, emu:///FILE.elf?board=BOARD or auto"
 
 
 def resolve_port(name: str, board: Board) -> str:
@@ -71,7 +75,9 @@ def open_port(name: str, board: Board, wait_seconds: float = 0.0) -> Iterator[An
 
 
 def _open(url: str, line: SerialLine) -> Any:
+    register()
     try:
+        _check_url(url)
         port = serial.serial_for_url(url, do_not_open=True)
         port.baudrate = line.speed
         if "://" not in url:  # pyserial's network ports know neither
@@ -85,6 +91,20 @@ def _open(url: str, line: SerialLine) -> Any:
         with contextlib.suppress(OSError):
             port.dtr = True
     return port
+
+
+def _check_url(url: str) -> None:
+    """Raises LinkError for what pyserial would refuse in words of its own."""
+    kind, found, _ = url.partition("://")
+    if not url or (found and kind not in ("emu", "socket", "rfc2217", "spy", "alt", "hwgrep", "loop")):
+        raise LinkError(f"{url!r} names no port", hint=_KINDS)
+    if url.startswith(_NETWORK):
+        try:
+            number = urlsplit(url).port
+        except ValueError:
+            number = None
+        if number is None:
+            raise LinkError(f"{url} names no port number", hint=f"{kind}://HOST:PORT, a number up to 65535")
 
 
 def _close(port: Any, line: SerialLine) -> None:
@@ -105,6 +125,8 @@ def _refusal(url: str, error: Exception) -> LinkError:
         return LinkError(f"you may not open {url}", hint=f"on Linux: sudo usermod -a -G {who} $USER, then log in again")
     if number == errno.EBUSY or "exclusively lock" in words or "busy" in words:
         return LinkError(f"{url} is busy", hint="close what else has it open, such as a serial monitor")
+    if number == errno.ENOTTY or "Inappropriate ioctl" in words:
+        return LinkError(f"{url} is no serial port", hint=f"name one of the board: {_there_are()}")
     if number in (errno.ENOENT, errno.ENXIO, errno.ENODEV) or ("could not open port" in words and "://" not in url):
         return LinkError(f"there is no port {url}", hint=f"plug the board in, or name its port: {_there_are()}")
     return LinkError(f"{url} cannot be opened: {words}", hint="see that the board is connected and the port is right")

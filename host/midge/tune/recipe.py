@@ -17,6 +17,7 @@ from midge.passes.float_weights import float_weights
 from midge.pipeline import compile_graph
 from midge.progress import Progress, silent
 from midge.quantize.model import calibration_samples, quantize_with
+from midge.quantize.raw_input import fold_raw_input
 from midge.quantize.samples import Samples
 from midge.run.devices import emulated_device
 from midge.settings import Settings
@@ -65,7 +66,8 @@ class Bench:
 
 def set_up(imported: Imported, data: Dataset, settings: Settings, progress: Progress = silent) -> Bench:
     """The bench for a float model. Raises SettingsError for an integer one, or one that remembers."""
-    canonical = float_weights(run_passes(imported.graph, CANONICALIZE))
+    canonical = float_weights(fold_raw_input(run_passes(imported.graph, CANONICALIZE), settings.raw))
+    data = data.taking(settings.raw)
     if not canonical.is_float or canonical.updates:
         what = "is an integer model already" if not canonical.is_float else "remembers, which midge does not quantize"
         raise SettingsError(f"{canonical.name} {what}", hint="start from a float model without memory")

@@ -79,12 +79,32 @@ def test_the_port_is_closed_when_the_conversation_fails(fake: FakePort) -> None:
         (serial.SerialException(errno.EACCES, "Permission denied"), "may not open"),
         (serial.SerialException(errno.EBUSY, "busy"), "busy"),
         (serial.SerialException("Could not exclusively lock port /dev/ttyX"), "busy"),
+        (
+            serial.SerialException("Could not configure: (25, 'Inappropriate ioctl for device')"),
+            "is no serial port",
+        ),
         (OSError(5, "Input/output error"), "cannot be opened"),
     ],
 )
 def test_a_port_that_cannot_be_opened_says_why(error: OSError, expected: str, fake: FakePort) -> None:
     fake.failures.append(error)
     with pytest.raises(LinkError, match=expected) as caught, open_port("/dev/ttyX", _quiet("uno")):
+        pass
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("", "'' names no port"),
+        ("telnet://board:23", "names no port"),
+        ("socket://board", "names no port number"),
+        ("rfc2217://board:99999", "names no port number"),
+        ("emu://nobody", "no emulated board is attached as 'nobody'"),
+    ],
+)
+def test_a_url_that_names_no_port_is_refused_in_words(url: str, expected: str) -> None:
+    with pytest.raises(LinkError, match=expected) as caught, open_port(url, _quiet("uno")):
         pass
     assert caught.value.hint
 

@@ -7,12 +7,16 @@ for input. Then nothing more can come, so a read returns what there is at once, 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from serial.serialutil import PortNotOpenError, SerialBase, SerialException, to_bytes
 
 from midge.run.serial_handlers import Line, attached
+
+if TYPE_CHECKING:
+    from midge.run.emulator import EmulatedBoard
+    from midge.run.simavr.board import SimavrBoard
 
 
 class Serial(SerialBase):  # type: ignore[misc]
@@ -20,6 +24,7 @@ class Serial(SerialBase):  # type: ignore[misc]
 
     is_open: bool
     _line: Line | None = None
+    _booted: EmulatedBoard | SimavrBoard | None = None
 
     def open(self) -> None:
         """Connect to the board the URL names.
@@ -32,12 +37,16 @@ class Serial(SerialBase):  # type: ignore[misc]
             raise SerialException("Port must be configured before it can be used.")
         if self.is_open:
             raise SerialException("Port is already open.")
-        self._line = _line(self._port)
+        self._line = _attached(self._port)
+        if self._line is None:
+            self._line = self._booted = _boot(self._port)
         self.is_open = True
 
     def close(self) -> None:
-        """Disconnect; an attached board stays as it is."""
-        self._line = None
+        """Disconnect; an attached board stays as it is, one that came with the port ends."""
+        if self._booted is not None:
+            self._booted.close()
+        self._line = self._booted = None
         self.is_open = False
 
     @property
@@ -100,26 +109,28 @@ class Serial(SerialBase):  # type: ignore[misc]
         return False
 
 
-def _line(url: str) -> Line:
-    parts = urlsplit(url)
-    if parts.netloc:
-        found = attached(parts.netloc)
-        if found is None:
-            raise SerialException(f"no emulated board is attached as {parts.netloc!r}")
-        return found
-    boards = parse_qs(parts.query).get("board", [])
-    if not parts.path or len(boards) != 1:
-        raise SerialException(f"{url!r} is neither emu://NAME nor emu:///path/firmware.elf?board=BOARD")
-    return _boot(Path(unquote(parts.path)), boards[0])
+def _attached(url: str) -> Line | None:
+    """The running board that the URL names; None for a URL of a file."""
+    name = urlsplit(url).netloc
+    if not name:
+        return None
+    found = attached(name)
+    if found is None:
+        raise SerialException(f"no emulated board is attached as {name!r}")
+    return found
 
 
-def _boot(elf: Path, board: str) -> Line:
+def _boot(url: str) -> EmulatedBoard | SimavrBoard:
     # Imported here, so that a port to an attached board of another kind does without Unicorn.
     from midge.boards import Simavr, load_board
     from midge.build.image import load_image
     from midge.run.emulator import EmulatedBoard
     from midge.run.simavr.board import SimavrBoard
 
-    found = load_board(board)
+    parts = urlsplit(url)
+    boards = parse_qs(parts.query).get("board", [])
+    if not parts.path or len(boards) != 1:
+        raise SerialException(f"{url!r} is neither emu://NAME nor emu:///path/firmware.elf?board=BOARD")
+    found = load_board(boards[0])
     kind = SimavrBoard if isinstance(found.core.emulator, Simavr) else EmulatedBoard
-    return kind(load_image(elf), found)
+    return kind(load_image(Path(unquote(parts.path))), found)
