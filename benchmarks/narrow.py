@@ -70,7 +70,7 @@ def measure(name: str, width: Width, signs: bool = False) -> Row:
     With `signs` its input takes two values, as its binary weights do.
     """
     graph = with_signs(LAYERS[name](width)) if signs else LAYERS[name](width)
-    settings = Settings(board=BOARD, precision="as-is", optimize="speed" if signs or width == "int8" else "balanced")
+    settings = Settings(board=BOARD, precision="as-is", optimize="speed" if width == "int8" else "balanced")
     imported = Imported(graph, Path("layer.tflite"), "0" * 64, "tflite")
     compiled = compile_graph(imported, graph, graph, settings, load_board(BOARD))
     inputs = draw_inputs(graph, 1, seed=0)[0]
