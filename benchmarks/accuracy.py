@@ -23,9 +23,12 @@ from typing import Any
 
 from accuracy_page import page, verdict
 from accuracy_rows import float_row, midge_row, other_row, subject
-from accuracy_tasks import TASKS, VARIANT_TITLES
+from accuracy_tasks import MIXED, TASKS, VARIANT_TITLES
+from accuracy_times import times
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
+# The network whose steps are timed.
+TIMED = "kws"
 RECORD = DOCS / "accuracy.json"
 
 
@@ -50,7 +53,13 @@ def _measure(name: str, variants: list[str], assets: Path, record: dict[str, Any
     known = subject(TASKS[name], assets)
     _keep(record, f"{name}/float", float_row(known))
     for variant in (v for v in VARIANT_TITLES if v in variants and v in {**known.task.limits, **known.task.must_lose}):
-        _keep(record, f"{name}/{variant}", midge_row(known, variant))
+        row = midge_row(known, variant)
+        if variant == MIXED and f"{name}/int8" in record["rows"]:
+            row["half_of"] = record["rows"][f"{name}/int8"]["const_bytes"]
+            row["met"] = row["met"] and 2 * row["const_bytes"] <= row["half_of"]
+        _keep(record, f"{name}/{variant}", row)
+    if name == TIMED and "times" in variants:
+        record["times"] = times(known)
     for title, file in known.task.others.items() if "others" in variants else ():
         _keep(record, f"{name}/{title}", other_row(known, assets / file))
 
@@ -63,7 +72,7 @@ def _keep(record: dict[str, Any], key: str, row: dict[str, Any]) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure what quantization loses.")
-    variants = [*VARIANT_TITLES, "others"]
+    variants = [*VARIANT_TITLES, "times", "others"]
     parser.add_argument("--task", action="append", choices=TASKS, help="only this network (may be repeated)")
     parser.add_argument("--variant", action="append", choices=variants, help="only this variant (may be repeated)")
     parser.add_argument("--page", action="store_true", help="write the page from the recorded figures")

@@ -15,7 +15,6 @@ import numpy as np
 
 from midge.cli.talk import show_progress
 from midge.data import Dataset
-from midge.errors import SettingsError
 from midge.interpreter import interpret
 from midge.ir.graph import Array, Graph
 from midge.measure.accuracy import real_values
@@ -38,7 +37,7 @@ def half_the_constants(
 ) -> Mapping[str, Width]:
     """Widths of the layers at which the compiled network's constants take half of int8's.
 
-    `constant_bytes` compiles an integer network. Raises SettingsError where 2 bits throughout are still too much.
+    `constant_bytes` compiles an integer network. Where 2 bits throughout are still too much, they are what comes back.
     """
     plain = replace(settings, equalize=True, calibration_samples=_SAMPLES)
     samples = calibration_samples(graph, data, plain)
@@ -64,7 +63,7 @@ def half_the_constants(
         if constant_bytes(make(settings=replace(plain, layers=widths))) <= whole / 2:
             return widths
         budget *= _LESS
-    raise SettingsError(f"{graph.name}: 2 bits for every weight take more than half of int8's constants")
+    return dict.fromkeys(layers, WIDTHS[-1])
 
 
 def _error(graph: Graph, samples: list[list[Array]], exact: list[Array]) -> float:

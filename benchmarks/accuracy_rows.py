@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import tempfile
 import time
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from accuracy_tasks import PLAIN, VARIANTS, Task
+from accuracy_mixed import half_the_constants
+from accuracy_tasks import MIXED, PLAIN, VARIANTS, Task
 
 from midge.boards import load_board
 from midge.cli.talk import show_progress
@@ -26,6 +28,10 @@ from midge.tune.ladder import Ascent, climb
 # Where constants are counted and values compared.
 BOARD = "nucleo_l4r5zi"
 ON_THE_CORE = 3
+# As many as the smallest data set has, so that rows can be compared.
+CALIBRATION = 100
+# Packed weights take the least flash for this goal.
+PLAIN_SETTINGS = Settings(board=BOARD, calibration_samples=CALIBRATION, optimize="size")
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,13 +62,17 @@ def other_row(s: Subject, file: Path) -> dict[str, Any]:
     """An integer model of the same network that another converter made."""
     imported = import_model(file)
     graph = run_passes(imported.graph, CANONICALIZE)
-    return _compared(s, graph, None) | _on_the_core(s, imported, graph, Settings(board=BOARD, precision="as-is"))
+    return _compared(s, graph, None) | _on_the_core(s, imported, graph, replace(PLAIN_SETTINGS, precision="as-is"))
 
 
 def midge_row(s: Subject, variant: str) -> dict[str, Any]:
     """What midge makes of the network: every rung climbed, each with what it gained."""
     start = time.monotonic()
-    settings = Settings(board=BOARD, **VARIANTS[variant])
+    if variant == MIXED:
+        widths = half_the_constants(s.graph, s.data, PLAIN_SETTINGS, partial(_constant_bytes, s))
+        settings = replace(PLAIN_SETTINGS, layers=widths)
+    else:
+        settings = replace(PLAIN_SETTINGS, **VARIANTS[variant])
     ascent = climb(s.graph, s.data, settings, 0.0, PLAIN.get(variant, ()), to_the_top=True, progress=show_progress)
     seconds = round(time.monotonic() - start, 1)
     facts = _compared(s, ascent.graph, s.task.limits.get(variant))
@@ -73,7 +83,7 @@ def midge_row(s: Subject, variant: str) -> dict[str, Any]:
 
 def climbed(ascent: Ascent) -> dict[str, Any]:
     """The recipe and the rungs."""
-    default = Settings(board=BOARD)
+    default = PLAIN_SETTINGS
     names = [f.name for f in fields(Settings)]
     recipe = {n: getattr(ascent.settings, n) for n in names if getattr(ascent.settings, n) != getattr(default, n)}
     return {
@@ -108,6 +118,11 @@ def _on_the_core(s: Subject, imported: Imported, graph: Graph, settings: Setting
         "const_bytes": report.flash.const_bytes,
         "on_the_core": {"samples": report.exact.samples, "mismatches": report.exact.mismatches},
     }
+
+
+def _constant_bytes(s: Subject, graph: Graph) -> int:
+    deployed = run_passes(graph, OPTIMIZE)
+    return compile_graph(s.imported, s.graph, deployed, PLAIN_SETTINGS, load_board(BOARD)).program.constant_bytes
 
 
 def _right(graph: Graph, data: Dataset) -> Array:

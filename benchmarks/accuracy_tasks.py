@@ -34,7 +34,8 @@ class Task:
     must_lose: Mapping[str, float] = field(default_factory=dict)
 
 
-# What each variant sets; "mixed" takes widths by layer until the constants take half of those of int8.
+MIXED = "mixed"
+# What each variant sets; MIXED takes widths by layer until the constants take half of those of int8.
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "int8": {"weights": "int8"},
     "int16x8": {"precision": "int16x8"},

@@ -13,6 +13,13 @@
 
 #include "midge_nn.h"
 
+/* Four int8 at once, in memory that is otherwise read by bytes; the address is a multiple of 4. */
+#if defined(__GNUC__)
+typedef uint32_t __attribute__((may_alias)) midge_mac16_word;
+#else
+typedef uint32_t midge_mac16_word;
+#endif
+
 /* What the compiler's core has, where the compiler is for one chip. */
 #if defined(__XTENSA__) && defined(__has_include)
 #if __has_include(<xtensa/config/core-isa.h>)
@@ -51,18 +58,13 @@
 #define MIDGE_MAC16_SHARED static
 #endif
 
-/* Four int8 at once, in memory that is otherwise read by bytes; the address is a multiple of 4. */
-#if defined(__GNUC__)
-typedef uint32_t __attribute__((may_alias)) midge_mac16_word;
-#else
-typedef uint32_t midge_mac16_word;
-#endif
-
 /* What the channels of a layer have in common: how many there are, whole turns before the last one of a channel,
  * whether that has 8 products instead of 16, how far the lower product is shifted, and whether there is a rule below
- * zero. */
+ * zero. A channel has `record` words of scales: three where sums become outputs by midge_requantize, whose results are
+ * limited to low..high before `after` is added. */
 typedef struct {
-    uint32_t channels, turns, is_half, split, is_signed;
+    uint32_t channels, turns, is_half, split, is_signed, record;
+    int32_t low, high, after;
 } midge_mac16_layer;
 
 /* All channels of the activations at `x`. */
@@ -141,6 +143,44 @@ MIDGE_MAC16_SHARED void midge_mac16_pack(const int8_t *from, uint32_t quads, uin
     }
     for (; quads > 0; --quads) {
         midge_mac16_put(*words++, quad++, x);
+    }
+}
+
+/* A sum as int8; `k` is what follows a channel's bias. */
+static inline int8_t midge_mac16_output(uint32_t sum, const uint32_t *k, const midge_mac16_layer *layer) {
+    if (layer->record == 3) {
+        const int32_t scaled = midge_requantize((int32_t)sum, (int32_t)k[0], (int32_t)k[1]);
+        return (int8_t)(midge_clamp(scaled, layer->low, layer->high) + layer->after);
+    }
+    const uint32_t u = (uint32_t)midge_clamp((int32_t)sum, 0, (int32_t)k[0]);
+    const uint32_t y = u * k[1] + (u * k[2] >> layer->split) + k[3];
+    return (int8_t)((layer->is_signed && u < k[4] ? y - k[5] : y) >> 24);
+}
+
+/* All channels of `quads` times four activations, as many as there are: a run at a time, each with weights of its own
+ * for all channels. `sums` has room for a word of each. */
+MIDGE_MAC16_SHARED void midge_mac16_by_sums(const int8_t *in, uint32_t quads, const uint32_t *weights,
+                                            const uint32_t *scales, const midge_mac16_layer *layer, uint32_t *x,
+                                            midge_mac16_word *sums, int8_t *out) {
+    const uint32_t channels = layer->channels, record = layer->record;
+    for (uint32_t i = 0; i < channels; ++i) {
+        sums[i] = scales[i * record];
+    }
+    while (quads > 0) {
+        const uint32_t some = quads < MIDGE_MAC16_APART / 6 ? quads : MIDGE_MAC16_APART / 6, halves = (some + 1) / 2;
+        midge_mac16_pack(in, some, 0, x);
+        const uint32_t *const k = (const uint32_t *)(const void *)sums;
+        if (halves % 2) {
+            midge_mac16_dense_partial_8(x, weights, k, halves / 2, 0, channels, (int8_t *)(void *)sums);
+        } else {
+            midge_mac16_dense_partial_16(x, weights, k, halves / 2 - 1, 0, channels, (int8_t *)(void *)sums);
+        }
+        weights += channels * halves * 4 + 2;
+        in += 4 * some;
+        quads -= some;
+    }
+    for (uint32_t i = 0; i < channels; ++i) {
+        *out++ = midge_mac16_output(sums[i], scales + i * record + 1, layer);
     }
 }
 

@@ -108,6 +108,7 @@
 #define MIDGE_MAC16_SHIFT(to, a) "srl " MIDGE_MAC16_R(to) ", " MIDGE_MAC16_R(a) "\n"
 #define MIDGE_MAC16_TOP_BYTE(to, a) "extui " MIDGE_MAC16_R(to) ", " MIDGE_MAC16_R(a) ", 24, 8\n"
 #define MIDGE_MAC16_BYTE_TO(to, a) "s8i " MIDGE_MAC16_R(a) ", " MIDGE_MAC16_R(to) ", 0\n"
+#define MIDGE_MAC16_WORD_TO(to, a) "s32i " MIDGE_MAC16_R(a) ", " MIDGE_MAC16_R(to) ", 0\n"
 /* A pointer to bytes, one to words, and one of loads, moved on by literal
  * bytes; the first two by a register's. */
 #define MIDGE_MAC16_ADVANCE_BYTES(p, bytes) "addi " MIDGE_MAC16_R(p) ", " MIDGE_MAC16_R(p) ", " MIDGE_MAC16_TEXT(bytes) "\n"

@@ -48,10 +48,13 @@ static inline uint32_t midge_mac16_product(uint32_t a, int a_high, uint32_t b, i
 #define MIDGE_MAC16_ADD(to, a, b) to = (a) + (b);
 #define MIDGE_MAC16_TAKE(to, a, b) to = (a) - (b);
 #define MIDGE_MAC16_PRODUCT(to, a, b) to = (a) * (b);
-#define MIDGE_MAC16_SHIFT_BY(a) const uint32_t shift = a;
+#define MIDGE_MAC16_SHIFT_BY(a) \
+    const uint32_t shift = a; \
+    (void)shift;
 #define MIDGE_MAC16_SHIFT(to, a) to = (a) >> shift;
 #define MIDGE_MAC16_TOP_BYTE(to, a) to = (a) >> 24;
 #define MIDGE_MAC16_BYTE_TO(to, a) *to = (int8_t)(a);
+#define MIDGE_MAC16_WORD_TO(to, a) *(midge_mac16_word *)(void *)to = a;
 #define MIDGE_MAC16_ADVANCE_BYTES(p, bytes) p += (bytes);
 #define MIDGE_MAC16_ADVANCE(p, bytes) p += (bytes) / 4;
 #define MIDGE_MAC16_STEP(p, a) p += (int32_t)(a) / 4;

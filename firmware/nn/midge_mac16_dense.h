@@ -77,6 +77,15 @@
     MIDGE_MAC16_ADVANCE(k, MIDGE_MAC16_RECORD_##rule) \
     MIDGE_MAC16_ADVANCE_BYTES(out, 1)
 
+/* What becomes of a sum: an output, or the word that it started from. */
+#define MIDGE_MAC16_FINISH_unsigned MIDGE_MAC16_OUTPUT(unsigned)
+#define MIDGE_MAC16_FINISH_signed MIDGE_MAC16_OUTPUT(signed)
+#define MIDGE_MAC16_FINISH_partial \
+    MIDGE_MAC16_SUM(sum) \
+    MIDGE_MAC16_ADVANCE(k, 4) \
+    MIDGE_MAC16_WORD_TO(out, sum) \
+    MIDGE_MAC16_ADVANCE_BYTES(out, 4)
+
 #define MIDGE_MAC16_CHANNELS(last, rule) \
     MIDGE_MAC16_SHIFT_BY(t) \
     MIDGE_MAC16_ZERO(zero) \
@@ -87,7 +96,7 @@
     MIDGE_MAC16_START(t) \
     MIDGE_MAC16_LOOP(turns) MIDGE_MAC16_TURN() MIDGE_MAC16_LOOP_END \
     MIDGE_MAC16_LAST_##last \
-    MIDGE_MAC16_OUTPUT(rule) \
+    MIDGE_MAC16_FINISH_##rule \
     MIDGE_MAC16_AGAIN(count)
 
 #if MIDGE_MAC16_ASM
@@ -110,8 +119,9 @@
 
 #define MIDGE_MAC16_DENSE_BODY(last, rule) \
     const uint32_t *first; \
-    uint32_t m0, m1, m2, m3, acc, sum, u, a, zero, t = split; \
-    MIDGE_MAC16_CHANNELS(last, rule)
+    uint32_t m0, m1, m2, m3, acc, sum, u = 0, a, zero, t = split; \
+    MIDGE_MAC16_CHANNELS(last, rule) \
+    (void)u, (void)zero;
 
 #endif
 
@@ -127,6 +137,9 @@ MIDGE_MAC16_DENSE(midge_mac16_dense_8, 8, unsigned)
 MIDGE_MAC16_DENSE(midge_mac16_dense_16, 16, unsigned)
 MIDGE_MAC16_DENSE(midge_mac16_dense_signed_8, 8, signed)
 MIDGE_MAC16_DENSE(midge_mac16_dense_signed_16, 16, signed)
+/* Sums of a part of the activations: words at `k`, to which the same words at `out` are the sums. */
+MIDGE_MAC16_DENSE(midge_mac16_dense_partial_8, 8, partial)
+MIDGE_MAC16_DENSE(midge_mac16_dense_partial_16, 16, partial)
 
 /* clang-format on */
 

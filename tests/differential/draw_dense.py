@@ -50,7 +50,16 @@ def _output(rng: Rng, shape: Shape, scale: float) -> tuple[Tensor, Clamp]:
 
 
 def _matrix(rng: Rng) -> Case:
-    batch, depth, units = int(rng.choice([1, 1, 2, 3, 5])), int(rng.integers(1, 140)), int(rng.integers(1, 24))
+    return _rows_of(int(rng.integers(1, 140)), rng)
+
+
+def draw_long_rows(rng: Rng) -> Case:
+    """A matrix product of rows of some hundred to two thousand activations."""
+    return _rows_of(int(rng.integers(673, 2000)), rng)
+
+
+def _rows_of(depth: int, rng: Rng) -> Case:
+    batch, units = int(rng.choice([1, 1, 2, 3, 5])), int(rng.integers(1, 24))
     x = activation("x", (batch, depth), DType.S8, rng)
     constants, scale = _constants(rng, x, (units, depth))
     y, clamp = _output(rng, (batch, units), scale)

@@ -9,7 +9,7 @@ from itertools import islice
 import numpy as np
 
 from differential.draw_dense import DRAWS as DENSE
-from differential.draw_dense import draw_first_layer, draw_one_channel
+from differential.draw_dense import draw_first_layer, draw_long_rows, draw_one_channel
 from differential.draw_depthwise import draw_usual_depthwise
 from differential.draw_tensors import Case, Rng, one_op
 from midge.ir.graph import DType, Quant, Tensor
@@ -40,6 +40,13 @@ def scalar_cases(variant: Variant, count: int, seed: int = 0) -> list[Case]:
     fitting = list(islice((case for case in drawn if variant.fits(layer_of(case.graph, 0))), count))
     assert len(fitting) == count
     return [replace(case, graph=replace(case.graph, name=f"{variant.name}_{i}")) for i, case in enumerate(fitting)]
+
+
+def long_rows(count: int) -> list[Case]:
+    """Matrix products of rows that MAC16 kernels do in parts."""
+    rng = np.random.default_rng([count, 673])
+    drawn = [_extreme(draw_long_rows(rng), rng, i) for i in range(count)]
+    return [replace(case, graph=replace(case.graph, name=f"long_{i}")) for i, case in enumerate(drawn)]
 
 
 def _extreme(case: Case, rng: Rng, index: int) -> Case:

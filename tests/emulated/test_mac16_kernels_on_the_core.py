@@ -10,7 +10,7 @@ from typing import Literal
 
 import pytest
 
-from differential.draw_scalar import MAC16_VARIANTS, pointwise_64, scalar_cases
+from differential.draw_scalar import MAC16_VARIANTS, long_rows, pointwise_64, scalar_cases
 from differential.programs import differences, render_cases
 from emulated.test_kernels_on_the_core import _outputs, _sources
 from midge.boards import Board, load_board
@@ -21,7 +21,7 @@ from midge.kernels.select import variants
 from midge.kernels.variant import Variant
 from midge.run.qemu import QemuBoard
 
-COUNTS: dict[Literal["speed", "size"], int] = {"speed": 20, "size": 8}
+COUNTS: dict[Literal["speed", "size"], int] = {"speed": 12, "size": 5}
 BOARD = "xtensa-lx6"
 _READ_SECONDS = 60.0
 
@@ -43,6 +43,14 @@ def test_assembly_equals_the_interpreter(
     rendered = render_cases(scalar_cases(variant, COUNTS[optimize], seed=1), variant, tmp_path / "cases")
     image = compile_firmware(_sources(rendered), load_board(BOARD), toolchain, tmp_path / "build", optimize=optimize)
     with closing(_started(image, load_board(BOARD), tmp_path)) as qemu:
+        assert differences(rendered, _outputs(qemu.port, rendered)) == {}  # type: ignore[arg-type]
+
+
+def test_rows_of_any_length_are_done(toolchain: Toolchain, tmp_path: Path) -> None:
+    board, (variant,) = load_board(BOARD), [v for v in variants("fully_connected") if v.name == "mac16_rows"]
+    rendered = render_cases(long_rows(4), variant, tmp_path / "cases")
+    image = compile_firmware(_sources(rendered), board, toolchain, tmp_path / "build")
+    with closing(_started(image, board, tmp_path)) as qemu:
         assert differences(rendered, _outputs(qemu.port, rendered)) == {}  # type: ignore[arg-type]
 
 

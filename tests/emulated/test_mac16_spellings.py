@@ -20,7 +20,7 @@ from midge.run.qemu import QemuBoard
 
 NN = Path(__file__).parents[2] / "firmware" / "nn"
 BOARD = "xtensa-lx6"
-DENSE = tuple(f"dense_{last}" for last in ("8", "16", "signed_8", "signed_16"))
+DENSE = tuple(f"dense_{last}" for last in ("8", "16", "signed_8", "signed_16", "partial_8", "partial_16"))
 RULES = ("", "_signed")
 PLANES = tuple(f"plane_{row}{way}{rule}" for row in ("even", "odd") for way in ("", "_by_two") for rule in RULES)
 KERNELS = (*DENSE, *PLANES)

@@ -30,15 +30,21 @@ MOST_POSITIONS = APART // _TURN_BYTES * _TURN
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """`words` (channels, 5 or 7): bias, then what midge.kernels.two_products says."""
+    """`words` (channels, 5 or 7): bias, then what midge.kernels.two_products has `found`; or else (channels, 3): bias,
+    multiplier and shift of the definition."""
 
     words: Array
-    found: TwoProducts
+    found: TwoProducts | None
 
     @property
     def is_signed(self) -> bool:
         """Whether there is a rule below zero."""
-        return self.found.zeros is not None
+        return self.found is not None and self.found.zeros is not None
+
+    @property
+    def split(self) -> int:
+        """How far the lower product is shifted right."""
+        return 0 if self.found is None else self.found.split
 
 
 def scaling_of(rows: Array, bias: Array, zero_point: int, r: Requantization) -> Scaling | None:
@@ -50,6 +56,13 @@ def scaling_of(rows: Array, bias: Array, zero_point: int, r: Requantization) -> 
         return None
     starts = folded - OFFSET * rows.sum(axis=1) - found.starts
     return Scaling(np.concatenate([_low_words(starts)[:, None], found.words.view(np.uint32)], axis=1), found)
+
+
+def definition(rows: Array, bias: Array, zero_point: int, r: Requantization) -> Scaling:
+    """The same by the definition's two roundings, which the kernels of one channel at a time do not have."""
+    starts = bias.astype(np.int64) - (zero_point + OFFSET) * rows.sum(axis=1)
+    factors = (np.broadcast_to(v, starts.shape).astype(np.int64) for v in (r.multipliers, r.shifts))
+    return Scaling(_low_words(np.stack([starts, *factors], axis=1)), None)
 
 
 def padded(positions: int) -> int:
@@ -64,18 +77,21 @@ def run_bytes(positions: int) -> int:
 
 
 def bind_matrix(rows: Array, scaled: Scaling) -> tuple[dict[str, object], tuple[Constant, ...]]:
-    """(params, constants) of sums with the weights `rows` (channels, positions)."""
+    """(params, constants) of sums with the weights `rows` (channels, positions): those of more than MOST_POSITIONS come
+    in parts of that many, each for all channels."""
     depth = padded(rows.shape[1])
     params: dict[str, object] = {
         "channels": len(rows),
         "turns": (depth - 1) // _TURN,
         "is_half": int(depth % _TURN > 0),
-        "split": scaled.found.split,
+        "split": scaled.split,
+        "record": scaled.words.shape[1],
         "is_signed": int(scaled.is_signed),
         "quads": -(-rows.shape[1] // 4),
     }
-    weights = Constant("weights", "uint32_t", _stream(rows, depth))
-    return params, (weights, Constant("scales", "uint32_t", scaled.words.reshape(-1)))
+    parts = [rows[:, at : at + MOST_POSITIONS] for at in range(0, rows.shape[1], MOST_POSITIONS)]
+    stream = np.concatenate([_stream(part, padded(part.shape[1])) for part in parts])
+    return params, (Constant("weights", "uint32_t", stream), Constant("scales", "uint32_t", scaled.words.reshape(-1)))
 
 
 def _stream(rows: Array, depth: int) -> Array:

@@ -31,6 +31,7 @@ def test_words_make_the_outputs_of_the_definition() -> None:
     r = Requantization(rng.integers(1 << 30, (1 << 31) - 1, 7).astype(np.int32), shifts, 5, -128, 127)
     scaled = scaling_of(rows, bias, zero_point, r)
     assert scaled is not None
+    assert scaled.found is not None
     params, (weights, scales) = bind_matrix(rows, scaled)
     assert (params["turns"], params["is_half"], params["quads"]) == (1, 0, 7)
     x = rng.integers(-128, 128, (50, 27))

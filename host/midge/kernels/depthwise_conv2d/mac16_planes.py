@@ -20,7 +20,7 @@ from midge.kernels.variant import Binding, Constant, Layer, Variant
 from midge.numerics.requantize import requantization
 from midge.ops.depthwise_conv2d import DepthwiseConv2D
 
-_MOST_BYTES = 4096
+_MOST_BYTES = 2048
 _MOST_ROWS_BYTES = 8192
 _RECORD = 7
 # Which tap (row-major) each half of five words is: rows 0 and 1 together, then row 2.
@@ -47,7 +47,7 @@ def bind(layer: Layer) -> Binding:
         "columns": _columns(w),
         "band": _band(w),
         "multiplicity": w.out_c // w.in_c,
-        "split": scaled.found.split,
+        "split": scaled.split,
         "is_signed": int(scaled.is_signed),
         "padding": (layer.inputs[0].q.zero_point + OFFSET) * 65537,
     }

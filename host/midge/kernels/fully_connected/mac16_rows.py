@@ -7,44 +7,60 @@ from typing import cast
 import numpy as np
 
 from midge.ir.graph import Array
-from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
-from midge.kernels.mac16_dense import MOST_POSITIONS, NEEDS, Scaling, bind_matrix, run_bytes, scaling_of
+from midge.kernels.literals import bias_values, constant_data, has_constant_weights, integer_clamp_literals, is_int8
+from midge.kernels.mac16_dense import MOST_POSITIONS, NEEDS, Scaling, bind_matrix, definition, run_bytes, scaling_of
 from midge.kernels.variant import Binding, Layer, Variant
+from midge.numerics.requantize import Requantization
 from midge.ops.fully_connected import FullyConnected, fully_connected_requantization
 
 
 def fits(layer: Layer) -> bool:
-    """int8 with constant weights, rows that are not too long, an exact rule for the sums."""
-    if not (is_int8(layer) and has_constant_weights(layer)):
-        return False
-    return layer.inputs[1].shape[1] <= MOST_POSITIONS and _scaling(layer) is not None
+    """int8 with constant weights."""
+    return is_int8(layer) and has_constant_weights(layer)
 
 
 def bind(layer: Layer) -> Binding:
     """Weights by output; for each output its bias and what scales its sums."""
-    scaled = _scaling(layer)
-    assert scaled is not None, "no rule is exact"
-    rows = _rows(layer)
+    scaled, rows, r = _scaling(layer), _rows(layer), _requantization(layer)
     params, constants = bind_matrix(rows, scaled)
     width = rows.shape[1]
-    more = {"batch": layer.inputs[0].elements // width, "width": width, "run_bytes": run_bytes(width)}
-    return Binding({**params, **more}, constants)
+    more = {"batch": layer.inputs[0].elements // width, "width": width, "by_sums": _by_sums(layer)}
+    more |= {"run_bytes": _run_bytes(layer), "sums_bytes": _sums_bytes(layer)}
+    clamp = integer_clamp_literals(r.zero_point, r.low, r.high, sum_fits=False)
+    return Binding({**params, **more, "low": clamp["low"], "high": clamp["high"], "after": clamp["after"]}, constants)
 
 
 def scratch_bytes(layer: Layer) -> int:
-    """A row, and its bytes where rows are not whole words."""
+    """A row, or a part of it and sums; its bytes where rows are not whole words."""
     width = layer.inputs[1].shape[1]
-    return run_bytes(width) + (width + -width % 4 if width % 4 else 0)
+    return _run_bytes(layer) + _sums_bytes(layer) + (width + -width % 4 if width % 4 else 0)
+
+
+def _run_bytes(layer: Layer) -> int:
+    return run_bytes(min(layer.inputs[1].shape[1], MOST_POSITIONS))
+
+
+def _sums_bytes(layer: Layer) -> int:
+    return 4 * layer.inputs[1].shape[0] if _by_sums(layer) else 0
+
+
+def _by_sums(layer: Layer) -> bool:
+    """Whether all sums are there before outputs are made of them."""
+    return layer.inputs[1].shape[1] > MOST_POSITIONS or _scaling(layer).found is None
 
 
 def _rows(layer: Layer) -> Array:
     return constant_data(layer.inputs[1]).astype(np.int64)
 
 
-def _scaling(layer: Layer) -> Scaling | None:
-    r = fully_connected_requantization(cast(FullyConnected, layer.op), layer.inputs, layer.outputs)
-    rows = _rows(layer)
-    return scaling_of(rows, bias_values(layer, len(rows)), layer.inputs[0].q.zero_point, r)
+def _requantization(layer: Layer) -> Requantization:
+    return fully_connected_requantization(cast(FullyConnected, layer.op), layer.inputs, layer.outputs)
+
+
+def _scaling(layer: Layer) -> Scaling:
+    rows, r, zero_point = _rows(layer), _requantization(layer), layer.inputs[0].q.zero_point
+    bias = bias_values(layer, len(rows))
+    return scaling_of(rows, bias, zero_point, r) or definition(rows, bias, zero_point, r)
 
 
 VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes)
