@@ -24,8 +24,8 @@ def bind(layer: Layer) -> Binding:
     scaled, rows, r = _scaling(layer), _rows(layer), _requantization(layer)
     params, constants = bind_matrix(rows, scaled)
     width = rows.shape[1]
-    more = {"batch": layer.inputs[0].elements // width, "width": width, "by_sums": _by_sums(layer)}
-    more |= {"run_bytes": _run_bytes(layer), "sums_bytes": _sums_bytes(layer)}
+    more = {"batch": layer.inputs[0].elements // width, "width": width, "by_sums": _by_sums(layer, scaled)}
+    more |= {"run_bytes": _run_bytes(layer), "sums_bytes": _sums_bytes(layer, scaled)}
     clamp = integer_clamp_literals(r.zero_point, r.low, r.high, sum_fits=False)
     return Binding({**params, **more, "low": clamp["low"], "high": clamp["high"], "after": clamp["after"]}, constants)
 
@@ -33,20 +33,20 @@ def bind(layer: Layer) -> Binding:
 def scratch_bytes(layer: Layer) -> int:
     """A row, or a part of it and sums; its bytes where rows are not whole words."""
     width = layer.inputs[1].shape[1]
-    return _run_bytes(layer) + _sums_bytes(layer) + (width + -width % 4 if width % 4 else 0)
+    return _run_bytes(layer) + _sums_bytes(layer, _scaling(layer)) + (width + -width % 4 if width % 4 else 0)
 
 
 def _run_bytes(layer: Layer) -> int:
     return run_bytes(min(layer.inputs[1].shape[1], MOST_POSITIONS))
 
 
-def _sums_bytes(layer: Layer) -> int:
-    return 4 * layer.inputs[1].shape[0] if _by_sums(layer) else 0
+def _sums_bytes(layer: Layer, scaled: Scaling) -> int:
+    return 4 * layer.inputs[1].shape[0] if _by_sums(layer, scaled) else 0
 
 
-def _by_sums(layer: Layer) -> bool:
+def _by_sums(layer: Layer, scaled: Scaling) -> bool:
     """Whether all sums are there before outputs are made of them."""
-    return layer.inputs[1].shape[1] > MOST_POSITIONS or _scaling(layer).found is None
+    return layer.inputs[1].shape[1] > MOST_POSITIONS or scaled.found is None
 
 
 def _rows(layer: Layer) -> Array:
