@@ -24,8 +24,9 @@ from tables import table
 
 from midge.boards import load_board
 from midge.build.toolchain import find_toolchain
-from midge.data import draw_inputs, load_golden
+from midge.data import Case, draw_inputs, load_data, load_golden_sequences
 from midge.importers import import_model
+from midge.ir.graph import Array, Graph
 from midge.measure.agreement import NOTHING_COMPARED, agreement
 from midge.pipeline import Compiled, compile_model
 from midge.run.device import Interpreter
@@ -42,45 +43,64 @@ _HEAD = """## AVR: Arduino Uno and Mega
 
 Cycles of one inference, counted by simavr, which is cycle-accurate; {compiler}. Flash and RAM are
 those of a program that does nothing but run the model, start-up included, beside the test programs of the peers. All of
-midge's outputs are exact ({mismatches} of {values} values differ).
+midge's outputs are exact ({mismatches} of {values} values differ). An activation that is zero costs next to nothing,
+so cycles depend on the sample: the median of five real ones, and the most that one of five took whose values were
+drawn evenly.
 
 """
 
 
-def measure(stem: Path, board: str, goal: Goal) -> dict[str, Any]:
-    """The figures of one model; cycles are the median of the samples.
+def measure(stem: Path, board: str, goal: Goal, data: Path | None) -> dict[str, Any]:
+    """The figures of one model; cycles are the median of real samples, and the most that a drawn one took.
 
     Raises MidgeError where the model cannot be compiled, built or run.
     """
     imported = import_model(stem.with_suffix(".tflite"))
     compiled = compile_model(imported, Settings(board=board, precision="as-is", optimize=goal))
-    if stem.with_suffix(".npz").is_file():
-        cases = load_golden(stem.with_suffix(".npz"), imported.graph)[:SAMPLES]
-    else:
-        drawn = draw_inputs(compiled.graph, SAMPLES, seed=0)
-        cases = [(inputs, list(Interpreter(compiled.graph).infer(inputs).outputs)) for inputs in drawn]
     total, results = NOTHING_COMPARED, []
     with tempfile.TemporaryDirectory(prefix="midge-bench-") as folder:
         with emulated_device(compiled, Path(folder) / "firmware") as device:
-            for inputs, outputs in cases:
+            for inputs, outputs in [*real_cases(stem, imported.graph, data), *drawn_cases(compiled.graph)]:
                 results.append(device.infer(inputs))
                 total = total.plus(agreement(results[-1].outputs, outputs))
             compiler = device.image.version
         flash, ram = bare_bytes(compiled, Path(folder))
-    typical = sorted(results, key=lambda r: r.cycles)[len(results) // 2]
+    typical = sorted(results[:SAMPLES], key=lambda r: r.cycles)[SAMPLES // 2]
     return {
         "board": board,
         "model": stem.name,
         "optimize": goal,
         "compiler": compiler,
         "cycles": typical.cycles,
+        "drawn_cycles": max(result.cycles for result in results[SAMPLES:]),
         "macs": imported.graph.macs,
         "flash_bytes": flash,
         "ram_bytes": ram,
         "mismatches": total.mismatches,
         "values": total.values,
-        "kernels": [f"{call.op} / {call.variant}" for call in compiled.program.calls],
+        "layers": [
+            {"kernel": f"{call.op} / {call.variant}", "macs": call.macs, "cycles": cycles}
+            for call, cycles in zip(compiled.program.calls, typical.layer_ticks, strict=True)
+        ],
     }
+
+
+def real_cases(stem: Path, graph: Graph, data: Path | None) -> list[Case]:
+    """Samples as the network is used: of a data file, else the goldens that are no drawn ones."""
+    if data is None:
+        return load_golden_sequences(stem.with_suffix(".npz"), graph)[-1][:SAMPLES]
+    dataset = load_data(data, graph)
+    chosen = dataset.inputs_for(graph.input_tensors[0], dataset.evaluate[:SAMPLES])
+    return _interpreted(graph, [[sample] for sample in chosen])
+
+
+def drawn_cases(graph: Graph) -> list[Case]:
+    """Samples of every value alike: few zeros, so that they take about as long as any."""
+    return _interpreted(graph, draw_inputs(graph, SAMPLES, seed=0))
+
+
+def _interpreted(graph: Graph, samples: Sequence[list[Array]]) -> list[Case]:
+    return [(inputs, list(Interpreter(graph).infer(inputs).outputs)) for inputs in samples]
 
 
 def bare_bytes(compiled: Compiled, folder: Path) -> tuple[int, int]:
@@ -106,7 +126,7 @@ def avr_section(rows: Sequence[dict[str, Any]], peers: dict[str, Any]) -> str:
         mismatches=sum(row["mismatches"] for row in rows),
         values=sum(row["values"] for row in rows),
     )
-    heads = ["", "cycles", "per MAC", "fastest peer / midge", "flash", "RAM"]
+    heads = ["", "cycles", "per MAC", "drawn inputs", "fastest peer / midge", "flash", "RAM"]
     lines = []
     for name, net in peers["avr"].items():
         fastest = min(peer["cycles"] for peer in net["peers"])
@@ -114,14 +134,22 @@ def avr_section(rows: Sequence[dict[str, Any]], peers: dict[str, Any]) -> str:
             per_mac, ratio = row["cycles"] / row["macs"], fastest / row["cycles"]
             title = f"**{net['title']}**, {row['board']}, {row['optimize']}"
             flash, ram = f"{row['flash_bytes']:,}", f"{row['ram_bytes']:,}"
-            lines.append([title, f"**{row['cycles']:,}**", f"{per_mac:.1f}", f"{ratio:.1f}", flash, ram])
+            drawn = f"{row['drawn_cycles']:,}"
+            lines.append([title, f"**{row['cycles']:,}**", f"{per_mac:.1f}", drawn, f"{ratio:.1f}", flash, ram])
         for peer in net["peers"]:
-            figures = [f"{peer['cycles']:,}", f"{peer['cycles'] / net['macs']:.0f}", ""]
+            figures = [f"{peer['cycles']:,}", f"{peer['cycles'] / net['macs']:.0f}", "", ""]
             lines.append([peer["name"], *figures, f"{peer['flash_bytes']:,}", f"{peer['ram_bytes']:,}"])
+    separator = ",\n  "
     kernels = "".join(
-        f"- {peers['avr'][row['model']]['title']}, {row['optimize']}:\n  {', '.join(row['kernels'])}\n" for row in rows
+        f"- {peers['avr'][row['model']]['title']}, {row['optimize']}:\n  {separator.join(map(_layer, row['layers']))}\n"
+        for row in rows
     )
-    return head + table(heads, lines) + "\nKernels, layer by layer:\n\n" + kernels
+    return head + table(heads, lines) + "\nKernels, layer by layer, requantization included:\n\n" + kernels
+
+
+def _layer(layer: dict[str, Any]) -> str:
+    per_mac = f", {layer['cycles'] / layer['macs']:.1f} per MAC" if layer["macs"] else ""
+    return f"{layer['kernel']}: {layer['cycles']:,} cycles{per_mac}"
 
 
 def recorded() -> list[dict[str, Any]]:
@@ -144,7 +172,8 @@ def main() -> None:
     for net in peers["avr"].values():
         stem = HERE.parent / net["example"] if "example" in net else assets / net["file"]
         for goal in GOALS:
-            rows.append(measure(stem, load_board(net["board"]).name, goal))
+            data = HERE.parent / net["data"] if "data" in net else None
+            rows.append(measure(stem, load_board(net["board"]).name, goal, data))
             print(json.dumps(rows[-1]), flush=True)
     if any(row["mismatches"] for row in rows):
         raise SystemExit("outputs differ")

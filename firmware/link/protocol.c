@@ -25,7 +25,7 @@ static uint8_t *put32(uint8_t *to, uint32_t value) {
     return put16(put16(to, (uint16_t)value), (uint16_t)(value >> 16));
 }
 
-static uint8_t *put_ticks(uint8_t *to, midge_ticks ticks) {
+SHARED uint8_t *put_ticks(uint8_t *to, midge_ticks ticks) {
     return put32(put32(to, (uint32_t)ticks), (uint32_t)((uint64_t)ticks >> 32));
 }
 
@@ -67,19 +67,27 @@ static midge_link_code serve_hello(midge_link *link, uint16_t *length) {
     return MIDGE_LINK_OK;
 }
 
-static midge_link_code serve_sizes(midge_link *link, uint16_t *length) {
+/* Bytes of an input or output, or the number of a layer's kernel: SIZES and KERNELS answer with a list of them. */
+SHARED uint32_t entry(const midge_app *app, bool kernels, uint16_t index) {
+    if (kernels) {
+        return app->kernel(index);
+    }
+    return index < app->inputs ? app->input[index].bytes : app->output[index - app->inputs].bytes;
+}
+
+static midge_link_code serve_list(midge_link *link, uint16_t *length, bool kernels) {
     uint8_t *to = PAYLOAD(link) + 2;
     if (*length != 2) {
         return fail(link, MIDGE_LINK_BAD_LENGTH, *length);
     }
     const midge_app *app = link->app;
-    uint16_t count = (uint16_t)(app->inputs + app->outputs);
+    uint16_t count = kernels ? app->layers : (uint16_t)(app->inputs + app->outputs);
     uint16_t first = get16(PAYLOAD(link));
     if (first >= count) {
         return fail(link, MIDGE_LINK_BAD_RANGE, count);
     }
     for (uint16_t i = first; i < count && to + 4 <= PAYLOAD(link) + MIDGE_LINK_MAX_PAYLOAD; i++) {
-        to = put32(to, i < app->inputs ? app->input[i].bytes : app->output[i - app->inputs].bytes);
+        to = put32(to, entry(app, kernels, i));
     }
     *length = (uint16_t)(to - PAYLOAD(link));
     return MIDGE_LINK_OK;
@@ -207,23 +215,6 @@ static midge_link_code serve_ticks(midge_link *link, uint16_t *length) {
     return MIDGE_LINK_OK;
 }
 
-static midge_link_code serve_kernels(midge_link *link, uint16_t *length) {
-    uint8_t *to = PAYLOAD(link) + 2;
-    if (*length != 2) {
-        return fail(link, MIDGE_LINK_BAD_LENGTH, *length);
-    }
-    uint16_t layers = link->app->layers;
-    uint16_t first = get16(PAYLOAD(link));
-    if (first >= layers) {
-        return fail(link, MIDGE_LINK_BAD_RANGE, layers);
-    }
-    for (uint16_t i = first; i < layers && to + 2 <= PAYLOAD(link) + MIDGE_LINK_MAX_PAYLOAD; i++) {
-        to = put16(to, link->app->kernel(i));
-    }
-    *length = (uint16_t)(to - PAYLOAD(link));
-    return MIDGE_LINK_OK;
-}
-
 /* To forget twice is to forget: a repetition needs no care. Outputs stay, as reset touches no output. */
 static midge_link_code serve_reset(midge_link *link, uint16_t *length) {
     if (*length != 0) {
@@ -240,7 +231,8 @@ static midge_link_code serve(midge_link *link, uint8_t type, uint16_t *length, b
     case MIDGE_LINK_HELLO:
         return serve_hello(link, length);
     case MIDGE_LINK_SIZES:
-        return serve_sizes(link, length);
+    case MIDGE_LINK_KERNELS:
+        return serve_list(link, length, type == MIDGE_LINK_KERNELS);
     case MIDGE_LINK_INPUT:
         return serve_input(link, length, repeated);
     case MIDGE_LINK_RUN:
@@ -251,8 +243,6 @@ static midge_link_code serve(midge_link *link, uint8_t type, uint16_t *length, b
         return serve_ticks(link, length);
     case MIDGE_LINK_RESET:
         return serve_reset(link, length);
-    case MIDGE_LINK_KERNELS:
-        return serve_kernels(link, length);
     default:
         return fail(link, MIDGE_LINK_BAD_TYPE, type);
     }

@@ -163,6 +163,79 @@ static inline int32_t midge_avr_line(const int8_t *in, const uint16_t *offsets, 
     return begin;
 }
 
+/* A channel's sum over the window at `in`, with rows `stride` bytes apart and pixels `step`: the stream has where it
+ * starts and its weights, and is left behind them. */
+static inline uint32_t midge_avr_taps(const int8_t *in, uint16_t stride, const MIDGE_FLASH uint8_t **stream, int rows,
+                                      int columns, int step) {
+    uint32_t sum = midge_avr_number(stream, 3);
+    for (int y = 0; y < rows; ++y) {
+        for (int x = 0; x < columns; ++x) {
+            const int8_t weight = (int8_t)*(*stream)++;
+            sum += (uint32_t)(((int32_t)in[y * (int)stride + x * step] + 128) * weight);
+        }
+    }
+    return sum;
+}
+
+/* Copies what a window of `bytes` bytes, `across` in a row, has inside the input: `rows` runs of `run` bytes, `stride`
+ * apart, from row `above` and byte `before` on. Around it is padding. */
+MIDGE_AVR_SHARED void midge_avr_framed(const int8_t *in, int8_t *window, int rows, int run, int above, int before,
+                                       int bytes, int across, uint16_t stride, int8_t padding) {
+    for (int i = 0; i < bytes; ++i) {
+        window[i] = padding;
+    }
+    if (run <= 0) {
+        return;
+    }
+    window += above * across + before;
+    for (; rows > 0; --rows) {
+        for (int i = 0; i < run; ++i) {
+            window[i] = in[i];
+        }
+        window += across;
+        in += stride;
+    }
+}
+
+/* For each channel the largest of `rows` times `columns` values, `across` and `step` bytes apart, within low..high. */
+MIDGE_AVR_SHARED void midge_avr_largest(const int8_t *in, int8_t *out, uint8_t rows, uint8_t columns, uint16_t step,
+                                        uint16_t across, uint16_t channels, int8_t low, int8_t high) {
+    for (; channels; --channels) {
+        const int8_t *row = in++;
+        int8_t largest = low;
+        for (uint8_t y = rows; y; --y) {
+            const int8_t *value = row;
+            for (uint8_t x = columns; x; --x) {
+                largest = *value > largest ? *value : largest;
+                value += step;
+            }
+            row += across;
+        }
+        *out++ = largest < high ? largest : high;
+    }
+}
+
+/* The same for their average, halves away from zero, within low..high; 1 to 255 values. */
+MIDGE_AVR_SHARED void midge_avr_average(const int8_t *in, int8_t *out, uint8_t rows, uint8_t columns, uint16_t step,
+                                        uint16_t across, uint16_t channels, int8_t low, int8_t high) {
+    const int16_t count = (int16_t)(rows * columns);
+    for (; channels; --channels) {
+        const int8_t *row = in++;
+        int16_t sum = 0;
+        for (uint8_t y = rows; y; --y) {
+            const int8_t *value = row;
+            for (uint8_t x = columns; x; --x) {
+                sum = (int16_t)(sum + *value);
+                value += step;
+            }
+            row += across;
+        }
+        const int16_t half = (int16_t)(sum < 0 ? -(count / 2) : count / 2);
+        const int16_t average = (int16_t)((int16_t)(sum + half) / count);
+        *out++ = (int8_t)(average < low ? low : average > high ? high : average);
+    }
+}
+
 /* A group of `size` channels for the window at x. The stream has their starting values, their weights and, without a
  * common `record`, a record of each; returns what is behind. */
 static inline const MIDGE_FLASH uint8_t *midge_avr_group(const uint8_t *x, const MIDGE_FLASH uint8_t *stream, int size,

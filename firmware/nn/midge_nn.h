@@ -33,10 +33,46 @@ static inline int32_t midge_max(int32_t a, int32_t b) { return a > b ? a : b; }
 static inline int32_t midge_min(int32_t a, int32_t b) { return a < b ? a : b; }
 static inline int32_t midge_clamp(int32_t x, int32_t low, int32_t high) { return midge_max(low, midge_min(x, high)); }
 
-/* a * b / 2^31 rounded to nearest, halves upwards. a and b are not both -2^31. */
+/* a * b / 2^31 rounded to nearest, halves upwards. a and b are not both -2^31. On AVR column by column of the 64 bits:
+ * a byte of a times a byte of b joins three bytes of the sum; then half, and what signs change. */
+#if defined(__AVR__)
+MIDGE_SHARED int32_t midge_high_mul(int32_t a, int32_t b) {
+    int32_t high;
+    uint8_t first, second, third, zero, half;
+    __asm__("clr %[zero]\n clr %[x2]\n clr %[x3]\n clr %A[high]\n clr %B[high]\n movw %C[high], %A[high]\n"
+            "mul %A[a], %A[b]\n mov %[x1], r1\n"
+            "mul %A[a], %B[b]\n add %[x1], r0\n adc %[x2], r1\n adc %[x3], %[zero]\n"
+            "mul %B[a], %A[b]\n add %[x1], r0\n adc %[x2], r1\n adc %[x3], %[zero]\n"
+            "mul %A[a], %C[b]\n add %[x2], r0\n adc %[x3], r1\n adc %A[high], %[zero]\n"
+            "mul %B[a], %B[b]\n add %[x2], r0\n adc %[x3], r1\n adc %A[high], %[zero]\n"
+            "mul %C[a], %A[b]\n add %[x2], r0\n adc %[x3], r1\n adc %A[high], %[zero]\n"
+            "mul %A[a], %D[b]\n add %[x3], r0\n adc %A[high], r1\n adc %B[high], %[zero]\n"
+            "mul %B[a], %C[b]\n add %[x3], r0\n adc %A[high], r1\n adc %B[high], %[zero]\n"
+            "mul %C[a], %B[b]\n add %[x3], r0\n adc %A[high], r1\n adc %B[high], %[zero]\n"
+            "mul %D[a], %A[b]\n add %[x3], r0\n adc %A[high], r1\n adc %B[high], %[zero]\n"
+            "ldi %[half], 0x40\n add %[x3], %[half]\n adc %A[high], %[zero]\n adc %B[high], %[zero]\n"
+            "mul %B[a], %D[b]\n add %A[high], r0\n adc %B[high], r1\n adc %C[high], %[zero]\n"
+            "mul %C[a], %C[b]\n add %A[high], r0\n adc %B[high], r1\n adc %C[high], %[zero]\n"
+            "mul %D[a], %B[b]\n add %A[high], r0\n adc %B[high], r1\n adc %C[high], %[zero]\n"
+            "mul %C[a], %D[b]\n add %B[high], r0\n adc %C[high], r1\n adc %D[high], %[zero]\n"
+            "mul %D[a], %C[b]\n add %B[high], r0\n adc %C[high], r1\n adc %D[high], %[zero]\n"
+            "mul %D[a], %D[b]\n add %C[high], r0\n adc %D[high], r1\n clr r1\n"
+            "sbrs %D[a], 7\n rjmp 1f\n"
+            "sub %A[high], %A[b]\n sbc %B[high], %B[b]\n sbc %C[high], %C[b]\n sbc %D[high], %D[b]\n"
+            "1:\n sbrs %D[b], 7\n rjmp 2f\n"
+            "sub %A[high], %A[a]\n sbc %B[high], %B[a]\n sbc %C[high], %C[a]\n sbc %D[high], %D[a]\n"
+            "2:\n lsl %[x3]\n rol %A[high]\n rol %B[high]\n rol %C[high]\n rol %D[high]\n"
+            : [high] "=&r"(high), [x1] "=&r"(first), [x2] "=&r"(second), [x3] "=&r"(third), [zero] "=&r"(zero),
+              [half] "=&d"(half)
+            : [a] "r"(a), [b] "r"(b)
+            : "r0", "cc");
+    return high;
+}
+#else
 static inline int32_t midge_high_mul(int32_t a, int32_t b) {
     return (int32_t)(((int64_t)a * b + (INT64_C(1) << 30)) >> 31);
 }
+#endif
 
 /* x / 2^exponent rounded to nearest, halves away from zero. exponent is 0..31. */
 static inline int32_t midge_divide_by_pot(int32_t x, int exponent) {

@@ -37,7 +37,7 @@ EMULATED = {
         *("portenta_h7_m7", "teensy41", "uno_r4_minima"),
     )
 } | {"d1_mini": "xtensa-lx106"}
-RELATIVES = {"esp32dev": "xtensa-lx6", "esp32-s2": "xtensa-lx106", "esp32-s3-devkitc-1": "xtensa-lx106"}
+RELATIVES = {"esp32dev": "xtensa-lx6", "esp32-s2": "xtensa-lx106", "esp32-s3-devkitc-1": "xtensa-lx6"}
 """Xtensa cores whose compilers Debian has not: their projects in the code of the LX106."""
 OF_CORES_BUILT_ANYWAY = {
     "nucleo_f446re",

@@ -8,6 +8,7 @@ import re
 from dataclasses import asdict, replace
 from math import inf
 from pathlib import Path
+from typing import get_args
 
 import click
 
@@ -19,14 +20,15 @@ from midge.importers import import_model
 from midge.passes import CANONICALIZE, run_passes
 from midge.pipeline import compile_model
 from midge.report.front import front_table, plot_front
-from midge.settings import Settings, load_settings, settings_to_toml
+from midge.settings import Goal, Settings, load_settings, settings_to_toml
 from midge.tune.proposals import Budgets
 from midge.tune.recipe import Bench, set_up, settings_of
 from midge.tune.search import PREFERENCES, Found, Job, Preference, best, enough_trials, front, search, study_name
 from midge.tune.study import sqlite_url
 
-# What a search starts from, where no file says otherwise: cheap steps that narrow weights need.
-_START = Settings(bias_correction="outputs", calibration_samples=100)
+# What a search starts from, where no file says otherwise: a cheap step that narrow weights need, and kernels that
+# unpack them (those of `speed` leave them a byte each, which saves no flash).
+_START = Settings(bias_correction="outputs", calibration_samples=100, optimize="balanced")
 _SIZES = {"": 1, "K": 1024, "M": 1024**2}
 _TIMES = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 
@@ -42,6 +44,7 @@ _TIMES = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 @click.option("--prefer", type=click.Choice(PREFERENCES), default="accuracy", show_default=True, help="Best by what.")
 @click.option("--trials", type=click.IntRange(min=1), help="Recipes to measure, with those of earlier runs.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Trials at a time.  [default: one per core]")
+@click.option("--optimize", type=click.Choice(get_args(Goal)), help="What kernels favor.  [default: balanced]")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The folder to write.  [default: MODEL-search]")
 @click.option("--storage", metavar="URL", help="Where trials are kept, to join others.  [default: a file in --output]")
 @click.option("--settings", "settings_file", type=click.Path(path_type=Path), help="A midge.toml to start from.")
@@ -58,6 +61,7 @@ def command(
     prefer: Preference,
     trials: int | None,
     jobs: int | None,
+    optimize: Goal | None,
     output: Path | None,
     storage: str | None,
     settings_file: Path | None,
@@ -70,7 +74,9 @@ def command(
     Calibrates on split 1 of the data and scores on split 2 (or 1); split 0 is never looked at.
     """
     settings = _START if settings_file is None else load_settings(settings_file)
-    settings = replace(settings, board=board or settings.board, precision="int8")
+    settings = replace(
+        settings, board=board or settings.board, precision="int8", optimize=optimize or settings.optimize
+    )
     budgets = _budgets(load_board(settings.board), flash, ram, latency, max_drop)
     folder = output or Path(f"{model.stem}-search")
     _make(folder)

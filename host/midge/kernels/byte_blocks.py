@@ -39,7 +39,8 @@ _MOST_TURNS = 255
 _MOST_UNROLLED, _MOST_UNROLLED_LARGE = 16, 32
 # From so many weights on, code for speed is small beside them.
 _LARGE = 1024
-_MOST_POSITIONS = 8
+# A turn has at most this share of that many positions.
+_POSITIONS_SHARE = 4
 # Outputs in a group for one window: more would save half a cycle of nine, and take code.
 _MOST_OUTPUTS = 6
 # The same for copying a window.
@@ -104,21 +105,22 @@ def _blocks(
     if not _fits(lowest, highest, 23):
         return None
     is_common = len(found.lasts) < len(rows) or len(rows) == 1
-    registers = None if is_common else _registers(found, 2)
+    registers = None if is_common else constant_registers(found, 2)
     pixels = 2 if windows > 1 and (is_common or registers is not None) else 1
     if not is_common:
-        registers = _registers(found, pixels)
+        registers = constant_registers(found, pixels)
     groups = _groups(len(rows), min(_SUM_REGISTERS // (pixels * sum_bytes), _MOST_OUTPUTS))
     hop = sum_bytes + shape[1]
-    unrolled = _MOST_UNROLLED_LARGE if rows.size >= _LARGE else _MOST_UNROLLED
+    skips = pixels == 1 and in_zero == -OFFSET and groups[0][1] > 1
+    unrolled = (_MOST_UNROLLED_LARGE if rows.size >= _LARGE else _MOST_UNROLLED) >> skips
     params: dict[str, object] = {
         "pixels": pixels,
         "groups": groups,
         "depth": shape[1],
-        "unroll": _unroll(shape[1], min(unrolled // (pixels * groups[0][1]), _MOST_POSITIONS)),
+        "unroll": _unroll(shape[1], min(unrolled // (pixels * groups[0][1]), unrolled // _POSITIONS_SHARE)),
         "channels": len(rows),
         "is_once": len(rows) * pixels == 1,
-        "skips": pixels == 1 and in_zero == -OFFSET and groups[0][1] > 1,
+        "skips": skips,
         "sum_bytes": sum_bytes,
         "hop": hop,
         "scaling": scaling(found, least, most, sum_bytes, registers),
@@ -170,8 +172,10 @@ def _groups(channels: int, most: int) -> tuple[tuple[int, int], ...]:
     return tuple((n, s) for n, s in ((larger, size + 1), (count - larger, size)) if n)
 
 
-def _registers(found: ByteProducts, pixels: int) -> dict[str, tuple[int, ...]] | None:
-    """Where the bytes of a record are held, for as many pixels; None where there are too few registers.
+def constant_registers(
+    found: ByteProducts, pixels: int, most: int = _CONSTANT_REGISTERS
+) -> dict[str, tuple[int, ...]] | None:
+    """Where the bytes of a record are held, for as many pixels; None where `most` registers are too few.
 
     With one pixel the addend is where it is added to.
     """
@@ -185,7 +189,7 @@ def _registers(found: ByteProducts, pixels: int) -> dict[str, tuple[int, ...]] |
         "factor": form.factor_bytes,
     }
     sizes = names if pixels == 1 else {**names, "total": found.addend_bytes}
-    if sum(sizes.values()) > _CONSTANT_REGISTERS:
+    if sum(sizes.values()) > most:
         return None
     at, places = _FIRST_REGISTER, {}
     for name, size in sizes.items():

@@ -174,7 +174,8 @@ def _reference(compiled: Compiled) -> Iterator[tuple[Device, str, tuple[str, ...
     definition: Device = Interpreter(compiled.graph)
     is_onnx_integers = compiled.imported.is_onnx and not compiled.graph.is_float
     fused = is_onnx_integers and compiled.settings.precision == "int8"
-    if fused or compiled.graph.is_float != compiled.canonical.is_float:
+    made_dynamic = compiled.graph.is_float and compiled.settings.precision == "dynamic"
+    if fused or made_dynamic or compiled.graph.is_float != compiled.canonical.is_float:
         yield definition, DEFINITION, ()
         return
     try:

@@ -85,7 +85,7 @@ def _tested(board: Board) -> str:
     """What has been built and run: nothing in the repository runs on hardware."""
     parts = [] if board.core.emulator is None else [f"networks run exactly on {_emulated(board.core)}"]
     if board.platformio is not None and (parts or board.platformio.proven != "not yet"):
-        relative = "the emulated xtensa-lx106" if board.core.emulator is None else _emulated(board.core)
+        relative = _emulated(board.core if board.core.emulator is not None else _relative(board.core))
         parts += [_PROVEN[board.platformio.proven].format(relative=relative), "nobody has run it on the board itself"]
     return "; ".join(parts) or "nothing: neither built nor run"
 
@@ -107,6 +107,11 @@ def _verdict(fit: Mapping[str, Any] | None) -> str:
     if not fit["fits"]:
         return fit["goal"] or "-"
     return "yes" if fit["sizes"] == "linked" else "(yes)"
+
+
+def _relative(core: Core) -> Core:
+    """The Xtensa core with a twin on which the code of one without runs."""
+    return load_core("xtensa-lx6" if "mac16" in core.features else "xtensa-lx106")
 
 
 def _emulated(core: Core) -> str:

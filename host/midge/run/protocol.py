@@ -263,7 +263,7 @@ def parse_answer(frame: Frame) -> Answer:
         return ResetDone()
     if frame.type == MessageType.ANSWER | MessageType.KERNELS:
         (first,), rest = _front(struct.Struct("<H"), frame)
-        return KernelsChunk(first, _list("H", rest, frame))
+        return KernelsChunk(first, _list("I", rest, frame))
     raise MalformedError(f"type 0x{frame.type:02x} is no answer")
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import inf
 
 from midge.tune.programme import Choice, best_sets
@@ -65,14 +66,18 @@ def _foreseen(options: Options, done: Mapping[Key, Measured], budgets: Budgets) 
     if base is None:
         return []
     known = {part: _known(options, done, part) for part in options}
-    parts = [[_added(base, found) for _, found in values] for values in known.values()]
+    parts = tuple(tuple(_added(base, found) for _, found in values) for values in known.values())
     left = (budgets.flash_bytes - base.flash_bytes, budgets.cycles - base.cycles)
-    sets = best_sets(parts, left) or best_sets(parts, (inf, inf))
+    sets = _solved(parts, left) or _solved(parts, (inf, inf))
     recipes = [
         {part: values[pick][0] for (part, values), pick in zip(known.items(), found.picks, strict=True)}
         for found in sets
     ]
     return [recipes[i] for i in spread(len(recipes))]
+
+
+# The same question comes up before each trial.
+_solved = lru_cache(maxsize=4)(best_sets)
 
 
 def _known(options: Options, done: Mapping[Key, Measured], part: str) -> list[tuple[str, Measured]]:

@@ -94,7 +94,7 @@ def test_sizes_are_those_of_inputs_then_outputs(line: Line) -> None:
 
 def test_kernels_are_told_from_any_layer_on(line: Line) -> None:
     numbers = tuple(range(1000, 1040))
-    assert line.ask(AskKernels(0)) == KernelsChunk(0, numbers)
+    assert line.ask(AskKernels(0)) == KernelsChunk(0, numbers[:31])
     assert line.ask(AskKernels(38)) == KernelsChunk(38, numbers[38:])
     assert line.ask(AskKernels(40)) == Failure(ErrorCode.BAD_RANGE, 40)
 

@@ -19,6 +19,7 @@ from midge.ops.conv2d import Conv2D
 from midge.ops.depthwise_conv2d import DepthwiseConv2D
 from midge.ops.fully_connected import FullyConnected
 from midge.ops.softmax import Softmax
+from midge.pipeline import compile_model, run_model
 from midge.quantize import quantize_model
 from midge.run.reference import Reference
 from midge.settings import Settings
@@ -93,3 +94,11 @@ def test_steps_that_refine_integer_activations_are_refused() -> None:
     for refining in ({"rounding": "adaround"}, {"bias_correction": "outputs"}, {"equalize": True}):
         with pytest.raises(SettingsError):
             Settings(precision="dynamic", **refining)  # type: ignore[arg-type]
+
+
+def test_the_device_is_compared_with_what_was_quantized_not_with_the_float_file(tmp_path: Path) -> None:
+    model = tmp_path / "m.tflite"
+    model.write_bytes(export_tflite(_network()))
+    compiled = compile_model(import_model(model), Settings(precision="dynamic"))
+    report = run_model(compiled, None, tmp_path, samples=3)
+    assert (report.exact.mismatches, report.exact.against) == (0, "midge's interpreter")

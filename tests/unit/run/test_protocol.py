@@ -101,7 +101,7 @@ def test_requests_are_laid_out_as_documented(request_: protocol.Request, kind: i
         (0x85, struct.pack("<IHI", 1, 2, 3) + b"xy", protocol.OutputChunk(1, 2, 3, b"xy")),
         (0x86, struct.pack("<IHQ", 1, 2, 1 << 40), protocol.TicksChunk(1, 2, (1 << 40,))),
         (0x87, b"", protocol.ResetDone()),
-        (0x88, struct.pack("<HHH", 1, 65535, 7), protocol.KernelsChunk(1, (65535, 7))),
+        (0x88, struct.pack("<HII", 1, 65535, 7), protocol.KernelsChunk(1, (65535, 7))),
         (0xFF, b"\x07\x01\0\0\0", protocol.Failure(7, 1)),
     ],
 )

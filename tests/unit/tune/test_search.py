@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -28,10 +29,12 @@ from midge.ir.graph import NO_CLAMP, Graph
 from midge.ops.fully_connected import FullyConnected
 from midge.ops.softmax import Softmax
 from midge.pipeline import compile_model
-from midge.settings import load_settings
+from midge.progress import silent
+from midge.quantize.model import quantize_with
+from midge.settings import Settings, load_settings
 from midge.tune.programme import Choice, best_sets
 from midge.tune.proposals import Budgets, key, next_recipe, plain, single_changes, spread
-from midge.tune.recipe import Measured
+from midge.tune.recipe import Measured, set_up, settings_of
 from midge.tune.search import Found, best, front
 from midge.tune.study import Study, sqlite_url
 from small_graphs import floats, graph
@@ -107,7 +110,7 @@ def test_the_front_holds_what_nothing_beats_and_the_best_keeps_to_the_budgets() 
 _KILLED = """
 import os, signal, sys, time
 from midge.tune import study
-from midge.tune.recipe import Measured
+from midge.tune.recipe import Measured, set_up, settings_of
 study._HEARTBEAT_SECONDS, study._STALE_SECONDS = 1, 2
 options, first, second = eval(sys.argv[2])
 s = study.Study(sys.argv[1], "s")
@@ -225,9 +228,64 @@ def test_the_command_writes_a_recipe_that_gives_the_same_bits(job: tuple[Path, P
         CliRunner().invoke(command, [*arguments, "--flash", "10"], catch_exceptions=False, standalone_mode=False)
 
 
+def test_nothing_depends_on_the_samples_of_split_0(job: tuple[Path, Path]) -> None:
+    model, path = job
+    imported = import_model(model)
+    data = load_data(path, imported.graph)
+    spoilt = data.x.copy()
+    spoilt[data.evaluate] = 1e3
+    benches = [set_up(imported, d, Settings(), silent) for d in (data, replace(data, x=spoilt))]
+    made = [quantize_with(b.canonical, b.settings, b.samples) for b in benches]
+    assert [b.yardstick.score(m) for b, m in zip(benches, made)] == [benches[0].yardstick.score(made[0])] * 2
+    assert made[0].tensors["y"].quant == made[1].tensors["y"].quant
+
+
+def test_a_recipe_sets_the_widths_that_differ_from_where_it_starts() -> None:
+    base = Settings(weights="int4", layers={"a": "int8"})
+    recipe = {"weights.a": "int2", "weights.b": "int4", "activations.a": "int16", "activations.b": "int8"}
+    made = settings_of(base, recipe)
+    assert (made.layers, made.activations) == ({"a": "int2"}, {"a": "int16"})
+
+
 @pytest.mark.parametrize(("flag", "text"), [("--flash", "64X"), ("--latency", "50"), ("--ram", "-1")])
 def test_a_budget_without_sense_is_refused_in_words(job: tuple[Path, Path], flag: str, text: str) -> None:
     model, data = job
     with pytest.raises(SettingsError, match="not a number with a unit"):
         arguments = [str(model), "--data", str(data), flag, text]
         CliRunner().invoke(command, arguments, catch_exceptions=False, standalone_mode=False)
+
+
+@pytest.mark.long
+def test_a_killed_command_goes_on_where_it_was(job: tuple[Path, Path], tmp_path: Path) -> None:
+    model, data = job
+    command_line = [
+        sys.executable,
+        "-c",
+        "from midge.cli import main; main()",
+        "search",
+        str(model),
+        "--data",
+        str(data),
+    ]
+    command_line += ["--jobs", "2", "--max-drop", "100", "-o", str(tmp_path), "--json", "--trials"]
+    for number, goal in ((signal.SIGKILL, 3), (signal.SIGINT, 6)):
+        running = subprocess.Popen([*command_line, "30"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        deadline = time.monotonic() + 200
+        while _finished(tmp_path) < goal and time.monotonic() < deadline:
+            time.sleep(0.2)
+        running.send_signal(number)
+        _, said = running.communicate(timeout=60)
+        assert b"Traceback" not in said
+        assert running.returncode == (-signal.SIGKILL if number is signal.SIGKILL else 130)
+    before = _finished(tmp_path)
+    done = subprocess.run([*command_line, str(before + 2)], capture_output=True, check=True)
+    assert json.loads(done.stdout)["trials"] >= before + 2
+
+
+def _finished(folder: Path) -> int:
+    """How many trials the study in `folder` has measured."""
+    try:
+        with sqlite3.connect(f"file:{folder / 'trials.db'}?mode=ro", uri=True) as database:
+            return int(database.execute("select count(*) from trials where state = 'COMPLETE'").fetchone()[0])
+    except sqlite3.Error:
+        return 0

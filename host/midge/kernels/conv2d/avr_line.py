@@ -1,7 +1,9 @@
 """CONV_2D int8 for AVR with its weights as code: zeros cost nothing, ones no multiplication, equal ones share theirs.
 
-The input is read where it is, plus 128 so that it is 0..255; the sign of a weight says whether its product is added or
-subtracted, and the sums' starting values come last. Each channel is scaled by the narrowest products that it needs.
+The input is read where it is; a window that reaches past the edge is copied first, as wide as the input. Activations
+are taken plus 128, or as they are (midge.kernels.line_taps); the sign of a weight says whether its product is added or
+subtracted, and the sums' starting values come last. Each channel is scaled by the narrowest products that it needs, or
+by a table.
 """
 
 from __future__ import annotations
@@ -43,11 +45,12 @@ class _Channel:
 
 
 def fits(layer: Layer) -> bool:
-    """int8 with constant weights, few enough, one image, windows that do not reach past the edge."""
+    """int8 with constant weights, few enough, one image; without dilation where windows reach past the edge."""
     if not (is_int8(layer) and has_constant_weights(layer)):
         return False
     window, (x, weights) = _window(layer), layer.inputs[:2]
-    if window.batch > 1 or window.is_clipped or x.shape[3] != weights.shape[3]:
+    is_dilated = (window.dilation_h, window.dilation_w) != (1, 1)
+    if window.batch > 1 or (window.is_clipped and is_dilated) or x.shape[3] != weights.shape[3]:
         return False
     return code_bytes(layer) <= _MOST_CODE_BYTES and _channels(layer) is not None
 
@@ -77,8 +80,20 @@ def bind(layer: Layer) -> Binding:
             for n, (row, least) in enumerate(zip(rows[some], group.least, strict=True))
         ]
         groups.append({**group.params, "channels": made})
-    sizes = {"depth": len(offsets), "offsets": offsets, "groups": groups}
+    frame = {"frame": _frame_bytes(window), "padding": zero_point}
+    sizes = {"depth": len(offsets), "offsets": offsets, "groups": groups, **frame}
     return Binding({**window.params, **sizes})
+
+
+def scratch_bytes(layer: Layer) -> int:
+    """A window, where some reach past the edge."""
+    window = _window(layer)
+    return _frame_bytes(window) if window.is_clipped else 0
+
+
+def _frame_bytes(window: Window) -> int:
+    """From a window's first activation to its last, with the input's rows."""
+    return (window.k_h - 1) * window.in_w * window.in_c + window.k_w * window.in_c
 
 
 def overlap(layer: Layer) -> int:
@@ -169,4 +184,6 @@ def _scaled(
     return tuple(made)
 
 
-VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, overlap=overlap, code_bytes=code_bytes)
+VARIANT = Variant(
+    __name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes, overlap=overlap, code_bytes=code_bytes
+)
