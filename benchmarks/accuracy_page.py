@@ -84,7 +84,7 @@ def _task_section(name: str, rows: Mapping[str, Any]) -> str:
                 f"{row['low']:+.2f} to {row['high']:+.2f}",
                 limit(row),
                 _met(row),
-                f"{row['const_bytes']:,}",
+                f"{row['const_bytes']:,}" if "const_bytes" in row else "",
                 str(row["on_the_core"]["mismatches"]),
             ]
         )

@@ -111,7 +111,8 @@
 #define MIDGE_MAC16_WORD_TO(to, a) "s32i " MIDGE_MAC16_R(a) ", " MIDGE_MAC16_R(to) ", 0\n"
 /* A pointer to bytes, one to words, and one of loads, moved on by literal
  * bytes; the first two by a register's. */
-#define MIDGE_MAC16_ADVANCE_BYTES(p, bytes) "addi " MIDGE_MAC16_R(p) ", " MIDGE_MAC16_R(p) ", " MIDGE_MAC16_TEXT(bytes) "\n"
+#define MIDGE_MAC16_ADVANCE_BYTES(p, bytes) \
+    "addi " MIDGE_MAC16_R(p) ", " MIDGE_MAC16_R(p) ", " MIDGE_MAC16_TEXT(bytes) "\n"
 #define MIDGE_MAC16_ADVANCE(p, bytes) MIDGE_MAC16_ADVANCE_BYTES(p, bytes)
 #define MIDGE_MAC16_STEP(p, a) MIDGE_MAC16_ADD(p, p, a)
 #define MIDGE_MAC16_STEP_BYTES(p, a) MIDGE_MAC16_ADD(p, p, a)
