@@ -146,13 +146,29 @@ def test_an_input_larger_than_the_ram_beside_the_arena_streams_into_its_tensor(t
     assert (report.exact.samples, report.exact.mismatches) == (3, 0)
 
 
-def test_constants_beyond_64_kb_are_reached(tmp_path: Path) -> None:
-    imported = _dense(tmp_path, (100, 310, 100, 310))
+@pytest.mark.parametrize("zero_point", [3, -128])
+def test_constants_beyond_64_kb_are_reached(tmp_path: Path, zero_point: int) -> None:
+    imported = _dense(tmp_path, (100, 310, 100, 310), zero_point)
     compiled = compile_model(imported, Settings(board="mega2560", precision="as-is"))
     assert compiled.program.constant_bytes > 2**16
     report = run_model(compiled, None, tmp_path / "build", samples=1)
     assert report.exact.mismatches == 0
     assert report.exact.values == 310
+
+
+def test_constants_that_are_far_cost_little(
+    asset: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = import_model(asset("models/tinymaix/mnist_arduino_q.tflite"))
+    compiled = compile_model(model, Settings(board="mega2560", precision="as-is"))
+    near = run_model(compiled, None, tmp_path / "near", samples=2)
+    far = {"MIDGE_FLASH": "__memx", "MIDGE_FLASH_FAR": "1"}
+    monkeypatch.setattr("midge.run.devices.far_constants", lambda program, board: far)
+    report = run_model(compiled, None, tmp_path / "far", samples=2)
+    assert report.exact.mismatches == 0
+    assert near.cycles.total is not None
+    assert report.cycles.total is not None
+    assert near.cycles.total < report.cycles.total < 1.1 * near.cycles.total
 
 
 def test_constants_of_a_layer_that_the_compiler_cannot_have_are_refused_in_words(tmp_path: Path) -> None:
@@ -165,10 +181,10 @@ def test_constants_of_a_layer_that_the_compiler_cannot_have_are_refused_in_words
     assert "another core" in fit.advice
 
 
-def _dense(folder: Path, widths: Sequence[int]) -> Imported:
+def _dense(folder: Path, widths: Sequence[int], zero_point: int = 3) -> Imported:
     """A chain of fully connected layers with drawn weights."""
     rng = np.random.default_rng(1)
-    activation = Quant.per_tensor(0.05, 3)
+    activation = Quant.per_tensor(0.05, zero_point)
     tensors = [Tensor(f"t{i}", (1, width), DType.S8, activation) for i, width in enumerate(widths)]
     operators = []
     for i, (before, after) in enumerate(pairwise(tensors)):
