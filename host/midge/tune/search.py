@@ -140,7 +140,8 @@ def _in_processes(job: Job, study: Study, jobs: int, progress: Progress) -> None
             worker.terminate()
         for worker in workers:
             worker.join()
-    if any(worker.exitcode not in (0, -signal.SIGTERM) for worker in workers):
+    died = any(worker.exitcode not in (0, -signal.SIGTERM) for worker in workers)
+    if died and study.trials().finished < job.trials:
         raise InternalError("a worker of the search has died", hint="the same command goes on; --jobs 1 shows more")
 
 

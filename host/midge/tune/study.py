@@ -46,13 +46,14 @@ class Study:
 
     def __init__(self, storage: str, name: str, seed: int = 0, budgets: Budgets | None = None) -> None:
         self._optuna = _optuna()
+        self._sampler = _sampler(self._optuna, seed, budgets or Budgets())
         try:
             self._study = self._optuna.create_study(
                 storage=_storage(self._optuna, storage),
                 study_name=name,
                 load_if_exists=True,
                 directions=["minimize"] * len(GOALS),
-                sampler=_sampler(self._optuna, seed, budgets or Budgets()),
+                sampler=self._sampler,
             )
         except Exception as problem:  # whatever the database's driver raises
             reason = str(problem).strip().splitlines()[0][:200]
@@ -65,7 +66,7 @@ class Study:
         refused: dict[Key, str] = {}
         taken: set[Key] = set()
         for trial in self._study.get_trials(deepcopy=False):
-            recipe = key(trial.params or trial.system_attrs.get("fixed_params", {}))
+            recipe = key(trial.params)
             if trial.state is state.COMPLETE:
                 done[recipe] = Measured(**trial.user_attrs[_MEASURED])
             elif trial.state is state.FAIL and _REFUSED in trial.user_attrs:
@@ -77,8 +78,9 @@ class Study:
 
     def run(self, options: Options, recipe: Mapping[str, str] | None, measure: Callable[..., Measured]) -> None:
         """One trial: of `recipe`, or of what Optuna's sampler thinks of. A MidgeError of `measure` refuses a recipe."""
-        if recipe is not None:
-            self._study.enqueue_trial(dict(recipe))
+        # Not by Optuna's queue: two processes may take the same trial from it where the database is SQLite.
+        fixed = self._optuna.samplers.PartialFixedSampler
+        self._study.sampler = self._sampler if recipe is None else fixed(dict(recipe), self._sampler)
 
         def objective(trial: optuna.Trial) -> tuple[float, ...]:
             chosen = {part: str(trial.suggest_categorical(part, values)) for part, values in options.items()}
