@@ -9,7 +9,7 @@ requantization included, under a model of the core that docs/benchmarks.md says 
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,8 @@ from midge.settings import Settings, Width
 
 BOARD = "nucleo_l4r5zi"
 WIDTHS: tuple[Width, ...] = ("int8", "int4", "int2", "ternary", "binary")
+
+ROWS: tuple[tuple[Width, bool], ...] = (*((width, False) for width in WIDTHS), ("binary", True))
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,18 @@ def dense(width: Width) -> Graph:
 LAYERS = {"pointwise 64 to 64": pointwise, "fully connected 640 to 128": dense}
 
 
-def measure(name: str, width: Width) -> Row:
-    """The row of a layer, compiled with packed weights where they are narrow; exact, or an AssertionError."""
-    graph = LAYERS[name](width)
+def with_signs(graph: Graph) -> Graph:
+    """The same with an input that takes two values alone."""
+    x = graph.input_tensors[0]
+    return replace(graph, tensors={**graph.tensors, x.name: replace(x, levels=(-128, -126))})
+
+
+def measure(name: str, width: Width, signs: bool = False) -> Row:
+    """The row of a layer, compiled with packed weights where they are narrow; exact, or an AssertionError.
+
+    With `signs` its input takes two values, as its binary weights do.
+    """
+    graph = with_signs(LAYERS[name](width)) if signs else LAYERS[name](width)
     settings = Settings(board=BOARD, precision="as-is", optimize="speed" if width == "int8" else "balanced")
     imported = Imported(graph, Path("layer.tflite"), "0" * 64, "tflite")
     compiled = compile_graph(imported, graph, graph, settings, load_board(BOARD))
@@ -75,9 +86,9 @@ def main() -> None:
     """Print all rows."""
     print(f"{'layer':28}{'weights':10}{'kernel':22}{'cycles/MAC':>10}{'constants':>12}")
     for name in LAYERS:
-        for width in WIDTHS:
-            row = measure(name, width)
-            print(f"{name:28}{width:10}{row.kernel:22}{row.cycles_per_mac:10.2f}{row.const_bytes:10,} B")
+        for width, signs in ROWS:
+            row, weights = measure(name, width, signs), "signs" if signs else width
+            print(f"{name:28}{weights:10}{row.kernel:22}{row.cycles_per_mac:10.2f}{row.const_bytes:10,} B")
 
 
 def _graph(width: Width, x_shape: tuple[int, ...], w_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> Graph:

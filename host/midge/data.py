@@ -286,5 +286,7 @@ def draw_inputs(graph: Graph, samples: int, seed: int) -> list[list[Array]]:
 def _drawn(draw: np.random.Generator, tensor: Tensor) -> Array:
     if tensor.dtype is DType.F32:
         return draw.standard_normal(tensor.shape).astype(np.float32)
+    if tensor.levels is not None:
+        return draw.choice(np.array(tensor.levels, tensor.dtype.numpy), tensor.shape)
     low, high = (0, 1) if tensor.dtype is DType.BOOL else tensor.dtype.limits
     return draw.integers(low, high, tensor.shape, np.int64, endpoint=True).astype(tensor.dtype.numpy)

@@ -126,10 +126,10 @@ def _packed(draw: Callable[[Rng], Case]) -> Callable[[Rng], Case]:
         x, w, *rest = (case.graph.tensors[name] for name in case.op.inputs)
         y = case.graph.output_tensors[0]
         assert w.data is not None
-        few = narrow_weights(w, 0, rng, most_gain=6 if rng.random() < 0.4 else 1)
+        few = narrow_weights(w, 0, rng, most_gain=6 if rng.random() < 0.25 else 1)
         assert few.data is not None
         shrink = max(float(np.abs(few.data).mean()), 0.1) / max(float(np.abs(w.data).mean()), 1)
-        quant = Quant.per_tensor(y.q.scale * shrink, y.q.zero_point)
+        quant = Quant.per_tensor(2 * y.q.scale * shrink, y.q.zero_point)
         biases = [replace(b, data=np.asarray(b.data) // 16) for b in rest]
         return one_op(case.op, [x, few, *biases], replace(y, quant=quant), rng)
 

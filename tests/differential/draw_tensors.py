@@ -49,6 +49,8 @@ def values(t: Tensor, rng: Rng) -> Array:
     if t.dtype is DType.F32:
         wide = rng.normal(0, rng.choice([0.1, 1, 10, 1000]), t.shape)
         return (np.round(wide) / 2 if style == 0 else wide).astype(np.float32)
+    if t.levels is not None:
+        return rng.choice(np.array(t.levels, t.dtype.numpy), t.shape)
     low, high = t.dtype.limits
     if style == 0:
         return np.full(t.shape, rng.choice([low, max(low, -127), 0, high]), t.dtype.numpy)
@@ -138,6 +140,30 @@ def narrow_weights(weights: Tensor, axis: int, rng: Rng, most_gain: int = 127) -
     units = [weights.shape[axis] if i == axis else 1 for i in range(len(weights.shape))]
     gains = rng.integers(1, largest + 1, units if rng.random() < 0.5 else 1) if rng.random() < 0.4 else np.int64(1)
     return replace(weights, data=(drawn * gains).astype(np.int8))
+
+
+def sometimes_signs(case: Case, axis: int, share: float = 0.4) -> Case:
+    """The same case, or, for that share of those with int8, one whose input takes two values and its weights two.
+
+    Drawn by the weights, as `sometimes_narrow`.
+    """
+    x, w = (case.graph.tensors[name] for name in case.op.inputs[:2])
+    own = np.random.default_rng([7, zlib.crc32(np.asarray(w.data).tobytes())])
+    if x.dtype is not DType.S8 or w.dtype is not DType.S8 or own.random() >= share:
+        return case
+    if len(w.shape) == 4 and x.shape[3] == w.shape[3]:
+        more = int(own.integers(24, 40)) // x.shape[3] + 1
+        x, w = (replace(t, shape=(*t.shape[:3], more * t.shape[3]), data=None) for t in (x, w))
+    low, high = sorted(own.permutation(255)[:2] - 127)
+    if own.random() < 0.8:
+        zero, size = int(np.clip(x.q.zero_point, -107, 107)), below(own, 20)
+        x = replace(x, quant=Quant.per_tensor(x.q.scale, zero))
+        low, high = zero - size, zero + size
+    gains = own.integers(1, 4, [w.shape[axis] if i == axis else 1 for i in range(len(w.shape))])
+    data = own.choice([-1, 1], w.shape) * (gains if own.random() < 0.3 else 1)
+    tensors = [replace(x, levels=(int(low), int(high))), replace(w, data=data.astype(np.int8))]
+    tensors += [case.graph.tensors[name] for name in case.op.inputs[2:]]
+    return one_op(case.op, tensors, case.graph.output_tensors[0], own)
 
 
 def _just_above(scale: float) -> float:

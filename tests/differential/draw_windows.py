@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from differential.draw_depthwise import draw_usual_depthwise
-from differential.draw_tensors import Case, Rng, activation, below, clamp, names, one_op, output, pair, weighted
+from differential.draw_tensors import (
+    Case,
+    Rng,
+    activation,
+    below,
+    clamp,
+    names,
+    one_op,
+    output,
+    pair,
+    sometimes_signs,
+    weighted,
+)
 from midge.ir.graph import DType, Padding
 from midge.numerics.windows import window_output_size
 from midge.ops.average_pool2d import AveragePool2D
@@ -46,7 +58,8 @@ def draw_conv2d(rng: Rng, dtype: DType) -> Case:
         padding=padding,
         clamp=clamp(rng),
     )
-    return one_op(op, [x, *constants], output((x.shape[0], *out, c_out), dtype, scale, rng), rng)
+    case = one_op(op, [x, *constants], output((x.shape[0], *out, c_out), dtype, scale, rng), rng)
+    return sometimes_signs(case, 0)
 
 
 def draw_depthwise_conv2d(rng: Rng, dtype: DType) -> Case:
@@ -84,7 +97,7 @@ def draw_fully_connected(rng: Rng, dtype: DType) -> Case:
         name="layer", inputs=names([x, *constants]), outputs=("y",), clamp=clamp(rng), keep_num_dims=keep
     )
     out = (2, batch, units) if keep else (batch, units)
-    return one_op(op, [x, *constants], output(out, dtype, scale, rng), rng)
+    return sometimes_signs(one_op(op, [x, *constants], output(out, dtype, scale, rng), rng), 0)
 
 
 def _draw_pool(kind: type[AveragePool2D] | type[MaxPool2D], rng: Rng, dtype: DType) -> Case:

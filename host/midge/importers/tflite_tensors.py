@@ -23,6 +23,8 @@ from midge.ops.formats import UnsupportedOp
 _TYPES = {
     TensorType.FLOAT32: DType.F32,
     TensorType.INT8: DType.S8,
+    # Constants alone, as the int8 that they mean.
+    TensorType.INT4: DType.S8,
     TensorType.UINT8: DType.U8,
     TensorType.INT16: DType.S16,
     TensorType.INT32: DType.S32,
@@ -167,6 +169,8 @@ class TensorReader:
 
     def _constant(self, table: Any, name: str, shape: Shape, dtype: DType) -> Array | None:
         content = self._dense_content(table, name, shape, dtype.bytes)
+        if table.Type() == TensorType.INT4:
+            content = _unpacked(content, name, prod(shape))
         if len(content) == 0:
             return None
         if len(content) != prod(shape) * dtype.bytes:
@@ -185,6 +189,8 @@ class TensorReader:
         content, sparsity = self._content(table.Buffer(), name), table.Sparsity()
         if sparsity is None:
             return content
+        if table.Type() == TensorType.INT4:
+            raise UnsupportedOp(f"the tensor {name} is sparse, of four bits", "export the model with dense tensors")
         if not len(content):
             raise UnsupportedOp(f"the tensor {name} is sparse and no constant", "export the model with dense tensors")
         return densify(content, sparsity, name, shape, element_bytes)
@@ -237,3 +243,13 @@ def _unsupported_type(name: str, number: int) -> UnsupportedOp:
 
 def _text(raw: bytes | None) -> str:
     return (raw or b"")[:_NAME_BYTES].decode("utf-8", errors="replace")
+
+
+def _unpacked(content: NDArray[np.uint8], name: str, count: int) -> NDArray[np.uint8]:
+    """Constants of four bits, the first in the low ones, as the bytes of int8."""
+    if not len(content):
+        raise UnsupportedOp(f"the tensor {name} has activations of four bits", "export with int8 activations")
+    if len(content) != (count + 1) // 2:
+        raise DamagedFile(f"the constant {name} has {len(content)} bytes for {count} values of four bits")
+    fields = np.stack([content & 15, content >> 4], axis=1).reshape(-1)[:count]
+    return np.asarray((fields ^ 8) - np.uint8(8), np.uint8)

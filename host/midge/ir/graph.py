@@ -4,6 +4,7 @@
               updates: {state: name}                     a state and the tensor whose value it has in the next call
     Tensor  = name, shape, dtype, quant?, data?          constant exactly when `data` is there
               initial?                                   state exactly when `initial` is there: its value after a reset
+              levels?                                    the two values that an activation takes where it takes no other
     Quant   = scales, zero_points, axis?                 real = (q - zero_point) * scale; axis None: per_tensor
     Op      = name, inputs: names, outputs: names        subclassed in midge.ops, one module per operator
     Clamp   = (low, high) in real units                  a fused activation: (0, 6) is RELU6, (-inf, inf) is none
@@ -111,7 +112,7 @@ class Quant:
 class Tensor:
     """A named array: an activation, a constant when `data` is there, a state when `initial` is there.
 
-    `data` and `initial` have `shape` and `dtype`.
+    `data` and `initial` have `shape` and `dtype`. `levels`, smaller one first, holds what a pass has proved.
     """
 
     name: str
@@ -120,6 +121,7 @@ class Tensor:
     quant: Quant | None = None
     data: Array | None = None
     initial: Array | None = None
+    levels: tuple[int, int] | None = None
 
     @property
     def elements(self) -> int:

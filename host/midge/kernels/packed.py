@@ -38,9 +38,7 @@ def with_packed_weights(plain: Binding, layer: Layer) -> Binding:
     found = narrow_weights(layer)
     assert found is not None
     params = {**plain.params, "width": found.width, "gain": found.gain}
-    constants = [
-        replace(c, c_type="uint8_t", values=pack(found)) if c.role == "weights" else c for c in plain.constants
-    ]
+    constants = [_narrowed(constant, found) for constant in plain.constants]
     if found.gain is None:
         constants.append(Constant("gains", "uint8_t", found.gains.astype(np.uint8)))
     return Binding(params, tuple(constants))

@@ -121,7 +121,9 @@ def _filled(sums: Sums, missing: int) -> Sums:
 def _line(r: Requantization, sums: Sums, lifted: Array) -> Line | None:
     """With the first shift that does: few different ones, so that layers share functions."""
     most = largest_shift(r)
-    for shift in (s for s in _SHIFTS if s <= most):
+    # An instruction that shifts by 0 has no form of its own.
+    shifts = (*_SHIFTS, 0) if lifted.min() > 0 else _SHIFTS
+    for shift in (s for s in shifts if s <= most):
         line = one_multiply(r, sums.low, sums.high, 1 << lifted, shift + lifted)
         if line is not None and np.abs(line.offsets).max() < _OFFSET_LIMIT:
             return line

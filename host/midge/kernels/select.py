@@ -77,7 +77,7 @@ def variants(kind: str) -> tuple[Variant, ...]:
         return ()
     names = (info.name for info in pkgutil.iter_modules(package.__path__))
     found = [importlib.import_module(f"midge.kernels.{kind}.{name}").VARIANT for name in names]
-    return tuple(sorted(found, key=lambda v: (v.name.startswith("portable"), v.name)))
+    return tuple(sorted(found, key=lambda v: (v.name.startswith("portable"), not v.signs, v.name)))
 
 
 @cache
@@ -144,7 +144,7 @@ def _ranked(layer: Layer, able: Sequence[Variant], goal: Goal, timings: Timings)
         return fastest
     plainest = able[-1]
     if goal == "balanced":
-        fastest.sort(key=lambda v: not (v.packed and v.needs))
+        fastest.sort(key=lambda v: not (v.signs or (v.packed and v.needs)))
     else:
         plainest = min((v for v in able if v.name in _PLAINEST), key=lambda v: _flash_bytes(layer, v))
     flash = allowance.flash * _flash_bytes(layer, plainest)

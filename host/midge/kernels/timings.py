@@ -17,10 +17,10 @@ _NAMES = ("name", "inputs", "outputs")
 
 def signature(layer: Layer) -> str:
     """What decides a layer's cycles: equal for layers that cost the same; 16 hex digits. Of its values only how narrow
-    the weights are."""
+    they are."""
     op = layer.op
     parameters = [(f.name, getattr(op, f.name)) for f in fields(op) if f.name not in _NAMES]
     tensors = [(t.shape, t.dtype.value, t.is_constant) for t in (*layer.inputs, *layer.outputs)]
     found = narrow_weights(layer)
-    width = () if found is None else (found.width, found.gain)
+    width = () if found is None else (found.width, found.gain, layer.inputs[0].levels)
     return hashlib.sha256(repr((op.kind, parameters, tensors, *width)).encode()).hexdigest()[:16]

@@ -88,7 +88,7 @@ def _call(
     arguments += [Argument(c.role, c.c_type, True, symbol=f"{symbol}_{c.role}") for c in binding.constants]
     if variant.scratch_bytes(layer):
         arguments.append(Argument("scratch", "uint8_t", False, offset=plan.offsets[scratch_name(layer.op.name)]))
-    found = narrow_weights(layer) if variant.packed else None
+    found = narrow_weights(layer) if variant.packed or variant.signs else None
     shapes = f"{_shapes(t for t in layer.inputs if not t.is_constant)} -> {_shapes(layer.outputs)}"
     return KernelCall(
         index,

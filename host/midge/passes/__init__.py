@@ -14,6 +14,7 @@ from midge.ir.verify import verify
 from midge.passes.constant_channels import drop_constant_channels
 from midge.passes.drop_dead import drop_dead
 from midge.passes.drop_identities import drop_identities
+from midge.passes.find_levels import find_levels
 from midge.passes.fold_affine import fold_affine
 from midge.passes.fold_constants import fold_constants
 from midge.passes.fuse_activations import fuse_activations
@@ -54,6 +55,7 @@ OPTIMIZE: tuple[Pass, ...] = (
     one_channel_convolutions,
     drop_identities,
     drop_dead,
+    find_levels,
 )
 
 __all__ = [
@@ -63,6 +65,7 @@ __all__ = [
     "drop_constant_channels",
     "drop_dead",
     "drop_identities",
+    "find_levels",
     "fold_affine",
     "fold_constants",
     "fuse_activations",

@@ -1,0 +1,38 @@
+"""FULLY_CONNECTED of activations and weights that take two values each: exclusive or and a count, on every core."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from midge.kernels.signs import Signs, bind_signs
+from midge.kernels.signs import signs as signs_of
+from midge.kernels.variant import Binding, Layer, Variant
+from midge.ops.fully_connected import FullyConnected, fully_connected_requantization
+
+
+def fits(layer: Layer) -> bool:
+    """int8 that is known to be signs, times binary weights."""
+    return _signs(layer) is not None
+
+
+def bind(layer: Layer) -> Binding:
+    """The signs of the weights, row by row."""
+    made = _signs(layer)
+    assert made is not None
+    r = fully_connected_requantization(cast(FullyConnected, layer.op), layer.inputs, layer.outputs)
+    binding = bind_signs(layer, made, r)
+    rows, depth = layer.inputs[1].shape
+    sizes = {"batch": layer.inputs[0].elements // depth, "rows": rows}
+    return Binding({**binding.params, **sizes}, binding.constants)
+
+
+def scratch_bytes(layer: Layer) -> int:
+    """The signs of one row."""
+    return 4 * -(-layer.inputs[1].shape[1] // 32)
+
+
+def _signs(layer: Layer) -> Signs | None:
+    return signs_of(layer, layer.inputs[1].shape[1], is_whole=True)
+
+
+VARIANT = Variant(__name__, fits=fits, bind=bind, scratch_bytes=scratch_bytes, signs=True)
