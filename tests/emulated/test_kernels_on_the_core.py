@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from _pytest.mark import ParameterSet
 
 from differential.draw import cases_that_fit, mismatches
 from differential.programs import Rendered, render_cases
@@ -29,7 +30,19 @@ def _boards(variant: Variant) -> tuple[str, ...]:
     return able[:1] if BOARD in able else able
 
 
-RUNS = [(kind, variant, board) for kind in kinds() for variant in variants(kind) for board in _boards(variant)]
+def _runs() -> list[ParameterSet]:
+    """Every variant with both compilers; what no core has instructions for, with the second one in the long target."""
+    runs = []
+    for kind in kinds():
+        for variant in variants(kind):
+            for board in _boards(variant):
+                for compiler in ("gcc", "zig"):
+                    marks = [] if compiler == "gcc" or variant.needs else [pytest.mark.long]
+                    name = f"{compiler}-{kind}-{variant.name}-{board}"
+                    runs.append(pytest.param(kind, variant, board, compiler, marks=marks, id=name))
+    return runs
+
+
 _RECEIVE = """
 __attribute__((unused)) static void receive(void *to, size_t bytes) {
     uint8_t *next = to;
@@ -42,9 +55,7 @@ __attribute__((unused)) static void receive(void *to, size_t bytes) {
 """
 
 
-@pytest.mark.parametrize(
-    ("kind", "variant", "board_name"), RUNS, ids=[f"{kind}-{v.name}-{board}" for kind, v, board in RUNS]
-)
+@pytest.mark.parametrize(("kind", "variant", "board_name", "toolchain"), _runs(), indirect=["toolchain"])
 def test_a_kernel_on_the_core_equals_the_interpreter(
     kind: str, variant: Variant, board_name: str, toolchain: Toolchain, tmp_path: Path
 ) -> None:
