@@ -25,6 +25,8 @@ def scaling(
     """
     form = found.form
     is_low, is_high = least < found.starts, most - found.starts > found.lasts
+    # Code that compares with the end takes the end itself for what lies behind it.
+    meets_end = most - found.starts >= found.lasts
     top = -int(found.factors[0]) % (1 << 32)
     return {
         "sum_bytes": sum_bytes,
@@ -35,7 +37,7 @@ def scaling(
         "top_bit": form.top_bit,
         "less_top": tuple(top >> 8 * b & 255 for b in range(4)),
         "low": _one_of(found.apply(np.broadcast_to(found.starts, least.shape))[is_low]),
-        "high": _one_of(found.apply(np.broadcast_to(found.starts + found.lasts, least.shape))[is_high]),
+        "high": _one_of(found.apply(np.broadcast_to(found.starts + found.lasts, least.shape))[meets_end]),
         "is_out_of_two": form.width == 2 and sum_bytes == 3 and bool(is_high.any()),
         "steps": None,
         "is_long": _words(found) > _MOST_JUMPED,
