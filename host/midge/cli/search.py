@@ -79,11 +79,12 @@ def command(
     )
     budgets = _budgets(load_board(settings.board), flash, ram, latency, max_drop)
     folder = output or Path(f"{model.stem}-search")
-    _make(folder)
     shapes = named_shapes(input_shapes)
     imported = import_model(model, shapes)
     data = load_dataset(data_path, run_passes(imported.graph, CANONICALIZE))
     assert data is not None
+    # Only now: what cannot be searched leaves nothing behind.
+    _make(folder)
     bench = set_up(imported, data, settings, show_progress)
     url = storage or sqlite_url(folder / "trials.db")
     count = trials or enough_trials(bench)
