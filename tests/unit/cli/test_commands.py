@@ -265,6 +265,12 @@ def test_what_cannot_be_done_is_told_in_one_message_and_leaves_nothing_behind(mi
     assert [path.name for path in tmp_path.iterdir()] == ["net.onnx"]
 
 
+def test_a_search_that_cannot_begin_leaves_no_folder_behind(midge: Midge, tmp_path: Path) -> None:
+    done = midge("search", tmp_path / "missing.tflite", "--data", DATA, "-o", tmp_path / "out")
+    assert done.code == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_shape_that_a_file_leaves_open_is_a_flag(midge: Midge, tmp_path: Path) -> None:
     from unit.importers.onnx_file import node, onnx_file
 
