@@ -60,14 +60,19 @@ def _measure(name: str, variants: list[str], assets: Path, record: dict[str, Any
         _keep(record, f"{name}/{variant}", row)
     if name == TIMED and "times" in variants:
         record["times"] = times(known)
+        _save(record)
     for title, file in known.task.others.items() if "others" in variants else ():
         _keep(record, f"{name}/{title}", other_row(known, assets / file))
 
 
 def _keep(record: dict[str, Any], key: str, row: dict[str, Any]) -> None:
     record["rows"][key] = row
-    RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    _save(record)
     print(f"{key:40} {row['percent']:6.2f} %  {verdict(row)}", file=sys.stderr, flush=True)
+
+
+def _save(record: dict[str, Any]) -> None:
+    RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 def _arguments() -> argparse.Namespace:
