@@ -17,7 +17,8 @@ import numpy as np
 from midge.cli.talk import show_progress
 from midge.data import Dataset
 from midge.interpreter import interpret
-from midge.ir.graph import Array, Graph
+from midge.ir.graph import Graph
+from midge.ir.tensor import Array
 from midge.measure.accuracy import real_values
 from midge.numerics.fixed_point import quantize_array
 from midge.quantize.model import calibration_samples, quantize_with

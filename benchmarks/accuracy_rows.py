@@ -18,7 +18,8 @@ from midge.cli.talk import show_progress
 from midge.data import Dataset, load_data
 from midge.importers import Imported, import_model
 from midge.interpreter import interpret
-from midge.ir.graph import Array, Graph
+from midge.ir.graph import Graph
+from midge.ir.tensor import Array
 from midge.measure.paired import paired, which_are_right
 from midge.passes import CANONICALIZE, OPTIMIZE, run_passes
 from midge.pipeline import compile_graph, run_model

@@ -26,7 +26,8 @@ from midge.boards import load_board
 from midge.build.toolchain import find_toolchain
 from midge.data import Case, draw_inputs, load_data, load_golden_sequences
 from midge.importers import import_model
-from midge.ir.graph import Array, Graph
+from midge.ir.graph import Graph
+from midge.ir.tensor import Array
 from midge.measure.agreement import NOTHING_COMPARED, agreement
 from midge.pipeline import Compiled, compile_model
 from midge.run.device import Interpreter

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from midge.exporters import export_tflite
 from midge.importers import import_model
-from midge.ir.graph import Array, Graph, Op, Tensor
+from midge.ir.graph import Graph, Op
+from midge.ir.tensor import Array, Tensor
 from midge.passes import CANONICALIZE, run_passes
 
 _SPREAD = 100.0

@@ -17,7 +17,8 @@ import numpy as np
 from midge.boards import load_board
 from midge.data import draw_inputs
 from midge.importers import Imported
-from midge.ir.graph import Array, DType, Graph, Op, Quant, Tensor
+from midge.ir.graph import Graph, Op
+from midge.ir.tensor import Array, DType, Quant, Tensor
 from midge.ir.verify import verify
 from midge.kernels.narrow import FIELDS
 from midge.measure.agreement import agreement

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from midge.exporters.tflite_file import tflite_file
-from midge.ir.graph import Array, DType, Quant, Tensor
+from midge.ir.tensor import Array, DType, Quant, Tensor
 from midge.ops.formats import SourceOp
 
 _CHANNELS, _SIDE, _PAIRS = 64, 8, 4

@@ -8,7 +8,8 @@ from math import inf
 import numpy as np
 from hypothesis import strategies as st
 
-from midge.ir.graph import NO_CLAMP, Array, Clamp, DType, Graph, Op, Quant, Tensor
+from midge.ir.graph import NO_CLAMP, Clamp, Graph, Op
+from midge.ir.tensor import Array, DType, Quant, Tensor
 from midge.ir.verify import verify
 from midge.ops.add import Add
 from midge.ops.concatenation import Concatenation

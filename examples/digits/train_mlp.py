@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midge.exporters.tflite_file import tflite_file
-from midge.ir.graph import DType, Quant, Tensor
+from midge.ir.tensor import DType, Quant, Tensor
 from midge.ops.formats import SourceOp
 
 HERE = Path(__file__).resolve().parent

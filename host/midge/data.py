@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midge.errors import DataError
-from midge.ir.graph import Array, DType, Graph, Quant, Tensor
+from midge.ir.graph import Graph
+from midge.ir.tensor import Array, DType, Quant, Tensor
 from midge.npz import read_npz
 from midge.numerics.fixed_point import quantize_array
 from midge.raw_input import RawInput

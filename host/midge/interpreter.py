@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from midge.errors import DataError
-from midge.ir.graph import Array, Graph
+from midge.ir.graph import Graph
+from midge.ir.tensor import Array
 
 # What a network remembers: the value of each state by its name.
 States = Mapping[str, Array]

@@ -13,7 +13,7 @@ from typing import IO, Any
 import numpy as np
 
 from midge.errors import DataError
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 
 _MOST_BYTES = 2 << 30
 _SUFFIX = ".npy"

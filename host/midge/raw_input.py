@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from midge.ir.graph import Array, DType, Quant, Tensor
+from midge.ir.tensor import Array, DType, Quant, Tensor
 from midge.numerics.fixed_point import quantize_array
 
 # The largest byte.

@@ -12,7 +12,8 @@ from midge.build.platformio import Say
 from midge.data import Case, draw_inputs, load_golden_sequences
 from midge.errors import MidgeError
 from midge.importers import Imported
-from midge.ir.graph import Array, Graph
+from midge.ir.graph import Graph
+from midge.ir.tensor import Array
 from midge.measure.agreement import NOTHING_COMPARED, Agreement, agreement, has_dynamic_layers
 from midge.measure.locate import first_difference, infer_stream
 from midge.pipeline import Compiled, compile_graph, compile_model

@@ -39,7 +39,8 @@ from differential.draw_windows import (
     draw_max_pool2d,
 )
 from differential.drawn_operators import draw
-from midge.ir.graph import Array, DType, Graph
+from midge.ir.graph import Graph
+from midge.ir.tensor import Array, DType
 from midge.ir.verify import verify
 from midge.kernels.select import layer_of
 from midge.kernels.variant import Variant

@@ -10,7 +10,8 @@ from math import inf, prod
 import numpy as np
 
 from differential.draw_tensors import Case, Rng, activation, names, narrow_weights, one_op, pair
-from midge.ir.graph import NO_CLAMP, Clamp, DType, Padding, Quant, Shape, Tensor
+from midge.ir.graph import NO_CLAMP, Clamp, Padding
+from midge.ir.tensor import DType, Quant, Shape, Tensor
 from midge.kernels.select import layer_of
 from midge.kernels.variant import Variant
 from midge.numerics.windows import window_output_size

@@ -7,7 +7,8 @@ from math import inf
 import numpy as np
 
 from differential.draw_tensors import Case, Rng, activation, below, names, one_op, values
-from midge.ir.graph import NO_CLAMP, DType, Padding, Quant, Tensor
+from midge.ir.graph import NO_CLAMP, Padding
+from midge.ir.tensor import DType, Quant, Tensor
 from midge.numerics.windows import window_output_size
 from midge.ops.depthwise_conv2d import DepthwiseConv2D
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from differential.draw_tensors import Case, Rng
 from differential.draw_windows import draw_conv2d, draw_depthwise_conv2d, draw_fully_connected
-from midge.ir.graph import DType, Quant, Tensor
+from midge.ir.tensor import DType, Quant, Tensor
 from midge.ir.verify import verify
 from midge.ops.fully_connected import FullyConnected
 

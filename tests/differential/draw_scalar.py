@@ -12,7 +12,7 @@ from differential.draw_dense import DRAWS as DENSE
 from differential.draw_dense import draw_first_layer, draw_long_rows, draw_one_channel
 from differential.draw_depthwise import draw_usual_depthwise
 from differential.draw_tensors import Case, Rng, one_op
-from midge.ir.graph import DType, Quant, Tensor
+from midge.ir.tensor import DType, Quant, Tensor
 from midge.kernels.select import layer_of, variants
 from midge.kernels.variant import Variant
 from midge.ops.conv2d import Conv2D

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from differential.draw_tensors import Case, Rng, below, clamp, values
-from midge.ir.graph import Array, DType, Graph, Op, Quant, Shape, Tensor
+from midge.ir.graph import Graph, Op
+from midge.ir.tensor import Array, DType, Quant, Shape, Tensor
 from midge.ir.verify import verify
 from midge.ops.svdf import Svdf
 from midge.ops.unidirectional_sequence_lstm import UnidirectionalSequenceLstm

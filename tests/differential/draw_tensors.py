@@ -10,7 +10,8 @@ from math import inf, prod
 import numpy as np
 
 from midge.interpreter import interpret
-from midge.ir.graph import NO_CLAMP, QUANTIZED, Array, Clamp, DType, Graph, Op, Quant, Shape, Tensor
+from midge.ir.graph import NO_CLAMP, Clamp, Graph, Op
+from midge.ir.tensor import QUANTIZED, Array, DType, Quant, Shape, Tensor
 from midge.ir.verify import verify
 from midge.kernels.narrow import FIELDS
 

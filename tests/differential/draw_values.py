@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from differential.draw_tensors import Case, Rng, activation, below, clamp, constant, names, one_op, output
-from midge.ir.graph import QUANTIZED, DType, Op, Quant, Tensor
+from midge.ir.graph import Op
+from midge.ir.tensor import QUANTIZED, DType, Quant, Tensor
 from midge.ops.add import Add
 from midge.ops.concatenation import Concatenation
 from midge.ops.dequantize import Dequantize

@@ -18,7 +18,8 @@ from differential.draw_tensors import (
     sometimes_signs,
     weighted,
 )
-from midge.ir.graph import DType, Padding
+from midge.ir.graph import Padding
+from midge.ir.tensor import DType
 from midge.numerics.windows import window_output_size
 from midge.ops.average_pool2d import AveragePool2D
 from midge.ops.conv2d import Conv2D

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from midge.ir.graph import QUANTIZED, Array, DType, Op, Quant, Shape, Tensor
+from midge.ir.graph import Op
+from midge.ir.tensor import QUANTIZED, Array, DType, Quant, Shape, Tensor
 from midge.ops import readers
 from midge.ops.formats import SourceOp
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from differential.drawn_cases import Case, Rng, activation, case, drawn_quant, drawn_shape, drawn_values, like
-from midge.ir.graph import DType, Quant
+from midge.ir.tensor import DType, Quant
 
 # Where a real function is not defined below zero.
 _FROM_ZERO = {"LOG", "RSQRT", "SQRT"}

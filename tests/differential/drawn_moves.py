@@ -16,7 +16,7 @@ from differential.drawn_cases import (
     drawn_shape,
     like,
 )
-from midge.ir.graph import DType, Tensor
+from midge.ir.tensor import DType, Tensor
 
 
 def _transpose(code: str, dtype: DType, rng: Rng) -> Case:

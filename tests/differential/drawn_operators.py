@@ -26,7 +26,7 @@ from differential.drawn_cases import (
     like,
 )
 from differential.drawn_weighted import drawn_bias, drawn_weights, weighted_output
-from midge.ir.graph import QUANTIZED, DType, Quant, Shape, Tensor
+from midge.ir.tensor import QUANTIZED, DType, Quant, Shape, Tensor
 
 
 def draw(code: str, dtype: DType, rng: Rng) -> Case:

@@ -10,7 +10,7 @@ import numpy as np
 from differential.drawn_cases import Case, Rng, activation, case, constant, drawn_quant, drawn_shape, like
 from differential.drawn_moves import draw_resize
 from differential.drawn_weighted import drawn_bias, drawn_weights, weighted_output
-from midge.ir.graph import QUANTIZED, DType, Quant, Tensor
+from midge.ir.tensor import QUANTIZED, DType, Quant, Tensor
 
 # Operators whose int8 form is midge's own: TFLite's wraps, goes through floats, or is not there.
 OWN_INT8 = {"CUMSUM", "SUM"}

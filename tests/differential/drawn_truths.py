@@ -10,7 +10,7 @@ import numpy as np
 import tflite
 
 from differential.drawn_cases import Case, Rng, activation, case, constant, drawn_shape, drawn_values
-from midge.ir.graph import DType, Tensor
+from midge.ir.tensor import DType, Tensor
 
 COMPARISONS = ("EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "NOT_EQUAL")
 LOGIC = ("LOGICAL_AND", "LOGICAL_OR")

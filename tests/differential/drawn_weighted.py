@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from differential.drawn_cases import Rng, drawn_quant, drawn_scale
-from midge.ir.graph import DType, Quant, Shape, Tensor
+from midge.ir.tensor import DType, Quant, Shape, Tensor
 
 
 def drawn_weights(shape: Shape, axis: int | None, dtype: DType, rng: Rng) -> Tensor:

@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 
 # Operators whose inputs are all values; of others the first input alone is.
 _ALL_VALUES = frozenset(["Add", "Sub", "Mul", "Div", "Concat", "Max", "Min", "Pow", "Sum"])

@@ -13,7 +13,7 @@ import numpy as np
 
 from differential.draw import Case, mismatches
 from midge.boards import Core, load_core
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.kernels.select import kinds, layer_of, select, variants
 from midge.kernels.variant import Variant
 from midge.lower.bind import bind

@@ -14,7 +14,7 @@ from differential.drawn_elementwise import WITHOUT_INT8
 from differential.drawn_operators import DRAWS, INT16, draw
 from differential.drawn_sums import OWN_INT8
 from midge.exporters.tflite_file import tflite_file
-from midge.ir.graph import Array, DType, Quant, Tensor
+from midge.ir.tensor import Array, DType, Quant, Tensor
 from midge.ops import readers
 from midge.ops.formats import SourceOp
 from midge.ops.registry import tflite_writers

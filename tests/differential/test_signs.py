@@ -11,7 +11,8 @@ import pytest
 
 from differential.draw_tensors import Case, Rng
 from differential.programs import differences, every_feature, run_on_host, write_case, write_main
-from midge.ir.graph import NO_CLAMP, Array, DType, Graph, Op, Padding, Quant, Tensor
+from midge.ir.graph import NO_CLAMP, Graph, Op, Padding
+from midge.ir.tensor import Array, DType, Quant, Tensor
 from midge.ir.verify import verify
 from midge.kernels.select import select
 from midge.lower.bind import bind

@@ -21,7 +21,8 @@ from midge.cli import cli
 from midge.errors import SettingsError, ToolchainError
 from midge.importers import Imported
 from midge.importers.tflite import import_tflite
-from midge.ir.graph import Array, DType, Graph
+from midge.ir.graph import Graph
+from midge.ir.tensor import Array, DType
 from midge.pipeline import Compiled, compile_graph
 from midge.quantize import quantize_model
 from midge.run.device import Interpreter

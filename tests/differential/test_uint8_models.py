@@ -19,7 +19,7 @@ from midge.exporters.tflite_file import tflite_file
 from midge.importers import Imported
 from midge.importers.tflite import import_tflite
 from midge.interpreter import interpret
-from midge.ir.graph import Array, DType, Quant, Tensor
+from midge.ir.tensor import Array, DType, Quant, Tensor
 from midge.ops.registry import uint8_forms
 from midge.pipeline import compile_model
 from midge.settings import Settings

@@ -17,7 +17,7 @@ from midge.data import load_data
 from midge.errors import DoesNotFitError, MidgeError
 from midge.exporters.tflite_file import tflite_file
 from midge.importers import Imported, import_model
-from midge.ir.graph import DType, Quant, Tensor
+from midge.ir.tensor import DType, Quant, Tensor
 from midge.ops.formats import SourceOp
 from midge.pipeline import compile_model, run_model
 from midge.report.console import report_text

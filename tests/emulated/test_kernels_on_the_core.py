@@ -14,7 +14,7 @@ from differential.draw import cases_that_fit, mismatches
 from differential.programs import Rendered, render_cases
 from midge.boards import load_board
 from midge.build.toolchain import Toolchain, compile_firmware, find_toolchain
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.kernels.select import kinds, variants
 from midge.kernels.variant import Variant
 from midge.run.emulator import EmulatedBoard

@@ -13,7 +13,8 @@ import pytest
 from golden.whole_models import DYNAMIC, FLOAT, INT8, INT16, STREAMS
 from midge.importers import import_model
 from midge.interpreter import interpret
-from midge.ir.graph import Array, Graph
+from midge.ir.graph import Graph
+from midge.ir.tensor import Array
 from midge.ops import readers
 from midge.ops.document import MATCHES
 

@@ -14,7 +14,7 @@ from differential.programs import Rendered, compile_files, run_cases, write_case
 from midge.importers import Imported, import_model
 from midge.importers.framework import FrameworkFile, export_to_onnx
 from midge.interpreter import interpret
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.measure.agreement import NOTHING_COMPARED, agreement
 from midge.pipeline import compile_model
 from midge.settings import Settings

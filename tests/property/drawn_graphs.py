@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from differential.draw import DRAWS, FAMILIES, draw_cases
 from differential.draw_tensors import Case
 from midge.errors import InternalError
-from midge.ir.graph import DType, Graph, Op, Quant, Shape, Tensor
+from midge.ir.graph import Graph, Op
+from midge.ir.tensor import DType, Quant, Shape, Tensor
 from midge.ir.verify import verify
 from midge.ops.greater import Greater
 from midge.ops.quantize import Quantize

@@ -9,7 +9,8 @@ from math import inf, prod
 import numpy as np
 from hypothesis import strategies as st
 
-from midge.ir.graph import NO_CLAMP, Array, Clamp, DType, Graph, Op, Padding, Quant, Tensor
+from midge.ir.graph import NO_CLAMP, Clamp, Graph, Op, Padding
+from midge.ir.tensor import Array, DType, Quant, Tensor
 from midge.ir.verify import verify
 from midge.numerics.windows import pooled_shape, window_output_size
 from midge.ops.add import Add

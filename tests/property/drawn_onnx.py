@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from midge.ir.graph import Shape
+from midge.ir.tensor import Shape
 
 Rng = np.random.Generator
 

@@ -17,7 +17,8 @@ from midge.importers import import_model
 from midge.interpreter import interpret, interpret_all
 from midge.intervals import tensor_ranges
 from midge.ir.channels import Range
-from midge.ir.graph import Array, DType, Graph
+from midge.ir.graph import Graph
+from midge.ir.tensor import Array, DType
 from midge.ir.verify import verify
 from midge.passes import CANONICALIZE, OPTIMIZE, drop_constant_channels, run_passes
 from midge.passes.constant_channels import find_removals

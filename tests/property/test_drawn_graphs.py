@@ -26,7 +26,8 @@ from midge.boards import load_board
 from midge.build.toolchain import compile_firmware, find_toolchain
 from midge.importers import Imported
 from midge.interpreter import interpret
-from midge.ir.graph import Array, Graph
+from midge.ir.graph import Graph
+from midge.ir.tensor import Array
 from midge.ir.text import graph_text
 from midge.pipeline import compile_model
 from midge.run.emulator import EmulatedBoard

@@ -14,7 +14,8 @@ import pytest
 from midge.data import draw_inputs, load_data, load_golden
 from midge.errors import DataError
 from midge.importers import import_model
-from midge.ir.graph import DType, Graph, Op, Quant, Tensor
+from midge.ir.graph import Graph, Op
+from midge.ir.tensor import DType, Quant, Tensor
 
 QUANT = Quant.per_tensor(0.5, 10)
 

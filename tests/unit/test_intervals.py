@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from midge.ir.channels import Range
-from midge.ir.graph import NO_CLAMP, Array, DType, Op, Padding, Quant, Tensor
+from midge.ir.graph import NO_CLAMP, Op, Padding
+from midge.ir.tensor import Array, DType, Quant, Tensor
 from midge.numerics.requantize import Requantization
 from midge.ops.conv2d import Conv2D
 from midge.ops.depthwise_conv2d import DepthwiseConv2D

@@ -13,7 +13,8 @@ from midge.cli.options import INPUT_SHAPES, JSON, MODEL, import_named, load_data
 from midge.cli.talk import out, show_progress
 from midge.errors import SettingsError
 from midge.importers import Imported, import_model
-from midge.ir.graph import Graph, Op, Tensor
+from midge.ir.graph import Graph, Op
+from midge.ir.tensor import Tensor
 from midge.ir.text import graph_text
 from midge.kernels.narrow import narrow_weights
 from midge.kernels.packed import pack

@@ -13,7 +13,8 @@ from midge.cli.talk import talk
 from midge.data import Dataset, load_data
 from midge.errors import SettingsError
 from midge.importers import Imported, import_model
-from midge.ir.graph import Graph, Shape
+from midge.ir.graph import Graph
+from midge.ir.tensor import Shape
 from midge.settings import Goal, Precision, Ranges, Settings, Spoken, load_settings
 
 F = TypeVar("F", bound=Callable[..., Any])

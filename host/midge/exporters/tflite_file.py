@@ -12,7 +12,7 @@ import flatbuffers
 import numpy as np
 import tflite
 
-from midge.ir.graph import DType, Quant, Tensor
+from midge.ir.tensor import DType, Quant, Tensor
 from midge.ops.formats import SourceOp
 
 _TYPES = {

@@ -11,7 +11,8 @@ from typing import Any
 from midge.errors import ModelFileError, SettingsError
 from midge.importers.file_format import is_keras, is_onnx, is_torch_program
 from midge.importers.limits import MAX_FILE_BYTES
-from midge.ir.graph import Graph, Shape
+from midge.ir.graph import Graph
+from midge.ir.tensor import Shape
 
 __all__ = ["Imported", "import_model", "import_torch"]
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from math import prod
 
 from midge.errors import UnsupportedModelError
-from midge.ir.graph import Graph, Op, Tensor
+from midge.ir.graph import Graph, Op
+from midge.ir.tensor import Tensor
 
 MAX_FILE_BYTES = 256 << 20
 MAX_OPS = 5_000

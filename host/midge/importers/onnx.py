@@ -18,8 +18,9 @@ from midge.importers import limits
 from midge.importers.flatbuffer import DamagedFile
 from midge.importers.names import layer_name, unique_names
 from midge.importers.problems import Problem, unknown_operator, unsupported
-from midge.ir.graph import Array, DType, Graph, Quant, Shape, Tensor
+from midge.ir.graph import Graph
 from midge.ir.rewrite import rewire
+from midge.ir.tensor import Array, DType, Quant, Shape, Tensor
 from midge.ir.verify import verify
 from midge.ops import onnx_readers
 from midge.ops.formats import UnsupportedOp

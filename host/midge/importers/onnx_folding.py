@@ -15,7 +15,7 @@ from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
 from midge.importers.flatbuffer import DamagedFile
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 
 _MOST_ELEMENTS = 16 << 20
 

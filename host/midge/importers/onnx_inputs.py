@@ -11,7 +11,7 @@ import onnx
 from midge.errors import SettingsError
 from midge.importers import limits
 from midge.importers.flatbuffer import DamagedFile
-from midge.ir.graph import DType, Shape
+from midge.ir.tensor import DType, Shape
 from midge.ops.formats import UnsupportedOp
 
 _STATIC = "export the model with fixed shapes"

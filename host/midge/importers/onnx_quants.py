@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from midge.ir.graph import Array, Quant
+from midge.ir.tensor import Array, Quant
 
 
 def stored_quant(inputs: Sequence[Array | None], axis: Any) -> Quant | None:

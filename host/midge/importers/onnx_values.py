@@ -12,7 +12,7 @@ from onnx import numpy_helper
 
 from midge.importers.flatbuffer import DamagedFile
 from midge.importers.limits import MAX_CONSTANT_BYTES, MAX_ELEMENTS
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 
 _EXTERNAL = onnx.TensorProto.EXTERNAL
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from midge.errors import UnsupportedModelError
-from midge.ir.graph import DType, Tensor
+from midge.ir.tensor import DType, Tensor
 
 _WIDTH = 110
 _CHANGE_OPERATOR = "replace the layer by operators that midge has"

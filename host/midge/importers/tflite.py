@@ -27,7 +27,8 @@ from midge.importers.tflite_states import (
 )
 from midge.importers.tflite_tensors import TensorReader
 from midge.importers.tflite_uint8 import computed_with
-from midge.ir.graph import Graph, Tensor
+from midge.ir.graph import Graph
+from midge.ir.tensor import Tensor
 from midge.ir.verify import verify
 from midge.ops import readers
 from midge.ops.formats import UnsupportedOp

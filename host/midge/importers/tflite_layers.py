@@ -14,7 +14,8 @@ from midge.importers.tflite_operators import CUSTOM, attributes, operator_code
 from midge.importers.tflite_states import ASSIGN, CODES, READ, VAR_HANDLE, Variables, updated_states
 from midge.importers.tflite_tensors import TensorReader
 from midge.importers.tflite_uint8 import refusal
-from midge.ir.graph import DType, Op, Tensor
+from midge.ir.graph import Op
+from midge.ir.tensor import DType, Tensor
 from midge.ops import readers
 from midge.ops.copy import Copy
 from midge.ops.dequantize import Dequantize

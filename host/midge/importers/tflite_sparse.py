@@ -21,7 +21,7 @@ from tflite.SparseIndexVector import SparseIndexVector
 
 from midge.importers.flatbuffer import DamagedFile
 from midge.importers.limits import MAX_DENSIFIED_BYTES
-from midge.ir.graph import Shape
+from midge.ir.tensor import Shape
 from midge.ops.formats import UnsupportedOp
 
 Bytes = NDArray[np.uint8]

@@ -16,7 +16,8 @@ import numpy as np
 
 from midge.importers.flatbuffer import DamagedFile
 from midge.importers.names import unique_names
-from midge.ir.graph import Array, Op, Tensor
+from midge.ir.graph import Op
+from midge.ir.tensor import Array, Tensor
 from midge.ops.formats import UnsupportedOp
 
 VAR_HANDLE, READ, ASSIGN, CALL_ONCE = "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE"

@@ -17,7 +17,7 @@ from midge.importers.tflite_signatures import names_with_signature, signature_na
 from midge.importers.tflite_sparse import densify
 from midge.importers.tflite_states import zeros
 from midge.importers.tflite_uint8 import shifted
-from midge.ir.graph import Array, DType, Quant, Shape, Tensor
+from midge.ir.tensor import Array, DType, Quant, Shape, Tensor
 from midge.ops.formats import UnsupportedOp
 
 _TYPES = {

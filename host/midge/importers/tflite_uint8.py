@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from midge.ir.graph import DType, Tensor
+from midge.ir.tensor import DType, Tensor
 from midge.ops.formats import UnsupportedOp
 from midge.ops.registry import uint8_forms
 from midge.ops.uint8 import REMEDY

@@ -1,6 +1,7 @@
 """A graph as text, for people: one line per op."""
 
-from midge.ir.graph import Graph, Tensor
+from midge.ir.graph import Graph
+from midge.ir.tensor import Tensor
 
 
 def graph_text(graph: Graph) -> str:

@@ -1,7 +1,8 @@
 """What holds for every graph, checked after each pass."""
 
 from midge.errors import InternalError
-from midge.ir.graph import Graph, Op, Tensor
+from midge.ir.graph import Graph, Op
+from midge.ir.tensor import Tensor
 
 
 def verify(graph: Graph) -> Graph:

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.kernels.byte_products import ByteProducts, byte_products, in_bytes
 from midge.kernels.byte_scaling import scaling
 from midge.kernels.variant import Constant, Layer

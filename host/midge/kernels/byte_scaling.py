@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.kernels.byte_products import ByteProducts
 
 # A conditional jump reaches 63 words.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.kernels.narrow import Narrow
 from midge.kernels.narrow_channels import narrow_stream
 from midge.kernels.paired_channels import GROUP, Sums, stream

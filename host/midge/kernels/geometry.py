@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from midge.ir.graph import Shape
+from midge.ir.tensor import Shape
 from midge.kernels.variant import Layer
 
 

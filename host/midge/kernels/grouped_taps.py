@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.kernels.planes import planes_of
 from midge.kernels.position_quads import MOST_TOGETHER, Scaling
 from midge.kernels.variant import Binding, Constant, Layer

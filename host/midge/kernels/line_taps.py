@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 
 # Where the sums of the channels of a group lie, four registers for each; the first is where a total will be.
 SLOTS = (16, 2, 6, 10)

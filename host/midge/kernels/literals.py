@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import NO_CLAMP, QUANTIZED, Array, DType, Op, Tensor
+from midge.ir.graph import NO_CLAMP, Op
+from midge.ir.tensor import QUANTIZED, Array, DType, Tensor
 from midge.kernels.variant import Constant, Layer
 from midge.numerics.fixed_point import reduced_multiplier
 from midge.numerics.requantize import Requantization

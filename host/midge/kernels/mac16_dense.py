@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.kernels.two_products import TwoProducts, two_products
 from midge.kernels.variant import Constant
 from midge.numerics.requantize import Requantization

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Array, DType, Tensor
+from midge.ir.tensor import Array, DType, Tensor
 from midge.kernels.variant import Layer
 from midge.settings import Width
 

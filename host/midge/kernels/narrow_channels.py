@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.kernels.narrow import Narrow
 from midge.kernels.paired_channels import GROUP, Stream, Sums, can_pair, gained_words, in_order, int32_words, requantize
 from midge.numerics.requantize import Requantization

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.kernels.steps import first_sums, is_same
 from midge.numerics.requantize import Requantization
 

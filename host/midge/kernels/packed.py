@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.kernels.literals import has_constant_weights, is_float
 from midge.kernels.narrow import FIELDS, Narrow, narrow_weights
 from midge.kernels.variant import Binding, Constant, Layer

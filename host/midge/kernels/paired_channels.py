@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.kernels.one_multiply import Line, largest_shift, one_multiply
 from midge.numerics.requantize import Requantization
 from midge.settings import Width

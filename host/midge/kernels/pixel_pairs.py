@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.kernels.literals import integer_clamp_literals
 from midge.kernels.two_products import two_products
 from midge.kernels.variant import Constant

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.kernels.geometry import Window, window_of
 from midge.kernels.literals import constant_data, has_constant_weights, is_int8
 from midge.kernels.pixel_pairs import can_add_pairs

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.kernels.pixel_pairs import can_add_pairs
 from midge.kernels.steep_sums import UINT8, SteepSums, split_sums, steep_sums
 from midge.kernels.variant import Constant

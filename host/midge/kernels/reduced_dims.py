@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from math import prod
 
-from midge.ir.graph import Shape
+from midge.ir.tensor import Shape
 from midge.kernels.geometry import Dim, merged
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.kernels.literals import bias_values, has_constant_weights, integer_sums, is_int8, requantization_literals
 from midge.kernels.narrow import narrow_weights
 from midge.kernels.variant import Binding, Constant, Layer

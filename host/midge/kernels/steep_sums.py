@@ -26,7 +26,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.kernels.steps import first_sums
 from midge.numerics.fixed_point import Ints, multiply_by_quantized_multiplier
 from midge.numerics.requantize import Requantization

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.numerics.requantize import Requantization
 
 FAR = 1 << 31

@@ -19,7 +19,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.kernels.steps import LEVELS, first_sums, is_same
 from midge.numerics.requantize import Requantization
 

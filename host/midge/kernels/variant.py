@@ -14,7 +14,8 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from midge.ir.graph import Array, DType, Op, Tensor
+from midge.ir.graph import Op
+from midge.ir.tensor import Array, DType, Tensor
 
 
 @dataclass(frozen=True, eq=False)

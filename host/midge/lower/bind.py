@@ -7,7 +7,8 @@ import hashlib
 import numpy as np
 
 from midge import __version__
-from midge.ir.graph import Graph, Tensor
+from midge.ir.graph import Graph
+from midge.ir.tensor import Tensor
 from midge.kernels.narrow import narrow_weights
 from midge.kernels.select import Selection
 from midge.kernels.variant import Binding, Layer, Variant

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from midge.ir.graph import Array, DType, Quant, Shape
+from midge.ir.tensor import Array, DType, Quant, Shape
 from midge.kernels.variant import kernel_number
 from midge.settings import Width
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from midge.errors import DataError
-from midge.ir.graph import Array, Tensor
+from midge.ir.tensor import Array, Tensor
 
 TOP1 = "top-1 accuracy"
 BINARY = "accuracy at 0.5"

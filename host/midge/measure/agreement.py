@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Array, DType, Graph
+from midge.ir.graph import Graph
+from midge.ir.tensor import Array, DType
 from midge.ops.dequantize import Dequantize
 from midge.ops.types import is_dynamic
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from midge.data import Dataset, Indices, draw_inputs
 from midge.errors import CheckFailedError, DataError, DeviceFaultError, LinkError, MidgeError
-from midge.ir.graph import Array, Graph
+from midge.ir.graph import Graph
+from midge.ir.tensor import Array
 from midge.measure.accuracy import accuracy
 from midge.measure.agreement import NOTHING_COMPARED, Agreement, agreement
 from midge.progress import Progress

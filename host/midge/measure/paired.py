@@ -9,7 +9,7 @@ from math import sqrt
 import numpy as np
 
 from midge.errors import DataError
-from midge.ir.graph import Array, Tensor
+from midge.ir.tensor import Array, Tensor
 from midge.measure.accuracy import BINARY, metric_for, real_values
 
 # The 97.5 % quantile of the normal distribution: two-sided 95 %.

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from midge.ir.graph import Clamp, DType, Quant
+from midge.ir.graph import Clamp
+from midge.ir.tensor import DType, Quant
 
 Ints = NDArray[np.int64]
 

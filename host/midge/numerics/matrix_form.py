@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from midge.ir.graph import Array, Padding, Shape
+from midge.ir.graph import Padding
+from midge.ir.tensor import Array, Shape
 from midge.numerics.windows import gathered, window_output_size, windows
 
 _REST = -1

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from midge.ir.graph import Array, Clamp, DType, Tensor
+from midge.ir.graph import Clamp
+from midge.ir.tensor import Array, DType, Tensor
 from midge.numerics.fixed_point import (
     Ints,
     integer_clamp,

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Array, Clamp, Tensor
+from midge.ir.graph import Clamp
+from midge.ir.tensor import Array, Tensor
 from midge.numerics.fixed_point import integer_clamp, multiply_by_quantized_multiplier, quantize_multiplier
 
 # The bits that operands get more, by the output's bytes.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from midge.ir.graph import Quant
+from midge.ir.tensor import Quant
 
 Table = NDArray[np.int8]
 Reals = NDArray[np.float64]

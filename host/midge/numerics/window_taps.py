@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from midge.ir.graph import Array, Padding
+from midge.ir.graph import Padding
+from midge.ir.tensor import Array
 from midge.numerics.windows import window_output_size
 
 # Distinct rows (n, kernel_h) and columns (m, kernel_w) of 1 for a tap inside the input and 0 for one in the padding.

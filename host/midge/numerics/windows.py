@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from midge.ir.graph import Array, Padding, Shape
+from midge.ir.graph import Padding
+from midge.ir.tensor import Array, Shape
 
 
 def window_output_size(

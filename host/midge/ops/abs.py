@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Array, DType, Quant
+from midge.ir.tensor import Array, DType, Quant
 from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_multiplier
 from midge.numerics.tables import Reals, Table
 from midge.ops.families.unary import Unary, unary_reader

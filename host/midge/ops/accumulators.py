@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from midge.ir.channels import Range
-from midge.ir.graph import Array, DType, Tensor
+from midge.ir.tensor import Array, DType, Tensor
 from midge.numerics.window_taps import TapsInside
 
 

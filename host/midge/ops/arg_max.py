@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.ops.families.arg import Arg, arg_reader, arg_writer
 from midge.ops.uint8 import as_int8
 

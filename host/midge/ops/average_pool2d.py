@@ -8,13 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from midge.ir.graph import (
-    NO_CLAMP,
-    QUANTIZED,
-    Array,
-    DType,
-    Tensor,
-)
+from midge.ir.graph import NO_CLAMP
+from midge.ir.tensor import QUANTIZED, Array, DType, Tensor
 from midge.numerics.fixed_point import divide_half_away, integer_clamp
 from midge.numerics.windows import gathered, windows
 from midge.ops.families.pool import Pool, pool_reader, written_pool

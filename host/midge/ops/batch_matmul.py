@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from midge.ir.graph import NO_CLAMP, QUANTIZED, Array, DType, Op, Shape, Tensor
+from midge.ir.graph import NO_CLAMP, Op
+from midge.ir.tensor import QUANTIZED, Array, DType, Shape, Tensor
 from midge.numerics.requantize import Requantization, requantization_per_tensor, with_wide_sums
 from midge.ops.formats import SourceOp
 from midge.ops.tflite_writing import written

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from midge.ir.graph import NO_CLAMP, Tensor
+from midge.ir.graph import NO_CLAMP
+from midge.ir.tensor import Tensor
 from midge.ops.add import Add
 from midge.ops.formats import UnsupportedOp
 from midge.ops.mul import Mul

@@ -11,7 +11,8 @@ from typing import ClassVar
 import numpy as np
 
 from midge.ir.channels import Range, Ties
-from midge.ir.graph import NO_CLAMP, Array, Op, Permutation, Shape, Tensor, tie_elementwise
+from midge.ir.graph import NO_CLAMP, Op, Permutation, tie_elementwise
+from midge.ir.tensor import Array, Shape, Tensor
 from midge.ops.formats import SourceOp, UnsupportedOp, tflite_clamp
 from midge.ops.intervals import hull
 from midge.ops.onnx_nodes import OnnxNode

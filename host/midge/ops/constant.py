@@ -8,7 +8,8 @@ from math import prod
 
 import numpy as np
 
-from midge.ir.graph import Array, Op, Shape, Tensor
+from midge.ir.graph import Op
+from midge.ir.tensor import Array, Shape, Tensor
 from midge.ops.formats import SourceOp
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.ops.families.move import Move
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Array, DType, Op, Shape, Tensor
+from midge.ir.graph import Op
+from midge.ir.tensor import Array, DType, Shape, Tensor
 from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_multiplier
 from midge.ops.formats import SourceOp, axis_of
 from midge.ops.tflite_writing import integers, written

@@ -9,7 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from midge.ir.channels import Range, Ties
-from midge.ir.graph import Array, Clamp, DType, Op, Padding, Shape, Tensor
+from midge.ir.graph import Clamp, Op, Padding
+from midge.ir.tensor import Array, DType, Shape, Tensor
 from midge.numerics.dynamic import dynamic_outputs
 from midge.numerics.matrix_form import MatrixForm, depthwise_form
 from midge.numerics.requantize import window_requantization

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import QUANTIZED, Array, DType, Op, Permutation, Shape, Tensor
+from midge.ir.graph import Op, Permutation
+from midge.ir.tensor import QUANTIZED, Array, DType, Shape, Tensor
 from midge.ops.formats import SourceOp
 from midge.ops.types import check_per_tensor, type_reason
 from midge.ops.uint8 import as_int8

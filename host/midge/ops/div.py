@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from midge.ir.graph import Array, Quant, Tensor
+from midge.ir.tensor import Array, Quant, Tensor
 from midge.numerics.fixed_point import integer_clamp, quantize_array
 from midge.ops.families.binary import Clamped, clamped_reader, clamped_writer
 

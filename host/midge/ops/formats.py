@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from midge.ir.graph import NO_CLAMP, Array, Clamp, Padding, Quant, Tensor
+from midge.ir.graph import NO_CLAMP, Clamp, Padding
+from midge.ir.tensor import Array, Quant, Tensor
 
 _DAMAGED = "the file is damaged: export it again"
 

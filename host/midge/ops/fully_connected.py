@@ -10,7 +10,8 @@ from typing import ClassVar
 import numpy as np
 
 from midge.ir.channels import Mixing, Range, Ties
-from midge.ir.graph import NO_CLAMP, Array, Clamp, DType, Op, Shape, Tensor
+from midge.ir.graph import NO_CLAMP, Clamp, Op
+from midge.ir.tensor import Array, DType, Shape, Tensor
 from midge.numerics.dynamic import dynamic_outputs
 from midge.numerics.matrix_form import MatrixForm, dense_form
 from midge.numerics.requantize import (

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from midge.ir.graph import Array, Op, Permutation, Shape, Tensor
+from midge.ir.graph import Op, Permutation
+from midge.ir.tensor import Array, Shape, Tensor
 from midge.ops.families.move import Move
 from midge.ops.formats import SourceOp, UnsupportedOp, axis_of
 from midge.ops.take import Take, take_from_tflite

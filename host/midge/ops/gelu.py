@@ -8,7 +8,7 @@ from math import erf, pi, sqrt
 
 import numpy as np
 
-from midge.ir.graph import Tensor
+from midge.ir.tensor import Tensor
 from midge.numerics.tables import Reals
 from midge.ops.families.unary import Unary
 from midge.ops.formats import SourceOp

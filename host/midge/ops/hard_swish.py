@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Array, Quant
+from midge.ir.tensor import Array, Quant
 from midge.numerics.fixed_point import quantize_multiplier, rounding_divide_by_pot
 from midge.numerics.tables import Reals, Table
 from midge.ops.families.unary import Unary, unary_reader

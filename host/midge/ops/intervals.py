@@ -15,7 +15,8 @@ from math import gcd
 import numpy as np
 
 from midge.ir.channels import Range
-from midge.ir.graph import NO_CLAMP, Array, Clamp, DType, Op, Tensor, whole_range
+from midge.ir.graph import NO_CLAMP, Clamp, Op, whole_range
+from midge.ir.tensor import Array, DType, Tensor
 from midge.numerics.fixed_point import integer_clamp, multiply_by_quantized_multiplier
 from midge.numerics.requantize import Requantization
 

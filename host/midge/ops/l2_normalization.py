@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Array, DType, Op, OutputQuant, Quant, Shape, Tensor
+from midge.ir.graph import Op, OutputQuant
+from midge.ir.tensor import Array, DType, Quant, Shape, Tensor
 from midge.numerics.fixed_point import multiply_by_quantized_multiplier
 from midge.numerics.inverse_sqrt import inverse_sqrt
 from midge.ops.formats import SourceOp, UnsupportedOp, tflite_clamp

@@ -12,7 +12,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from midge.ir.graph import Array, DType, Op, Quant, Shape, Tensor
+from midge.ir.graph import Op
+from midge.ir.tensor import Array, DType, Quant, Shape, Tensor
 from midge.numerics.fixed_point import quantize_array
 from midge.numerics.inverse_root import float_inverse_root
 from midge.ops.types import check_same_type

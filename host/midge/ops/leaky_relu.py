@@ -10,7 +10,8 @@ from typing import ClassVar
 import numpy as np
 
 from midge.ir.channels import Range
-from midge.ir.graph import QUANTIZED, Array, DType, Op, Shape, Tensor
+from midge.ir.graph import Op
+from midge.ir.tensor import QUANTIZED, Array, DType, Shape, Tensor
 from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_multiplier
 from midge.ops.formats import SourceOp
 from midge.ops.intervals import unary_range

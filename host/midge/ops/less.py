@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.ops.families.comparison import Comparison, comparison_reader
 from midge.ops.uint8 import as_int8
 

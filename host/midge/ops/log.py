@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Quant
+from midge.ir.tensor import Quant
 from midge.numerics.tables import Reals, Table, unary_table
 from midge.ops.families.unary import Unary, unary_reader
 

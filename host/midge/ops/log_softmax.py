@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Array, DType, Op, OutputQuant, Quant, Shape, Tensor
+from midge.ir.graph import Op, OutputQuant
+from midge.ir.tensor import Array, DType, Quant, Shape, Tensor
 from midge.numerics.fixed_point import rounding_divide_by_pot
 from midge.numerics.logarithm import logarithm
 from midge.ops.formats import SourceOp

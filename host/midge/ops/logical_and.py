@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.ops.families.comparison import Comparison, comparison_reader
 
 

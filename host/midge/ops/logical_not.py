@@ -8,7 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from midge.ir.graph import Array, DType, Op, Shape, Tensor
+from midge.ir.graph import Op
+from midge.ir.tensor import Array, DType, Shape, Tensor
 from midge.ops.formats import SourceOp
 from midge.ops.types import type_reason
 

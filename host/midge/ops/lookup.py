@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from midge.ir.channels import Range, Ties
-from midge.ir.graph import Array, DType, Op, Permutation, Shape, Tensor, tie_elementwise
+from midge.ir.graph import Op, Permutation, tie_elementwise
+from midge.ir.tensor import Array, DType, Shape, Tensor
 from midge.numerics.tables import look_up
 from midge.ops.intervals import unary_range
 

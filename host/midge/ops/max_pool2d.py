@@ -9,13 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from midge.ir.graph import (
-    NO_CLAMP,
-    Array,
-    DType,
-    Shape,
-    Tensor,
-)
+from midge.ir.graph import NO_CLAMP
+from midge.ir.tensor import Array, DType, Shape, Tensor
 from midge.numerics.fixed_point import integer_clamp
 from midge.numerics.windows import gathered, pooled_shape, windows
 from midge.ops.families.pool import Pool, pool_reader, written_pool

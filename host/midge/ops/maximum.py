@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from midge.ir.channels import Range
-from midge.ir.graph import QUANTIZED, Array, Tensor
+from midge.ir.tensor import QUANTIZED, Array, Tensor
 from midge.ops.families.binary import Binary, binary_reader
 from midge.ops.types import check_same_quant
 from midge.ops.uint8 import as_int8

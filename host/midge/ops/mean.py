@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from midge.ir.channels import Range, Ties
-from midge.ir.graph import QUANTIZED, Array, DType, Tensor, tie_elementwise, whole_range
+from midge.ir.graph import tie_elementwise, whole_range
+from midge.ir.tensor import QUANTIZED, Array, DType, Tensor
 from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_multiplier
 from midge.ops.families.reduction import Reduction, reduction_reader, reduction_writer
 from midge.ops.intervals import rescaled_range

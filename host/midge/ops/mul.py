@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from midge.ir.channels import Range
-from midge.ir.graph import QUANTIZED, Array, DType, Tensor
+from midge.ir.tensor import QUANTIZED, Array, DType, Tensor
 from midge.numerics.fixed_point import integer_clamp, multiply_by_quantized_multiplier, quantize_multiplier
 from midge.ops.families.binary import Clamped, clamped_reader, clamped_writer
 from midge.ops.intervals import rescaled_range

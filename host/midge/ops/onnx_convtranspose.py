@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from midge.ir.graph import NO_CLAMP, Tensor
+from midge.ir.graph import NO_CLAMP
+from midge.ir.tensor import Tensor
 from midge.ops.formats import UnsupportedOp
 from midge.ops.onnx_nodes import OnnxNode
 from midge.ops.onnx_windows import channels_first, channels_last

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from midge.ir.graph import NO_CLAMP, DType, Op, Tensor
+from midge.ir.graph import NO_CLAMP, Op
+from midge.ir.tensor import DType, Tensor
 from midge.ops.abs import Abs
 from midge.ops.add import Add
 from midge.ops.div import Div

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from midge.ir.graph import Tensor
+from midge.ir.tensor import Tensor
 from midge.ops.formats import UnsupportedOp
 from midge.ops.onnx_nodes import OnnxNode
 

@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from midge.ir.graph import Array, DType, Op, Quant, Shape, Tensor
+from midge.ir.graph import Op
 from midge.ir.rewrite import fresh_name
+from midge.ir.tensor import Array, DType, Quant, Shape, Tensor
 from midge.ops.formats import SourceOp, UnsupportedOp
 from midge.ops.reshape import Reshape
 from midge.ops.transpose import Transpose

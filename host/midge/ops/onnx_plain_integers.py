@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from midge.ir.graph import DType, Op, Tensor
+from midge.ir.graph import Op
+from midge.ir.tensor import DType, Tensor
 from midge.ops.cast import Cast
 from midge.ops.onnx_nodes import OnnxNode, OnnxReader
 from midge.ops.select_v2 import SelectV2

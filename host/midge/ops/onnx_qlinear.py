@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from midge.ir.graph import Array, DType, Quant, Tensor
+from midge.ir.tensor import Array, DType, Quant, Tensor
 from midge.ops.conv2d import from_onnx as read_conv
 from midge.ops.formats import UnsupportedOp
 from midge.ops.fully_connected import from_onnx_matmul as read_matmul

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from midge.ir.graph import DType, Quant, Tensor
+from midge.ir.tensor import DType, Quant, Tensor
 from midge.ops.dequantize import Dequantize
 from midge.ops.formats import UnsupportedOp
 from midge.ops.onnx_nodes import OnnxNode

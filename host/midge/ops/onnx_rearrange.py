@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from midge.ir.graph import Op, Tensor
+from midge.ir.graph import Op
+from midge.ir.tensor import Tensor
 from midge.ops.depth_to_space import DepthToSpace
 from midge.ops.formats import UnsupportedOp
 from midge.ops.gather import Gather

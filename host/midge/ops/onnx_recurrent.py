@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import NO_CLAMP, Array, Tensor
+from midge.ir.graph import NO_CLAMP
+from midge.ir.tensor import Array, Tensor
 from midge.ops.add import Add
 from midge.ops.concatenation import Concatenation
 from midge.ops.formats import UnsupportedOp

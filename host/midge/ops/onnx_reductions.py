@@ -6,7 +6,8 @@ from math import prod
 
 import numpy as np
 
-from midge.ir.graph import NO_CLAMP, DType, Tensor
+from midge.ir.graph import NO_CLAMP
+from midge.ir.tensor import DType, Tensor
 from midge.ops.abs import Abs
 from midge.ops.add import Add
 from midge.ops.arg_max import ArgMax

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from midge.ir.graph import NO_CLAMP, Array, Tensor
+from midge.ir.graph import NO_CLAMP
+from midge.ir.tensor import Array, Tensor
 from midge.ops.formats import UnsupportedOp
 from midge.ops.fully_connected import FullyConnected
 from midge.ops.gather import Gather

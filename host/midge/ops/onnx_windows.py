@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from midge.ir.graph import Padding, Tensor
+from midge.ir.graph import Padding
+from midge.ir.tensor import Tensor
 from midge.ops.formats import UnsupportedOp
 from midge.ops.onnx_nodes import OnnxNode
 

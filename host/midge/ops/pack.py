@@ -8,7 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from midge.ir.graph import Array, Op, Shape, Tensor
+from midge.ir.graph import Op
+from midge.ir.tensor import Array, Shape, Tensor
 from midge.ops.formats import SourceOp, UnsupportedOp
 from midge.ops.tflite_writing import written
 from midge.ops.types import check_moved

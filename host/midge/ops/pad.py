@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from midge.ir.channels import Range, Ties
-from midge.ir.graph import QUANTIZED, Array, DType, Op, OutputQuant, Permutation, Shape, Tensor, tie_elementwise
+from midge.ir.graph import Op, OutputQuant, Permutation, tie_elementwise
+from midge.ir.tensor import QUANTIZED, Array, DType, Shape, Tensor
 from midge.numerics.fixed_point import quantize_array
 from midge.ops.formats import SourceOp, UnsupportedOp
 from midge.ops.gather import Gather

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from midge.ir.graph import Array, Tensor
+from midge.ir.tensor import Array, Tensor
 from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_multiplier
 from midge.ops.families.binary import Binary, binary_reader
 from midge.ops.uint8 import as_int8

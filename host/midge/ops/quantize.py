@@ -9,7 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from midge.ir.channels import Range
-from midge.ir.graph import QUANTIZED, Array, DType, Op, Quant, Shape, Tensor
+from midge.ir.graph import Op
+from midge.ir.tensor import QUANTIZED, Array, DType, Quant, Shape, Tensor
 from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_array, quantize_multiplier, wrap_int32
 from midge.ops.formats import SourceOp, UnsupportedOp
 from midge.ops.intervals import unary_range

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from midge.ir.graph import Array, DType, Tensor
+from midge.ir.tensor import Array, DType, Tensor
 from midge.numerics.fixed_point import multiply_wide_by_quantized_multiplier, quantize_multiplier
 from midge.ops.families.reduction import Reduction, reduction_reader, reduction_writer
 from midge.ops.types import check_same_type, reason_why_not

@@ -10,7 +10,8 @@ from typing import ClassVar
 import numpy as np
 
 from midge.ir.channels import Range, Ties
-from midge.ir.graph import Array, Op, OutputQuant, Shape, Tensor
+from midge.ir.graph import Op, OutputQuant
+from midge.ir.tensor import Array, Shape, Tensor
 from midge.ops.formats import SourceOp
 from midge.ops.intervals import common_classes, regrouped
 from midge.ops.tflite_writing import integers, written

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import QUANTIZED, Array, DType, OutputQuant, Tensor
+from midge.ir.graph import OutputQuant
+from midge.ir.tensor import QUANTIZED, Array, DType, Tensor
 from midge.numerics.fixed_point import divide_half_away
 from midge.ops.families.resize import Resize, resize_reader, written_resize
 from midge.ops.formats import SourceOp

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Array, Tensor
+from midge.ir.tensor import Array, Tensor
 from midge.ops.families.move import Move
 from midge.ops.families.resize import Resize, resize_reader, written_resize
 from midge.ops.formats import SourceOp

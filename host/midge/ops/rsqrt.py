@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Quant
+from midge.ir.tensor import Quant
 from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_multiplier
 from midge.numerics.inverse_sqrt import inverse_sqrt
 from midge.numerics.tables import Reals, Table

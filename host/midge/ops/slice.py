@@ -8,7 +8,8 @@ from math import prod
 
 import numpy as np
 
-from midge.ir.graph import Array, Op, Permutation, Shape, Tensor
+from midge.ir.graph import Op, Permutation
+from midge.ir.tensor import Array, Shape, Tensor
 from midge.ops.families.move import Move
 from midge.ops.formats import SourceOp, UnsupportedOp
 from midge.ops.tflite_writing import integers, written

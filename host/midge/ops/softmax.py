@@ -8,7 +8,8 @@ from math import floor, isfinite, prod
 
 import numpy as np
 
-from midge.ir.graph import QUANTIZED, Array, DType, Op, OutputQuant, Permutation, Quant, Shape, Tensor
+from midge.ir.graph import Op, OutputQuant, Permutation
+from midge.ir.tensor import QUANTIZED, Array, DType, Quant, Shape, Tensor
 from midge.numerics.fixed_point import (
     Ints,
     quantize_multiplier,

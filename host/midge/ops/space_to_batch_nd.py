@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from midge.ir.graph import Array, Shape, Tensor
+from midge.ir.tensor import Array, Shape, Tensor
 from midge.ops.families.move import Move
 from midge.ops.formats import SourceOp
 from midge.ops.tflite_writing import integers, written

@@ -8,7 +8,8 @@ from itertools import accumulate
 
 import numpy as np
 
-from midge.ir.graph import Array, Op, Permutation, Tensor
+from midge.ir.graph import Op, Permutation
+from midge.ir.tensor import Array, Tensor
 from midge.ops.families.move import Move
 from midge.ops.formats import SourceOp, UnsupportedOp, axis_of
 from midge.ops.tflite_writing import integers, written

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from midge.ir.graph import NO_CLAMP, Array, Tensor
+from midge.ir.graph import NO_CLAMP
+from midge.ir.tensor import Array, Tensor
 from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_multiplier
 from midge.numerics.sums import SumParameters, at_common_scale, common_scale_parameters
 from midge.ops.families.binary import Binary, binary_reader

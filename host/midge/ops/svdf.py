@@ -12,7 +12,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from midge.ir.graph import Array, Clamp, DType, Op, Shape, Tensor
+from midge.ir.graph import Clamp, Op
+from midge.ir.tensor import Array, DType, Shape, Tensor
 from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_multiplier, wrap_int32
 from midge.ops.formats import SourceOp, UnsupportedOp, tflite_clamp
 from midge.ops.types import check_per_tensor, reason_why_not, type_reason

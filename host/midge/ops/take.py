@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Array, DType, Op, OutputQuant, Shape, Tensor
+from midge.ir.graph import Op, OutputQuant
+from midge.ir.tensor import Array, DType, Shape, Tensor
 from midge.ops.formats import SourceOp
 from midge.ops.tflite_writing import written
 from midge.ops.types import check_moved

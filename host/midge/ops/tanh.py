@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Array, DType, OutputQuant, Quant, Tensor
+from midge.ir.graph import OutputQuant
+from midge.ir.tensor import Array, DType, Quant, Tensor
 from midge.numerics import sigmoid
 from midge.numerics.tables import Reals
 from midge.ops.families.unary import Unary, unary_reader

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from midge.ir.graph import Array, Clamp, DType, Op, Padding, Tensor
+from midge.ir.graph import Clamp, Op, Padding
+from midge.ir.tensor import Array, DType, Tensor
 from midge.numerics.fixed_point import integer_clamp
 from midge.ops.formats import TFLITE_CLAMPS, SourceOp, UnsupportedOp, same_padding
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Array, Tensor
+from midge.ir.tensor import Array, Tensor
 from midge.ops.families.move import Move
 from midge.ops.formats import SourceOp
 from midge.ops.tflite_writing import integers, written

@@ -8,7 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from midge.ir.graph import Array, Clamp, DType, Op, Padding, Shape, Tensor
+from midge.ir.graph import Clamp, Op, Padding
+from midge.ir.tensor import Array, DType, Shape, Tensor
 from midge.numerics.requantize import window_requantization
 from midge.ops.formats import SourceOp, UnsupportedOp, same_padding, tflite_clamp, tflite_padding, tflite_pair
 from midge.ops.tflite_writing import integers, strides, with_activation

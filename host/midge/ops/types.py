@@ -10,7 +10,7 @@ from math import inf, isfinite
 
 import numpy as np
 
-from midge.ir.graph import QUANTIZED, DType, Quant, Shape, Tensor
+from midge.ir.tensor import QUANTIZED, DType, Quant, Shape, Tensor
 
 _ONLY = "midge computes float32, full-integer int8, and int16 activations where TensorFlow Lite has them"
 

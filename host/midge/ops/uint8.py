@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from midge.ir.graph import Op, Tensor
+from midge.ir.graph import Op
+from midge.ir.tensor import Tensor
 
 REMEDY = "convert again with TensorFlow 2, which quantizes to int8"
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from midge.ir.graph import Array, Op, Quant, Tensor
+from midge.ir.graph import Op
+from midge.ir.tensor import Array, Quant, Tensor
 from midge.numerics.fixed_point import quantize_multiplier
 from midge.ops.formats import UnsupportedOp
 from midge.ops.gather import Gather

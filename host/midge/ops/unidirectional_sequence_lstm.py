@@ -12,7 +12,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from midge.ir.graph import Array, DType, Op, Quant, Shape, Tensor
+from midge.ir.graph import Op
+from midge.ir.tensor import Array, DType, Quant, Shape, Tensor
 from midge.numerics.fixed_point import (
     Ints,
     multiply_by_quantized_multiplier,

@@ -17,8 +17,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from midge.ir.channels import last_axis
-from midge.ir.graph import Array, Graph, Op, Quant, Tensor
+from midge.ir.graph import Graph, Op
 from midge.ir.rewrite import count_readers, fresh_name
+from midge.ir.tensor import Array, Quant, Tensor
 from midge.ops.reshape import Reshape
 from midge.passes.fold_channels import fold_columns
 from midge.passes.live_channels import LiveChannels, at_least_one, is_constant, kept_classes, live_channels

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from midge.ir.graph import NO_CLAMP, Clamp, DType, Graph, Op, Tensor
+from midge.ir.graph import NO_CLAMP, Clamp, Graph, Op
 from midge.ir.rewrite import rewire
+from midge.ir.tensor import DType, Tensor
 from midge.numerics.fixed_point import integer_clamp
 from midge.ops.concatenation import Concatenation
 from midge.ops.pad import Pad

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from midge.ir.graph import DType, Graph, Op, Tensor
+from midge.ir.graph import Graph, Op
+from midge.ir.tensor import DType, Tensor
 from midge.ops.lookup import Lookup
 from midge.ops.max_pool2d import MaxPool2D
 from midge.ops.select_v2 import SelectV2

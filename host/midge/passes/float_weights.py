@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from midge.ir.graph import DType, Graph, Op, Tensor
+from midge.ir.graph import Graph, Op
 from midge.ir.rewrite import fresh_name
+from midge.ir.tensor import DType, Tensor
 from midge.ops.dequantize import Dequantize
 
 

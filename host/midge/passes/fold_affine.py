@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from midge.ir.graph import NO_CLAMP, Array, DType, Graph, Op, Tensor
+from midge.ir.graph import NO_CLAMP, Graph, Op
 from midge.ir.rewrite import count_readers, fresh_name
+from midge.ir.tensor import Array, DType, Tensor
 from midge.ops.add import Add
 from midge.ops.mul import Mul
 from midge.ops.sub import Sub

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from midge.ir.channels import Mixing, last_axis
-from midge.ir.graph import Array, DType, Graph, Op, Quant, Tensor
+from midge.ir.graph import Graph, Op
+from midge.ir.tensor import Array, DType, Quant, Tensor
 from midge.ops.intervals import fits_int32, regrouped
 from midge.passes.live_channels import LiveChannels, active_rows, is_constant
 

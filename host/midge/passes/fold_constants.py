@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from midge.ir.graph import Graph, Op, Tensor
+from midge.ir.graph import Graph, Op
+from midge.ir.tensor import Tensor
 
 # All computed constants together: more than the flash of any microcontroller, little enough to compute at once.
 LIMIT_BYTES = 32 << 20

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from midge.ir.graph import Clamp, DType, Graph, Op, Tensor
+from midge.ir.graph import Clamp, Graph, Op
 from midge.ir.rewrite import count_readers
+from midge.ir.tensor import DType, Tensor
 from midge.numerics.fixed_point import integer_clamp
 from midge.ops.relu import Relu
 from midge.passes.value_table import ALL_VALUES, value_table

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from midge.ir.graph import Array, DType, Graph, Op, Tensor
+from midge.ir.graph import Graph, Op
+from midge.ir.tensor import Array, DType, Tensor
 from midge.ops.elu import Elu
 from midge.ops.gelu import Gelu
 from midge.ops.hard_swish import HardSwish

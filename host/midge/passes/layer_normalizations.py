@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from midge.ir.graph import NO_CLAMP, Array, DType, Graph, Op, Tensor
+from midge.ir.graph import NO_CLAMP, Graph, Op
 from midge.ir.rewrite import count_readers, fresh_name
+from midge.ir.tensor import Array, DType, Tensor
 from midge.ops.add import Add
 from midge.ops.div import Div
 from midge.ops.layer_normalization import LayerNormalization

@@ -23,7 +23,8 @@ import numpy as np
 
 from midge.intervals import tensor_ranges
 from midge.ir.channels import Mixing, Range, Ties, count_classes, last_axis
-from midge.ir.graph import Array, DType, Graph, Op
+from midge.ir.graph import Graph, Op
+from midge.ir.tensor import Array, DType
 from midge.ops.intervals import regrouped
 
 Masks = Mapping[str, Array]

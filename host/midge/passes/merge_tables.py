@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from midge.ir.graph import Graph, Op, Tensor
+from midge.ir.graph import Graph, Op
 from midge.ir.rewrite import count_readers, fresh_name
+from midge.ir.tensor import Tensor
 from midge.ops.lookup import Lookup
 from midge.passes.tables_for_unary import table_tensor
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from midge.ir.graph import Graph, Op, Tensor
+from midge.ir.graph import Graph, Op
 from midge.ir.rewrite import fresh_name
+from midge.ir.tensor import Tensor
 from midge.ops.conv2d import Conv2D
 from midge.ops.depthwise_conv2d import DepthwiseConv2D
 

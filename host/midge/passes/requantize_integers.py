@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from midge.ir.graph import DType, Graph, Op
+from midge.ir.graph import Graph, Op
+from midge.ir.tensor import DType
 from midge.ops.dequantize import Dequantize
 from midge.ops.quantize import Quantize, is_by_floats
 

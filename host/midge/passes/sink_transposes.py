@@ -13,8 +13,9 @@ from math import prod
 
 import numpy as np
 
-from midge.ir.graph import Array, Graph, Op, Permutation, Shape, Tensor
+from midge.ir.graph import Graph, Op, Permutation
 from midge.ir.rewrite import fresh_name
+from midge.ir.tensor import Array, Shape, Tensor
 from midge.ops.fully_connected import FullyConnected
 from midge.ops.reshape import Reshape
 from midge.ops.transpose import Transpose

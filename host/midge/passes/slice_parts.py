@@ -5,7 +5,8 @@ So each part has a lifetime and a kernel of its own, and a part that nothing rea
 
 from __future__ import annotations
 
-from midge.ir.graph import Graph, Op, Shape
+from midge.ir.graph import Graph, Op
+from midge.ir.tensor import Shape
 from midge.ops.slice import Slice
 from midge.ops.split import Split
 from midge.ops.unpack import Unpack

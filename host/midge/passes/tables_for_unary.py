@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from midge.ir.graph import Array, DType, Graph, Op, Tensor
+from midge.ir.graph import Graph, Op
 from midge.ir.rewrite import fresh_name
+from midge.ir.tensor import Array, DType, Tensor
 from midge.ops.lookup import Lookup
 from midge.passes.value_table import value_table, varying_input
 

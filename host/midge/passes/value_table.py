@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from midge.ir.graph import Array, DType, Op, Tensor
+from midge.ir.graph import Op
+from midge.ir.tensor import Array, DType, Tensor
 from midge.ops.lookup import Lookup
 
 ALL_VALUES: Array = np.arange(-128, 128, dtype=np.int8)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from midge.ir.graph import Array, Tensor
+from midge.ir.tensor import Array, Tensor
 from midge.quantize.bias_correction import squared_error
 from midge.quantize.quality import real_values
 from midge.quantize.refine import Layer, Step

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from midge.ir.graph import Array, Graph, Op, Shape
+from midge.ir.graph import Graph, Op
+from midge.ir.tensor import Array, Shape
 
 F32 = NDArray[np.float32]
 Values = Mapping[str, Array]

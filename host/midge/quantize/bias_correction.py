@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from midge.ir.graph import Array, Tensor
+from midge.ir.tensor import Array, Tensor
 from midge.quantize.quality import real_values
 from midge.quantize.refine import Layer
 from midge.quantize.weights import bias_limit

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from midge.ir.graph import Array, Graph, Op, Tensor
+from midge.ir.graph import Graph, Op
+from midge.ir.tensor import Array, Tensor
 from midge.numerics.matrix_form import MatrixForm
 from midge.quantize.backward import evaluated, pulled_back
 from midge.quantize.blocks import Block

@@ -9,7 +9,8 @@ import numpy as np
 
 from midge.errors import DataError
 from midge.interpreter import interpret_all
-from midge.ir.graph import Array, Graph
+from midge.ir.graph import Graph
+from midge.ir.tensor import Array
 from midge.progress import Progress, silent
 from midge.quantize.histogram import Histogram, histogram, merged
 from midge.quantize.ranges import Method, Range, chosen_range

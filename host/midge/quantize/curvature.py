@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from midge.ir.graph import Array, Graph
+from midge.ir.graph import Graph
+from midge.ir.tensor import Array
 from midge.quantize.backward import Values, can_pull_back, through
 
 # So many outputs are taken one by one.

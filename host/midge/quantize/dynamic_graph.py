@@ -11,8 +11,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from midge.ir.graph import DType, Graph, Op, Quant, Tensor
+from midge.ir.graph import Graph, Op
 from midge.ir.rewrite import fresh_name
+from midge.ir.tensor import DType, Quant, Tensor
 from midge.ir.verify import verify
 from midge.quantize.weights import quantize_weights
 from midge.settings import Width

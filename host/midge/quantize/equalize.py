@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midge.interpreter import interpret_all
-from midge.ir.graph import Array, Graph, Op, Tensor
+from midge.ir.graph import Graph, Op
+from midge.ir.tensor import Array, Tensor
 from midge.progress import Progress, silent
 from midge.quantize.samples import Samples
 

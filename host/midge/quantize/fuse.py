@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from midge.ir.graph import Array, DType, Graph, Op, Quant, Tensor
+from midge.ir.graph import Graph, Op
 from midge.ir.rewrite import count_readers, fresh_name, rewire
+from midge.ir.tensor import Array, DType, Quant, Tensor
 from midge.ir.verify import verify
 from midge.ops.dequantize import Dequantize
 from midge.ops.quantize import Quantize

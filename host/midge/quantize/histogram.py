@@ -12,7 +12,7 @@ from math import frexp
 import numpy as np
 from numpy.typing import NDArray
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 
 # Bins on each side of 0: at least 16 to a step of int8, whatever the range.
 SIDE = 1 << 12

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from midge.errors import UnsupportedModelError
-from midge.ir.graph import QUANTIZED, Array, DType, Graph, Op, Quant, Tensor
+from midge.ir.graph import Graph, Op
 from midge.ir.rewrite import fresh_name, rewire
+from midge.ir.tensor import QUANTIZED, Array, DType, Quant, Tensor
 from midge.ir.verify import verify
 from midge.numerics.fixed_point import quantize_array
 from midge.ops.dequantize import Dequantize

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from midge.errors import SettingsError
-from midge.ir.graph import Array, DType, Graph
+from midge.ir.graph import Graph
+from midge.ir.tensor import Array, DType
 from midge.passes.float_weights import float_weights
 from midge.progress import Progress, silent
 from midge.quantize.adaround import adaround

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from midge.interpreter import interpret_all
-from midge.ir.graph import Array, DType, Graph, Op
+from midge.ir.graph import Graph, Op
+from midge.ir.tensor import Array, DType
 from midge.numerics.fixed_point import quantize_array
 from midge.progress import Progress, silent
 from midge.quantize.histogram import Histogram

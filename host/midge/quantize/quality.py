@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midge.interpreter import interpret_all
-from midge.ir.graph import Array, DType, Graph, Op, Tensor
+from midge.ir.graph import Graph, Op
+from midge.ir.tensor import Array, DType, Tensor
 from midge.numerics.fixed_point import quantize_array
 from midge.progress import Progress, silent
 from midge.quantize.samples import Samples

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from midge.ir.graph import DType, Quant
+from midge.ir.tensor import DType, Quant
 from midge.quantize.histogram import Histogram
 
 Method = Literal["minmax", "percentile", "mse", "kl"]

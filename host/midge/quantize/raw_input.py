@@ -13,8 +13,9 @@ from dataclasses import replace
 import numpy as np
 
 from midge.errors import SettingsError
-from midge.ir.graph import DType, Graph, Op, Tensor
+from midge.ir.graph import Graph, Op
 from midge.ir.rewrite import fresh_name
+from midge.ir.tensor import DType, Tensor
 from midge.ir.verify import verify
 from midge.ops.quantize import Quantize
 from midge.raw_input import HIGHEST, RawInput

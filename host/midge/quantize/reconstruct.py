@@ -15,7 +15,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from midge.ir.graph import Array, Graph, Tensor
+from midge.ir.graph import Graph
+from midge.ir.tensor import Array, Tensor
 from midge.progress import Progress, silent
 from midge.quantize.backward import evaluated
 from midge.quantize.block_learning import ITERATIONS, Learnt, learn

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from midge.interpreter import interpret_all
-from midge.ir.graph import Array, DType, Graph, Op, Tensor
+from midge.ir.graph import Graph, Op
+from midge.ir.tensor import Array, DType, Tensor
 from midge.numerics.fixed_point import quantize_array
 from midge.progress import Progress, silent
 from midge.quantize.samples import Samples

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from midge.errors import DataError, SettingsError
-from midge.ir.graph import Array, Graph
+from midge.ir.graph import Graph
+from midge.ir.tensor import Array
 
 # One sample: a value for each input of the network. All of them: whatever has a length and an index.
 Sample = Sequence[Array]

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from midge.errors import InternalError
-from midge.ir.graph import Graph, Op, Quant, Tensor
+from midge.ir.graph import Graph, Op
+from midge.ir.tensor import Quant, Tensor
 from midge.quantize.ranges import Range, activation_quant, united, with_zero
 
 

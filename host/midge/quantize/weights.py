@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from midge.ir.graph import Array, DType, Quant, Tensor
+from midge.ir.tensor import Array, DType, Quant, Tensor
 from midge.quantize.widths import LIMITS, nearest
 from midge.settings import Width
 

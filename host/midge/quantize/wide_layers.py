@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from midge.ir.graph import DType, Graph, Op, Quant, Tensor
+from midge.ir.graph import Graph, Op
+from midge.ir.tensor import DType, Quant, Tensor
 from midge.ops import logistic, softmax, tanh
 
 # What operators fix for their outputs in int8, and the scale that all of them have in int16.

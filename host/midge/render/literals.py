@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 
 
 def c_int(value: int) -> str:

@@ -13,7 +13,7 @@ from midge.build.image import Image
 from midge.build.platformio import Say, build_project, read_elf, upload_port, upload_project, upload_seconds
 from midge.cache import cache_dir
 from midge.errors import LinkError, MidgeError
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.render.project import render_project
 from midge.run.conversation import Conversation, Hello, Patience
 from midge.run.device import LinkedDevice, Sample

@@ -10,7 +10,8 @@ import numpy as np
 
 from midge.errors import LinkError
 from midge.interpreter import interpret_all, next_states
-from midge.ir.graph import Array, Graph
+from midge.ir.graph import Graph
+from midge.ir.tensor import Array
 from midge.lower.program import Port
 from midge.run.conversation import Conversation
 from midge.run.costs import Cost

@@ -15,7 +15,7 @@ from midge.build.image import Image
 from midge.build.stack import read_frames, worst_stack_bytes
 from midge.build.toolchain import compile_firmware, find_toolchain
 from midge.errors import DeviceFaultError, LinkError, MidgeError
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.kernels.select import refuse_floats
 from midge.lower.program import Program
 from midge.render.project import check_arrays, far_constants

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from midge.errors import UnsupportedModelError
-from midge.ir.graph import Array, Graph
+from midge.ir.graph import Graph
+from midge.ir.tensor import Array
 
 _QUANTIZATION = ("QuantizeLinear", "DequantizeLinear")
 _IMPLEMENTED = 19

@@ -23,7 +23,7 @@ import numpy as np
 
 from midge.errors import DataError, MissingExtraError, UnsupportedModelError
 from midge.importers import read_model_file
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.run.reference_worker import PACKAGES, read_message, write_message
 
 # A load or one inference of any network that a microcontroller holds takes the reference kernels under a minute.

@@ -19,7 +19,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 
 # The runtime and its renamed successor, in order of preference.
 PACKAGES = ("tflite_runtime", "ai_edge_litert")

@@ -9,7 +9,8 @@ import numpy as np
 
 from midge.data import Dataset, Indices
 from midge.interpreter import interpret
-from midge.ir.graph import Array, Graph
+from midge.ir.graph import Graph
+from midge.ir.tensor import Array
 from midge.measure.accuracy import accuracy, real_values
 from midge.progress import Progress, silent
 

@@ -27,7 +27,7 @@ from midge.build.toolchain import find_toolchain
 from midge.data import load_data
 from midge.errors import InternalError, MidgeError
 from midge.importers import import_model
-from midge.ir.graph import Shape
+from midge.ir.tensor import Shape
 from midge.passes import CANONICALIZE, run_passes
 from midge.progress import Progress, silent
 from midge.settings import Settings, settings_to_toml

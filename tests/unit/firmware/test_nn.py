@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from midge.ir.graph import DType, Quant
+from midge.ir.tensor import DType, Quant
 from midge.numerics.fixed_point import (
     divide_half_away,
     multiply_by_quantized_multiplier,

@@ -16,7 +16,8 @@ from midge.errors import ModelFileError, SettingsError, UnsupportedModelError
 from midge.importers import import_model
 from midge.importers.onnx import import_onnx
 from midge.interpreter import interpret
-from midge.ir.graph import Array, Graph
+from midge.ir.graph import Graph
+from midge.ir.tensor import Array
 from midge.measure.agreement import agreement
 from midge.passes import CANONICALIZE, run_passes
 from midge.quantize import fuse_quantization

@@ -13,7 +13,8 @@ from tflite.TensorType import TensorType
 from midge.errors import MidgeError, ModelFileError, UnsupportedModelError
 from midge.importers.tflite import import_tflite, tensor_names
 from midge.interpreter import interpret
-from midge.ir.graph import DType, Graph, Quant
+from midge.ir.graph import Graph
+from midge.ir.tensor import DType, Quant
 from midge.passes.float_weights import float_weights
 from unit.importers.model_file import ModelSpec, OpSpec, TensorSpec, model_file
 

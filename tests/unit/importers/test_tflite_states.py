@@ -14,7 +14,8 @@ from tflite.TensorType import TensorType
 from midge.errors import MidgeError
 from midge.importers.tflite import import_tflite
 from midge.interpreter import interpret_all, next_states
-from midge.ir.graph import Array, Graph
+from midge.ir.graph import Graph
+from midge.ir.tensor import Array
 from midge.ir.text import graph_text
 from midge.run.reference import Reference
 from unit.importers.model_file import ModelSpec, OpSpec, TensorSpec, model_file

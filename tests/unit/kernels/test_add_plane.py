@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from midge.interpreter import interpret
-from midge.ir.graph import NO_CLAMP, Clamp, Graph, Quant
+from midge.ir.graph import NO_CLAMP, Clamp, Graph
+from midge.ir.tensor import Quant
 from midge.kernels.add.dsp import VARIANT, plane
 from midge.kernels.select import layer_of
 from midge.ops.add import Add

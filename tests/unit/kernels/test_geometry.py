@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from differential.draw import draw_cases
-from midge.ir.graph import Tensor
+from midge.ir.tensor import Tensor
 from midge.kernels.geometry import Dim, broadcast_dims, merged
 from midge.kernels.select import layer_of, variants
 from midge.kernels.variant import Layer

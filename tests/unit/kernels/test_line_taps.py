@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.kernels.byte_products import byte_products
 from midge.kernels.byte_scaling import steps_table
 from midge.kernels.line_taps import SLOTS, line_group

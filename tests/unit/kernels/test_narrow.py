@@ -9,7 +9,8 @@ import pytest
 
 from differential.draw_tensors import Case, narrow_weights, one_op
 from midge.boards import load_board
-from midge.ir.graph import NO_CLAMP, Array, DType, Quant, Tensor
+from midge.ir.graph import NO_CLAMP
+from midge.ir.tensor import Array, DType, Quant, Tensor
 from midge.kernels.narrow import FIELDS, Narrow, narrow
 from midge.kernels.packed import pack
 from midge.kernels.select import layer_of, select, variants

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.kernels.one_multiply import Line, largest_shift, one_multiply
 from midge.numerics.fixed_point import quantize_multiplier
 from midge.numerics.requantize import Requantization

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.kernels.two_products import TwoProducts, two_products
 from midge.numerics.requantize import Requantization
 

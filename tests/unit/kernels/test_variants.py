@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from differential.draw import draw_cases, drawn_kinds
-from midge.ir.graph import Graph, Tensor
+from midge.ir.graph import Graph
+from midge.ir.tensor import Tensor
 from midge.kernels.select import kinds, layer_of, variants
 from midge.ops import operators
 from midge.ops.reshape import Reshape

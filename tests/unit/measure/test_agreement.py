@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from midge.ir.graph import NO_CLAMP, DType, Graph, Quant, Tensor
+from midge.ir.graph import NO_CLAMP, Graph
+from midge.ir.tensor import DType, Quant, Tensor
 from midge.measure.agreement import agreement, has_dynamic_layers
 from midge.ops.fully_connected import FullyConnected
 

@@ -8,7 +8,8 @@ from math import floor, inf, nan
 import numpy as np
 import pytest
 
-from midge.ir.graph import NO_CLAMP, DType, Quant
+from midge.ir.graph import NO_CLAMP
+from midge.ir.tensor import DType, Quant
 from midge.numerics.fixed_point import (
     divide_half_away,
     integer_clamp,

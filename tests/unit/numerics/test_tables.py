@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from midge.ir.graph import Quant
+from midge.ir.tensor import Quant
 from midge.numerics.tables import look_up, unary_table
 
 

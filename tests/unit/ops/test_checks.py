@@ -9,7 +9,8 @@ from math import inf, nan
 import numpy as np
 import pytest
 
-from midge.ir.graph import NO_CLAMP, DType, Op, Quant, Tensor
+from midge.ir.graph import NO_CLAMP, Op
+from midge.ir.tensor import DType, Quant, Tensor
 from midge.ops.add import Add
 from midge.ops.concatenation import Concatenation
 from midge.ops.conv2d import Conv2D

@@ -8,7 +8,8 @@ from math import inf
 import numpy as np
 import pytest
 
-from midge.ir.graph import NO_CLAMP, Array, DType, Op, Padding, Quant, Tensor
+from midge.ir.graph import NO_CLAMP, Op, Padding
+from midge.ir.tensor import Array, DType, Quant, Tensor
 from midge.ops.average_pool2d import AveragePool2D
 from midge.ops.conv2d import Conv2D
 from midge.ops.depthwise_conv2d import DepthwiseConv2D

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from midge.ir.graph import NO_CLAMP, DType, Quant, Tensor
+from midge.ir.graph import NO_CLAMP
+from midge.ir.tensor import DType, Quant, Tensor
 from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_multiplier
 from midge.ops.fully_connected import FullyConnected
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from midge.ir.graph import NO_CLAMP, DType, Quant, Tensor
+from midge.ir.graph import NO_CLAMP
+from midge.ir.tensor import DType, Quant, Tensor
 from midge.ops.div import Div
 from midge.ops.elu import Elu
 from midge.ops.families.unary import Unary

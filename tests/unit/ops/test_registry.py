@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from midge.ir.graph import NO_CLAMP, DType, Op, Quant, Tensor
+from midge.ir.graph import NO_CLAMP, Op
+from midge.ir.tensor import DType, Quant, Tensor
 from midge.ops import operators, readers
 from midge.ops.average_pool2d import AveragePool2D
 from midge.ops.logistic import Logistic

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from midge.ir.graph import DType, Op, Tensor
+from midge.ir.graph import Op
+from midge.ir.tensor import DType, Tensor
 from midge.ops import readers
 from midge.ops.concatenation import Concatenation
 from midge.ops.conv2d import Conv2D

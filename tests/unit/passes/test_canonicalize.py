@@ -10,7 +10,8 @@ import pytest
 
 from midge.errors import InternalError
 from midge.interpreter import interpret
-from midge.ir.graph import NO_CLAMP, Clamp, Graph, Quant
+from midge.ir.graph import NO_CLAMP, Clamp, Graph
+from midge.ir.tensor import Quant
 from midge.ops.add import Add
 from midge.ops.concatenation import Concatenation
 from midge.ops.max_pool2d import MaxPool2D

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from midge.ir.graph import NO_CLAMP, Array, Clamp, DType, Graph, Op, Padding, Quant, Tensor
+from midge.ir.graph import NO_CLAMP, Clamp, Graph, Op, Padding
+from midge.ir.tensor import Array, DType, Quant, Tensor
 from midge.ops.add import Add
 from midge.ops.conv2d import Conv2D
 from midge.ops.fully_connected import FullyConnected

@@ -7,7 +7,8 @@ from math import inf
 import numpy as np
 
 from midge.interpreter import interpret
-from midge.ir.graph import DType, Graph, Quant, Tensor
+from midge.ir.graph import Graph
+from midge.ir.tensor import DType, Quant, Tensor
 from midge.ops.depthwise_conv2d import DepthwiseConv2D
 from midge.passes import one_channel_convolutions, run_passes
 from small_graphs import graph, int8s

@@ -7,7 +7,8 @@ from math import inf
 import numpy as np
 
 from midge.interpreter import interpret
-from midge.ir.graph import NO_CLAMP, Graph, Quant
+from midge.ir.graph import NO_CLAMP, Graph
+from midge.ir.tensor import Quant
 from midge.ops.add import Add
 from midge.ops.leaky_relu import LeakyRelu
 from midge.ops.logistic import OUTPUT_QUANT, Logistic

@@ -12,7 +12,8 @@ from onnx.reference import ReferenceEvaluator
 
 from midge.importers.onnx import import_onnx
 from midge.interpreter import interpret
-from midge.ir.graph import Array, Graph
+from midge.ir.graph import Graph
+from midge.ir.tensor import Array
 from midge.passes import CANONICALIZE, run_passes
 from midge.quantize.int8_graph import quantize_graph
 from midge.quantize.ranges import Range

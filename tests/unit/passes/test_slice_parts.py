@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from midge.interpreter import interpret
-from midge.ir.graph import DType, Graph, Op, Quant, Tensor
+from midge.ir.graph import Graph, Op
+from midge.ir.tensor import DType, Quant, Tensor
 from midge.ir.verify import verify
 from midge.ops.split import Split
 from midge.ops.unpack import Unpack

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from midge.errors import InternalError
 from midge.interpreter import interpret_all, next_states
-from midge.ir.graph import NO_CLAMP, Array, Graph, Op
+from midge.ir.graph import NO_CLAMP, Graph, Op
+from midge.ir.tensor import Array
 from midge.ir.verify import verify
 from midge.ops.add import Add
 from midge.ops.reshape import Reshape

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from midge.importers import import_model
-from midge.ir.graph import Array, Graph, Op
+from midge.ir.graph import Graph, Op
+from midge.ir.tensor import Array
 from midge.numerics.windows import gathered, windows
 from midge.ops.average_pool2d import AveragePool2D
 from midge.ops.logistic import Logistic

@@ -13,7 +13,8 @@ from midge.data import Dataset, load_data
 from midge.errors import DataError, SettingsError
 from midge.importers import import_model
 from midge.interpreter import interpret
-from midge.ir.graph import NO_CLAMP, Array, Graph
+from midge.ir.graph import NO_CLAMP, Graph
+from midge.ir.tensor import Array
 from midge.ops.logistic import Logistic
 from midge.ops.mul import Mul
 from midge.passes import CANONICALIZE, run_passes

@@ -14,7 +14,8 @@ from midge.errors import SettingsError
 from midge.exporters import export_tflite
 from midge.importers import import_model
 from midge.interpreter import interpret
-from midge.ir.graph import NO_CLAMP, DType, Graph
+from midge.ir.graph import NO_CLAMP, Graph
+from midge.ir.tensor import DType
 from midge.ops.conv2d import Conv2D
 from midge.ops.depthwise_conv2d import DepthwiseConv2D
 from midge.ops.fully_connected import FullyConnected

@@ -11,7 +11,8 @@ from onnx import TensorProto
 from midge.errors import SettingsError
 from midge.importers.onnx import import_onnx
 from midge.interpreter import interpret
-from midge.ir.graph import Array, Graph
+from midge.ir.graph import Graph
+from midge.ir.tensor import Array
 from midge.passes import CANONICALIZE, run_passes
 from midge.quantize import FusionWarning, fuse_quantization, quantize_model
 from midge.settings import Settings

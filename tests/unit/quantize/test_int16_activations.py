@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from midge.interpreter import interpret
-from midge.ir.graph import NO_CLAMP, Array, DType, Graph
+from midge.ir.graph import NO_CLAMP, Graph
+from midge.ir.tensor import Array, DType
 from midge.numerics.fixed_point import quantize_array
 from midge.ops.fully_connected import FullyConnected
 from midge.ops.logistic import Logistic

@@ -11,7 +11,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from midge.errors import InternalError, UnsupportedModelError
 from midge.interpreter import interpret
-from midge.ir.graph import NO_CLAMP, Array, DType, Graph, Op, Quant, Tensor
+from midge.ir.graph import NO_CLAMP, Graph, Op
+from midge.ir.tensor import Array, DType, Quant, Tensor
 from midge.numerics.fixed_point import quantize_array
 from midge.ops.add import Add
 from midge.ops.arg_max import ArgMax

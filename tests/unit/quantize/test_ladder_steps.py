@@ -10,7 +10,8 @@ import pytest
 
 from midge.errors import SettingsError
 from midge.interpreter import interpret
-from midge.ir.graph import Array, Graph, Op
+from midge.ir.graph import Graph, Op
+from midge.ir.tensor import Array
 from midge.measure.accuracy import real_values
 from midge.numerics.fixed_point import quantize_array
 from midge.ops.add import Add

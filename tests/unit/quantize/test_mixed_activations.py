@@ -15,7 +15,8 @@ from midge.errors import SettingsError
 from midge.exporters import export_tflite
 from midge.importers import Imported, import_model
 from midge.interpreter import interpret
-from midge.ir.graph import NO_CLAMP, Array, DType, Graph, Quant, Tensor
+from midge.ir.graph import NO_CLAMP, Graph
+from midge.ir.tensor import Array, DType, Quant, Tensor
 from midge.numerics.fixed_point import quantize_array
 from midge.ops.average_pool2d import AveragePool2D
 from midge.ops.conv2d import Conv2D

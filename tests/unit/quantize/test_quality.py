@@ -13,7 +13,8 @@ from click.testing import CliRunner
 
 from midge.cli.inspect import command
 from midge.errors import SettingsError
-from midge.ir.graph import Graph, Quant, Tensor
+from midge.ir.graph import Graph
+from midge.ir.tensor import Quant, Tensor
 from midge.ops.relu import Relu
 from midge.quantize.quality import BARS, costliest, layer_qualities
 from midge.report.qualities import sparkline

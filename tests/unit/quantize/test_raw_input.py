@@ -13,7 +13,8 @@ from midge.errors import SettingsError
 from midge.exporters import export_tflite
 from midge.importers import Imported, import_model
 from midge.interpreter import interpret
-from midge.ir.graph import Array, DType, Graph, Padding
+from midge.ir.graph import Graph, Padding
+from midge.ir.tensor import Array, DType
 from midge.ops.conv2d import Conv2D
 from midge.pipeline import compile_model, run_model
 from midge.quantize.raw_input import fold_raw_input

@@ -11,7 +11,8 @@ import pytest
 from midge.data import load_data
 from midge.importers import import_model
 from midge.interpreter import interpret
-from midge.ir.graph import Array, Graph
+from midge.ir.graph import Graph
+from midge.ir.tensor import Array
 from midge.measure.accuracy import real_values
 from midge.passes import CANONICALIZE, run_passes
 from midge.quantize.block_learning import Learnt, learn

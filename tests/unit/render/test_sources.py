@@ -9,7 +9,8 @@ import pytest
 from differential.draw import draw_cases, drawn_kinds
 from differential.programs import program_of
 from midge.boards import load_core
-from midge.ir.graph import DType, Graph, Tensor
+from midge.ir.graph import Graph
+from midge.ir.tensor import DType, Tensor
 from midge.kernels.select import select, variants
 from midge.lower.bind import bind
 from midge.memory.lifetimes import lifetimes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import cast
 
-from midge.ir.graph import DType
+from midge.ir.tensor import DType
 from midge.kernels.variant import Binding, Layer, Variant
 from midge.ops.families.arg import Arg
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import cast
 
-from midge.ir.graph import Shape
+from midge.ir.tensor import Shape
 from midge.kernels.geometry import Dim, merged
 from midge.kernels.literals import INT32_LIMIT, constant_data, is_either, is_float, requantization_literals, span
 from midge.kernels.variant import Binding, Constant, Layer, Variant

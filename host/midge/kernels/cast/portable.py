@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from midge.ir.graph import DType
+from midge.ir.tensor import DType
 from midge.kernels.literals import constant_data
 from midge.kernels.variant import Binding, Constant, Layer, Variant
 

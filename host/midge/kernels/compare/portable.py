@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-from midge.ir.graph import DType
+from midge.ir.tensor import DType
 from midge.kernels.elementwise import bind_pair
 from midge.kernels.variant import Binding, Layer, Variant
 from midge.ops.families.comparison import LEFT_SHIFT, Comparison

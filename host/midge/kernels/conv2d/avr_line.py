@@ -14,7 +14,7 @@ from typing import cast
 
 import numpy as np
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.kernels.byte_blocks import NEEDS, OFFSET
 from midge.kernels.byte_products import ByteProducts, byte_products
 from midge.kernels.byte_scaling import Steps, scaling, steps_table

@@ -7,7 +7,7 @@ from typing import cast
 
 import numpy as np
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.kernels.grouped_taps import bind_planes
 from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
 from midge.kernels.planes import band_overlap, can_walk, plane_bytes

@@ -12,7 +12,7 @@ from typing import cast
 
 import numpy as np
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.kernels.byte_blocks import NEEDS, OFFSET, code_bytes, constant_registers
 from midge.kernels.byte_products import byte_products, in_bytes
 from midge.kernels.byte_scaling import scaling

@@ -13,7 +13,7 @@ from typing import cast
 
 import numpy as np
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.kernels.geometry import Window, window_of
 from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
 from midge.kernels.steep_sums import FRACTION, SteepSums, reachable_sums, split_sums, steep_sums

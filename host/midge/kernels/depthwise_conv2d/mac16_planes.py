@@ -11,7 +11,7 @@ from typing import cast
 
 import numpy as np
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.kernels.geometry import Window, window_of
 from midge.kernels.literals import bias_values, has_constant_weights, is_int8
 from midge.kernels.mac16_dense import NEEDS, OFFSET, Scaling, scaling_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from midge.ir.graph import QUANTIZED, DType
+from midge.ir.tensor import QUANTIZED, DType
 from midge.kernels.variant import Binding, Layer, Variant
 
 

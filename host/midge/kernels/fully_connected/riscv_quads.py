@@ -6,7 +6,7 @@ from typing import cast
 
 import numpy as np
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
 from midge.kernels.position_quads import NEEDS, QUAD, bind_matrix, can_add, quads, scaling_of
 from midge.kernels.variant import Binding, Layer, Variant

@@ -7,7 +7,7 @@ from typing import cast
 
 import numpy as np
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
 from midge.kernels.pixel_pairs import NEEDS, can_pack, padded_depth, scaling_of
 from midge.kernels.variant import Binding, Constant, Layer, Variant

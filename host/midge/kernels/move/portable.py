@@ -6,7 +6,7 @@ from typing import cast
 
 import numpy as np
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.kernels.index_map import Walk, walk
 from midge.kernels.literals import constant_data
 from midge.kernels.variant import Binding, Constant, Layer, Variant

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from midge.ir.graph import QUANTIZED, DType
+from midge.ir.tensor import QUANTIZED, DType
 from midge.kernels.literals import per_tensor, requantization_literals
 from midge.kernels.variant import Binding, Layer, Variant
 from midge.ops.quantize import Quantize, quantize_parameters

@@ -6,7 +6,7 @@ from typing import cast
 
 import numpy as np
 
-from midge.ir.graph import DType
+from midge.ir.tensor import DType
 from midge.kernels.literals import is_either, is_float
 from midge.kernels.variant import Binding, Constant, Layer, Variant
 from midge.ops.resize_bilinear import BITS, ResizeBilinear

@@ -10,7 +10,7 @@ from typing import cast
 
 import numpy as np
 
-from midge.ir.graph import DType
+from midge.ir.tensor import DType
 from midge.kernels.literals import in_place, is_float
 from midge.kernels.variant import Binding, Constant, Layer, Variant
 from midge.numerics.softmax_int16 import exp_anchors, reciprocal_anchors

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-from midge.ir.graph import DType
+from midge.ir.tensor import DType
 from midge.kernels.literals import in_place, is_float, is_float_or_int16, per_tensor, requantization_literals
 from midge.kernels.variant import Binding, Constant, Layer, Variant
 from midge.ops.abs import Abs

@@ -9,7 +9,7 @@ from typing import cast
 
 import numpy as np
 
-from midge.ir.graph import Array
+from midge.ir.tensor import Array
 from midge.kernels.literals import constant_data, is_float
 from midge.kernels.variant import Binding, Constant, Layer, Variant
 from midge.ops.unidirectional_sequence_lstm import GATES, UnidirectionalSequenceLstm, lstm_integers

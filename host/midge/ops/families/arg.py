@@ -9,7 +9,8 @@ from typing import ClassVar
 import numpy as np
 from tflite.TensorType import TensorType
 
-from midge.ir.graph import Array, DType, Op, Shape, Tensor
+from midge.ir.graph import Op
+from midge.ir.tensor import Array, DType, Shape, Tensor
 from midge.ops.formats import SourceOp, axis_of
 from midge.ops.tflite_writing import TFLiteWriter, integers, written
 from midge.ops.types import check_same_type, type_reason

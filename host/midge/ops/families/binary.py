@@ -9,7 +9,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from midge.ir.graph import Array, Clamp, DType, Op, Shape, Tensor
+from midge.ir.graph import Clamp, Op
+from midge.ir.tensor import Array, DType, Shape, Tensor
 from midge.ops.formats import SourceOp, UnsupportedOp, tflite_clamp
 from midge.ops.tflite_writing import TFLiteWriter, with_activation
 from midge.ops.types import broadcast_shape, check_same_type, reason_why_not

@@ -8,7 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from midge.ir.graph import Array, DType, Op, Shape, Tensor
+from midge.ir.graph import Op
+from midge.ir.tensor import Array, DType, Shape, Tensor
 from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_multiplier
 from midge.ops.formats import SourceOp
 from midge.ops.types import broadcast_shape, check_same_type, reason_why_not, type_reason

@@ -9,7 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from midge.ir.channels import Range
-from midge.ir.graph import Array, DType, Op, OutputQuant, Shape, Tensor
+from midge.ir.graph import Op, OutputQuant
+from midge.ir.tensor import Array, DType, Shape, Tensor
 from midge.ops.types import check_moved
 
 # What `positions` holds where an output element is no input element, but what stands for 0.

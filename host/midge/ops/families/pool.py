@@ -6,17 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from midge.ir.channels import Range, Ties
-from midge.ir.graph import (
-    QUANTIZED,
-    Clamp,
-    DType,
-    Op,
-    OutputQuant,
-    Padding,
-    Shape,
-    Tensor,
-    tie_elementwise,
-)
+from midge.ir.graph import Clamp, Op, OutputQuant, Padding, tie_elementwise
+from midge.ir.tensor import QUANTIZED, DType, Shape, Tensor
 from midge.numerics.fixed_point import integer_clamp
 from midge.numerics.windows import pooled_shape
 from midge.ops.formats import SourceOp, tflite_clamp, tflite_padding, tflite_pair

@@ -10,7 +10,8 @@ from typing import ClassVar
 import numpy as np
 
 from midge.ir.channels import Range
-from midge.ir.graph import QUANTIZED, Array, Op, OutputQuant, Permutation, Shape, Tensor
+from midge.ir.graph import Op, OutputQuant, Permutation
+from midge.ir.tensor import QUANTIZED, Array, Shape, Tensor
 from midge.ops.formats import SourceOp, axis_of
 from midge.ops.tflite_writing import TFLiteWriter, integers, written
 from midge.ops.types import check_same_quant

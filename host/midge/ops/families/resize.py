@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from midge.ir.graph import Op, Shape, Tensor
+from midge.ir.graph import Op
+from midge.ir.tensor import Shape, Tensor
 from midge.ops.formats import SourceOp
 from midge.ops.tflite_writing import integers, written
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from midge.ir.channels import Range
-from midge.ir.graph import QUANTIZED, Array, DType, Tensor
+from midge.ir.tensor import QUANTIZED, Array, DType, Tensor
 from midge.numerics.sums import SumParameters, quantized_sum, sum_parameters
 from midge.ops.families.binary import Clamped, clamped_reader, refuse_powers_of_two
 from midge.ops.formats import SourceOp

@@ -12,7 +12,8 @@ from typing import ClassVar
 import numpy as np
 
 from midge.ir.channels import Range
-from midge.ir.graph import QUANTIZED, Array, DType, Op, Quant, Shape, Tensor
+from midge.ir.graph import Op
+from midge.ir.tensor import QUANTIZED, Array, DType, Quant, Shape, Tensor
 from midge.numerics.interpolated import Anchors, int16_anchors, interpolate
 from midge.numerics.tables import Reals, Table, look_up, unary_table
 from midge.ops.formats import SourceOp
