@@ -43,7 +43,7 @@ def suits(weights: Weights, granularity: Granularity) -> bool:
 def fitting(weights: Sequence[Weights], step: Prune) -> tuple[Weights, ...]:
     """Those that have such groups. Raises SettingsError for a layer that was named and has none, or when none has."""
     found = tuple(w for w in weights if suits(w, step.granularity))
-    if len(found) < len(weights) and step.layers or not found:
+    if (len(found) < len(weights) and step.layers) or not found:
         alien = next(w for w in weights if w not in found)
         shape = "x".join(map(str, alien.tensor.shape))
         raise SettingsError(
@@ -78,7 +78,8 @@ def kept_of_each(scores: Array, granularity: Granularity, sparsity: float) -> Ar
     order = np.argsort(np.where(kept, np.inf, scores).reshape(-1), kind="stable")
     stays = np.ones(scores.size, bool)
     stays[order[: min(round(sparsity * scores.size), int((~kept).sum()))]] = False
-    return kept | stays.reshape(scores.shape)
+    left: Array = kept | stays.reshape(scores.shape)
+    return left
 
 
 @dataclass(frozen=True, eq=False)
