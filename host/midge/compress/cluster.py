@@ -17,20 +17,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from midge.compress.apply import Material
-from midge.compress.energies import input_energies
+from midge.compress.apply import CompressionNote, Material
+from midge.compress.criteria.activation import input_energies
 from midge.compress.kmeans import centers, nearest_center
-from midge.compress.layers import CompressionNote, Weights, chosen_layers, chosen_weights
 from midge.compress.steps import Cluster
+from midge.compress.weighted import Weights, find_weights, samples_for
 from midge.ir.graph import Graph
 from midge.ir.tensor import Array, DType, Tensor
-from midge.quantize.model import calibration_samples
 
 F64 = NDArray[np.float64]
 
 # The largest int8 weight; the table of a float layer holds multiples of 1 / _END.
 _END = 127
 _ROUNDS = 30
+# No weight counts for less than this part of the mean: what is silent in the samples need not be elsewhere.
+_LEAST_ENERGY = 1e-3
 # Another round must take off this part of the error.
 _WORTH = 1e-4
 
@@ -41,43 +42,50 @@ def apply(graph: Graph, step: Cluster, material: Material) -> Graph:
     Zeros stay zeros. With data, errors count by the energy of what a weight multiplies. Raises SettingsError for a
     layer that is not there, and for data without samples to calibrate on.
     """
-    found = [w for w in chosen_weights(graph, step.layers) if distinct(w.tensor, w.axis) > step.values]
+    found = [w for w in find_weights(graph, step.layers) if distinct(w) > step.values]
     if not found:
         warnings.warn(f"nothing to cluster: no layer has more than {step.values} values", CompressionNote, stacklevel=2)
         return graph
-    energies: Mapping[str, F64] = {}
+    energies: Mapping[str, Array] = {}
     if material.data is not None:
-        samples = calibration_samples(graph, material.data, material.settings)
-        energies = input_energies(graph, chosen_layers(graph, step.layers), samples, material.progress)
+        energies = input_energies(graph, samples_for(graph, material, "clustering"), material)
     made = [_clustered(weights, _energy(weights, energies), step.values) for weights in found]
     return replace(graph, tensors={**graph.tensors, **{t.name: t for t in made}})
 
 
-def distinct(weights: Tensor, axis: int) -> int:
+def distinct(weights: Weights) -> int:
     """How many integers a layer's weights take: their own, or those of float ones quantized to int8 per channel."""
-    data = np.asarray(weights.data)
-    if weights.dtype is DType.S8:
-        return len(np.unique(data))
-    rows = _rows(data.astype(np.float64), axis)
+    if weights.tensor.dtype is not DType.F32:
+        return len(np.unique(np.asarray(weights.tensor.data)))
+    rows = _rows(weights.real, _axis(weights))
     most = np.abs(rows).max(axis=1, keepdims=True)
     return len(np.unique(np.rint(rows / np.where(most > 0, most, 1) * _END)))
 
 
-def _energy(weights: Weights, energies: Mapping[str, F64]) -> F64:
+def _axis(weights: Weights) -> int:
+    """Along which they have a scale each."""
+    op = weights.layers[0]
+    return op.weight_axis[op.inputs.index(weights.name)]
+
+
+def _energy(weights: Weights, energies: Mapping[str, Array]) -> F64:
     """Of layers that share the weights, together; 1 where nothing is known."""
-    known = [energies[op.name] for op in weights.ops if op.name in energies]
-    return np.asarray(sum(known), np.float64) if known else np.ones(weights.tensor.shape)
+    known = [energies[op.name] for op in weights.layers if op.name in energies]
+    total = np.asarray(sum(known), np.float64)
+    if not known or not total.any():
+        return np.ones(weights.tensor.shape)
+    return np.maximum(total, _LEAST_ENERGY * total.mean())
 
 
 def _clustered(weights: Weights, energy: F64, values: int) -> Tensor:
-    tensor, axis = weights.tensor, weights.axis
+    tensor, axis = weights.tensor, _axis(weights)
     data = np.asarray(tensor.data, np.float64)
-    if tensor.dtype is DType.S8:
+    if tensor.quant is not None:
         scales = np.asarray(tensor.q.scales)
         shape = [-1 if i == tensor.q.axis else 1 for i in range(data.ndim)]
         masses = (energy * scales.reshape(shape) ** 2).reshape(-1)
         table = np.rint(centers(data.reshape(-1), masses, values, (0.0,) if (data == 0).any() else ()))
-        return replace(tensor, data=nearest_center(data, np.unique(table)).astype(np.int8))
+        return replace(tensor, data=nearest_center(data, np.unique(table)).astype(tensor.dtype.numpy))
     fit = fit_rows(_rows(data, axis), _rows(energy, axis), values)
     # The product is rounded as the scale that quantization will find is: their ratio is whole to 1e-7.
     steps = (fit.scales / _END).astype(np.float32)[:, None]

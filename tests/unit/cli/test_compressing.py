@@ -11,7 +11,7 @@ import pytest
 from compressible import dataset, network
 from midge.cli import main
 from midge.compress.cluster import distinct
-from midge.compress.layers import chosen_weights
+from midge.compress.weighted import find_weights
 from midge.exporters import export_tflite
 from midge.importers import import_model
 
@@ -48,7 +48,7 @@ def test_cluster_writes_a_model_of_few_values(midge: Run, model: Path, tmp_path:
     facts = json.loads(out)
     assert facts["after"]["macs"] == facts["before"]["macs"]
     after = import_model(made).graph
-    assert all(distinct(w.tensor, w.axis) <= 5 for w in chosen_weights(after, ()))
+    assert all(distinct(w) <= 5 for w in find_weights(after))
 
 
 def test_a_second_time_there_is_nothing_to_cluster_and_that_is_said(midge: Run, model: Path, tmp_path: Path) -> None:

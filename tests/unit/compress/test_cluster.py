@@ -10,17 +10,16 @@ import numpy as np
 import pytest
 
 from compressible import dataset, material, network, weights_of
-from midge.compress.apply import compress
+from midge.compress.apply import CompressionNote, compress
 from midge.compress.cluster import apply, distinct
-from midge.compress.energies import input_energies
+from midge.compress.criteria.activation import input_energies
 from midge.compress.kmeans import centers, nearest_center
-from midge.compress.layers import CompressionNote, chosen_weights
 from midge.compress.steps import Cluster
+from midge.compress.weighted import find_weights, samples_for
 from midge.errors import SettingsError
 from midge.interpreter import interpret, interpret_all
 from midge.ir.graph import Graph
 from midge.quantize import quantize_model
-from midge.quantize.model import calibration_samples
 from midge.settings import Settings
 
 LAYERS = ("stem", "dw", "pw", "wide", "fc")
@@ -125,26 +124,29 @@ def test_data_makes_the_error_at_the_output_smaller(tmp_path: Path) -> None:
 def test_the_energy_of_a_weight_is_the_mean_square_of_what_it_multiplies(tmp_path: Path) -> None:
     graph = network()
     data = dataset(tmp_path / "d.npz", graph)
-    samples = calibration_samples(graph, data, Settings())
-    energies = input_energies(graph, graph.ops, samples)
+    given = material(graph, data)
+    samples = samples_for(graph, given, "the test")
+    energies = input_energies(graph, samples, given)
     seen = np.stack([interpret_all(graph, s)["d"][0] for s in samples])
-    np.testing.assert_allclose(energies["pw"][5, 0, 0], (seen.astype(np.float64) ** 2).mean(axis=(0, 1, 2)))
+    np.testing.assert_allclose(energies["pw"][5, 0, 0], (seen.astype(np.float64) ** 2).sum(axis=(1, 2)).mean(axis=0))
     padded = np.stack([np.pad(interpret_all(graph, s)["a"][0], ((1, 1), (1, 1), (0, 0))) for s in samples])
-    np.testing.assert_allclose(energies["dw"][0, 0, 2, 7], (padded[:, 0:6, 2:8, 7].astype(np.float64) ** 2).mean())
+    np.testing.assert_allclose(
+        energies["dw"][0, 0, 2, 7], (padded[:, 0:6, 2:8, 7].astype(np.float64) ** 2).sum() / len(samples)
+    )
 
 
 def test_a_layer_that_is_not_there_is_refused_with_those_that_are() -> None:
     graph = network()
-    with pytest.raises(SettingsError, match="nowhere is no layer") as refused:
+    with pytest.raises(SettingsError, match="no layer nowhere") as refused:
         compress(graph, [Cluster(layers=("nowhere",))], None, Settings())
     assert "stem" in refused.value.hint
-    with pytest.raises(SettingsError, match="add has no weights"):
+    with pytest.raises(SettingsError, match="no layer add with weights"):
         compress(graph, [Cluster(layers=("add",))], None, Settings())
 
 
 def test_nothing_to_cluster_is_said_and_changes_nothing() -> None:
     graph = apply(network(), Cluster(values=4), material(network()))
-    assert all(distinct(w.tensor, w.axis) <= 4 for w in chosen_weights(graph, ()))
+    assert all(distinct(w) <= 4 for w in find_weights(graph))
     with pytest.warns(CompressionNote, match="nothing to cluster"):
         assert apply(graph, Cluster(values=4), material(graph)) is graph
 
