@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from midge.ir.tensor import Array, DType, Quant, Shape
+from midge.kernels.narrow import Packing
 from midge.kernels.variant import kernel_number
-from midge.settings import Width
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ class KernelCall:
     shapes: str
     macs: int
     constant_bytes: int = 0
-    width: Width | None = None
+    width: Packing | None = None
 
     @property
     def kernel_number(self) -> int:
