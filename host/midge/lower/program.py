@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from midge.ir.tensor import Array, DType, Quant, Shape
-from midge.kernels.narrow import Packing
 from midge.kernels.variant import kernel_number
 
 
@@ -53,7 +52,7 @@ class KernelCall:
     shapes: str
     macs: int
     constant_bytes: int = 0
-    width: Packing | None = None
+    width: str | None = None
 
     @property
     def kernel_number(self) -> int:
