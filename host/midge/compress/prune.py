@@ -12,7 +12,7 @@ import numpy as np
 from midge.compress.apply import Material
 from midge.compress.channels import without
 from midge.compress.filters import Choice, choose_filters
-from midge.compress.patterns import RATIOS, fitting, kept_of_all, kept_of_each, ratio_sparsity
+from midge.compress.patterns import fitting, kept_of_all, kept_of_each, ratio_sparsity
 from midge.compress.steps import Prune
 from midge.compress.weighted import Weights, find_weights, masked
 from midge.errors import SettingsError
@@ -53,7 +53,7 @@ def masks(graph: Graph, step: Prune, material: Material) -> Mapping[str, Array]:
     if step.granularity == "filters":
         return _filters(graph, step, material).kept
     scores = _scores(graph, fitting(find_weights(graph, step.layers), step), step, material)
-    if step.granularity in RATIOS:
+    if ratio_sparsity(step.granularity) is not None:
         return {name: kept_of_each(found, step.granularity, step.sparsity) for name, found in scores.items()}
     return kept_of_all(scores, step.granularity, step.sparsity, criterion(step).COMPARABLE)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from midge.cli.compressing import writable
 from midge.compress.apply import Material, compress
 from midge.compress.channels import STAYS, find_channels
 from midge.compress.prune import masks
@@ -41,12 +42,13 @@ def assert_same(one: Graph, other: Graph, tolerance: float = 0.0) -> None:
             np.testing.assert_allclose(a.astype(float), b.astype(float), rtol=0, atol=tolerance * np.abs(a).max())
 
 
+@pytest.mark.filterwarnings("ignore::midge.quantize.model.FusionWarning")
 @pytest.mark.parametrize(
     ("name", "tolerance"),
     [
         ("mlperf_tiny/ic_resnet8_int8.tflite", 0),
         ("mlperf_tiny/kws_dscnn_int8.tflite", 0),
-        ("onnx/micro_kws_m_static_qdq.onnx", 1e-6),
+        ("onnx/micro_kws_m_static_qdq.onnx", 0),
         ("onnx/mnist8_cnn.onnx", 1e-6),
         ("tinymaix/mnist_dw_f.tflite", 1e-6),
     ],
@@ -55,6 +57,7 @@ def test_the_smaller_network_computes_what_the_one_with_zeros_does(
     name: str, tolerance: float, asset: Callable[[str], Path]
 ) -> None:
     before = run_passes(import_model(asset(f"models/{name}")).graph, CANONICALIZE)
+    before = writable(before, FEW)
     made = compress(before, [HALF], None, FEW)
     assert made.macs <= 0.5 * before.macs
     assert_same(zeroed(before, HALF), made, tolerance)
@@ -119,7 +122,7 @@ def test_a_sum_ties_its_operands_and_outputs_stay() -> None:
     assert (channels.activations["y"] == STAYS).all()
 
 
-@pytest.mark.parametrize(("channels", "left"), [(18, 8), (7, 4), (4, 2), (3, 1)])
+@pytest.mark.parametrize(("channels", "left"), [(18, 8), (9, 4), (7, 3), (4, 2), (3, 1)])
 def test_what_is_left_is_a_multiple_of_four_where_there_are_as_many(channels: int, left: int) -> None:
     made = compress(network((channels, 6)), [HALF], None, FEW)
     assert made.tensors["a"].shape[3] == left
