@@ -22,12 +22,14 @@ os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 import multiprocessing
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from compression_page import page
-from compression_records import EFFORTS, missed, record_of
+from compression_records import missed, record_of
 from compression_rows import SEEDS, rows
+from compression_tasks import EFFORTS
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 RECORD = DOCS / "compression.json"
@@ -40,9 +42,10 @@ def main() -> None:
     if not wanted.page:
         found = _all(wanted)
         made = [
-            record_of(net, key, {s: found[net, key, s] for s in range(wanted.seeds)}, found)
+            record_of(net, key, {s: found[net, key, s] for s in range(wanted.seeds) if (net, key, s) in found}, found)
             for net in wanted.net
             for key in _keys(net, wanted.row)
+            if (net, key, 0) in found
         ]
         if wanted.row or wanted.seeds != SEEDS or set(wanted.net) != set(EFFORTS):
             print(json.dumps(made, indent=1))
@@ -64,6 +67,11 @@ def _all(wanted: argparse.Namespace) -> dict[Task, dict[str, Any]]:
     needed = {net: list(dict.fromkeys(["float", "int8", *_keys(net, wanted.row)])) for net in wanted.net}
     tasks = [(net, key, seed) for seed in range(wanted.seeds) for net in wanted.net for key in needed[net]]
     found: dict[Task, dict[str, Any]] = {}
+    if wanted.known:
+        for task in tasks:
+            with suppress(KeyError, FileNotFoundError):
+                found[task] = _one(assets, task, known=True)
+        return found
     begin = time.monotonic()
     with ProcessPoolExecutor(wanted.jobs, multiprocessing.get_context("spawn")) as pool:
         places = [(net, seed) for net in wanted.net for seed in range(wanted.seeds)]
@@ -83,12 +91,12 @@ def _place(assets: Path, net: str, seed: int) -> None:
     place(assets, net, seed)
 
 
-def _one(assets: Path, task: Task) -> dict[str, Any]:
+def _one(assets: Path, task: Task, known: bool = False) -> dict[str, Any]:
     from compression_measure import measured
     from compression_places import place
 
     net, key, seed = task
-    return measured(place(assets, net, seed), rows(EFFORTS[net])[key], with_cost=seed == 0)
+    return measured(place(assets, net, seed), rows(EFFORTS[net])[key], with_cost=seed == 0, known=known)
 
 
 def _arguments() -> argparse.Namespace:
@@ -97,6 +105,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--row", action="append", help="only this row (may be repeated)")
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--known", action="store_true", help="record what was measured before, and nothing else")
     parser.add_argument("--page", action="store_true", help="write the page from the recorded figures")
     wanted = parser.parse_args()
     wanted.net = wanted.net or list(EFFORTS)
