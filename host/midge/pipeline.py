@@ -1,7 +1,8 @@
 """Every stage in order: read this first.
 
-    model file -> import -> canonicalize -> quantize -> optimize -> select -> plan -> bind -> render    compile_model
-               -> build -> run -> measure -> report                                                     run_model
+    model file -> import -> canonicalize -> compress -> quantize -> optimize
+               -> select -> plan -> bind -> render                              compile_model
+               -> build -> run -> measure -> report                             run_model
 
 Each stage takes one frozen value and returns the next. Everything the command line does goes through here.
 """
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from midge.boards import Board, load_board
 from midge.build.platformio import Say
+from midge.compress.apply import compress
 from midge.data import Dataset
 from midge.errors import InterruptedRunError
 from midge.importers import Imported
@@ -75,7 +77,8 @@ def compile_model(
     board = load_board(settings.board)
     canonical = fold_raw_input(run_passes(imported.graph, CANONICALIZE), settings.raw)
     data = None if data is None else data.taking(settings.raw)
-    quantized = quantize_model(canonical, settings, data, progress)
+    compressed = compress(canonical, settings.compress, data, settings, progress)
+    quantized = quantize_model(compressed, settings, data, progress)
     graph = run_passes(quantized, OPTIMIZE)
     return compile_graph(imported, canonical, graph, settings, board, timings)
 

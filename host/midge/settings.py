@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 import tomli_w
 
+from midge.compress.steps import AnyStep, step_to_table, steps_of
 from midge.errors import SettingsError
 from midge.raw_input import RawInput
 
@@ -37,7 +38,8 @@ class Settings:
     around an int8 network. `raw_input`: bytes that firmware passes as they are, of which the network was trained on
     (byte - `input_mean`) / `input_std`; one number, or one for each channel. `optimize`: what to favor. `protocol`:
     what the firmware speaks; through its own alone can midge measure. `kernels`: variant by operator, e.g. {"conv2d":
-    "portable"}. `seed`: of whatever is drawn.
+    "portable"}. `compress`: the steps that come before quantization, see midge.compress.steps; tables are taken too.
+    `seed`: of whatever is drawn.
     """
 
     board: str = "nucleo_l4r5zi"
@@ -59,6 +61,7 @@ class Settings:
     optimize: Goal = "speed"
     protocol: Spoken = "midge"
     kernels: Mapping[str, str] = field(default_factory=dict)
+    compress: Sequence[AnyStep] = ()
     seed: int = 0
 
     @property
@@ -99,6 +102,9 @@ class Settings:
             raise SettingsError(
                 "raw_input is of networks whose inputs are int8", hint="--precision int8 without --float-io"
             )
+        if not isinstance(self.compress, list | tuple):
+            raise SettingsError(f"compress is {self.compress!r}", hint="tables [[compress]], each with its technique")
+        object.__setattr__(self, "compress", steps_of(self.compress))
         for op, variant in self.kernels.items():
             _check_text(f"kernels.{op}", variant)
         for layer, width in self.layers.items():
@@ -141,6 +147,8 @@ def settings_to_toml(settings: Settings) -> str:
     default = Settings()
     table = {f.name: getattr(settings, f.name) for f in fields(Settings)}
     changed = {name: value for name, value in table.items() if value != getattr(default, name)}
+    if settings.compress:
+        changed["compress"] = [step_to_table(step) for step in settings.compress]
     return tomli_w.dumps(changed)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from differential.draw_dense import DRAWS as DENSE
 from differential.draw_dense import draw_first_layer, draw_long_rows, draw_one_channel
 from differential.draw_depthwise import draw_usual_depthwise
+from differential.draw_sparse import VARIANTS as WITH_CODE
 from differential.draw_tensors import Case, Rng, one_op
 from midge.ir.tensor import DType, Quant, Tensor
 from midge.kernels.select import layer_of, variants
@@ -28,7 +29,8 @@ NARROW: Mapping[tuple[str, str], tuple[Callable[[Rng], Case], ...]] = {
     ("conv2d", "avr_line"): (draw_first_layer, *DRAWS["conv2d"]),
 }
 VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "scalar" in v.needs)
-RISCV_VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "rv32m" in v.needs)
+AVR_VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "avr" in v.needs and v not in WITH_CODE)
+RISCV_VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "rv32m" in v.needs and v not in WITH_CODE)
 MAC16_VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "mac16" in v.needs)
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -12,9 +10,11 @@ from typing import get_args
 import click
 from rich.table import Table
 
+from midge.cli.files import write_file
 from midge.cli.options import JSON, MODEL, RAW, load_dataset, raw_settings
 from midge.cli.talk import out, show_progress, talk
-from midge.errors import CheckFailedError, SettingsError
+from midge.compress.apply import compress
+from midge.errors import CheckFailedError
 from midge.exporters import export_tflite
 from midge.importers import import_model
 from midge.passes import CANONICALIZE, run_passes
@@ -69,7 +69,9 @@ def command(
     graph = fold_raw_input(run_passes(import_model(model).graph, CANONICALIZE), settings.raw)
     data = load_dataset(data_path, graph)
     assert data is not None
-    ascent = climb(graph, data.taking(settings.raw), settings, max_drop, skip, to_the_top, show_progress)
+    data = data.taking(settings.raw)
+    graph = compress(graph, settings.compress, data, settings, show_progress)
+    ascent = climb(graph, data, settings, max_drop, skip, to_the_top, show_progress)
     if as_json:
         print(json.dumps(_facts(ascent, max_drop), indent=2))
     else:
@@ -80,9 +82,9 @@ def command(
             f"{output} was not written",
             hint="a larger --max-drop, wider --weights, or more calibration data",
         )
-    _write(output, export_tflite(ascent.graph))
+    write_file(output, export_tflite(ascent.graph))
     if recipe is not None:
-        _write(recipe, settings_to_toml(ascent.settings).encode())
+        write_file(recipe, settings_to_toml(ascent.settings).encode())
     talk(f"wrote {output}: every midge command takes it, and so does TensorFlow Lite")
 
 
@@ -130,15 +132,3 @@ def _facts(ascent: Ascent, max_drop: float) -> dict[str, object]:
             for r in ascent.rungs
         ],
     }
-
-
-def _write(path: Path, content: bytes) -> None:
-    """The file, whole or not at all."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".midge-") as staging:
-            made = Path(staging) / path.name
-            made.write_bytes(content)
-            os.replace(made, path)
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be written: {error}", hint="name a file that you may write") from error

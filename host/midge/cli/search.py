@@ -13,6 +13,7 @@ from typing import get_args
 import click
 
 from midge.boards import Board, load_board
+from midge.cli.files import write_file
 from midge.cli.options import INPUT_SHAPES, JSON, MODEL, load_dataset, named_shapes
 from midge.cli.talk import out, show_progress, talk
 from midge.errors import CheckFailedError, SettingsError
@@ -118,7 +119,7 @@ def _show(
             "the recipe does not give the same bits again", hint="a study of another computer; leave --storage out"
         )
     path = folder / "midge.toml"
-    _write(path, settings_to_toml(settings))
+    write_file(path, settings_to_toml(settings).encode())
     talk(f"wrote {path}: midge run MODEL --data DATA --emulate --no-tuning --settings {path} runs just this")
 
 
@@ -167,10 +168,3 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise SettingsError(f"{folder} cannot be made: {problem}", hint="-o FOLDER that you may write") from problem
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as problem:
-        raise SettingsError(f"{path} cannot be written: {problem}", hint="-o FOLDER that you may write") from problem

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from midge.boards import Board, load_board
+from midge.compress.apply import compress
 from midge.data import Dataset, draw_inputs
 from midge.errors import SettingsError
 from midge.importers import Imported
@@ -71,10 +72,11 @@ def set_up(imported: Imported, data: Dataset, settings: Settings, progress: Prog
     if not canonical.is_float or canonical.updates:
         what = "is an integer model already" if not canonical.is_float else "remembers, which midge does not quantize"
         raise SettingsError(f"{canonical.name} {what}", hint="start from a float model without memory")
-    samples = calibration_samples(canonical, data, settings)
     board = load_board(settings.board)
     _ = board.twin  # where there is none, nothing can be measured
-    return Bench(imported, canonical, settings, board, samples, float_yardstick(canonical, data, progress))
+    yardstick = float_yardstick(canonical, data, progress)
+    canonical = compress(canonical, settings.compress, data, settings, progress)
+    return Bench(imported, canonical, settings, board, calibration_samples(canonical, data, settings), yardstick)
 
 
 def settings_of(base: Settings, recipe: Mapping[str, str]) -> Settings:

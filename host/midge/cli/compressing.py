@@ -1,0 +1,117 @@
+"""What the commands that compress have in common: a model in, steps, a .tflite out, and what became of it in words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import numpy as np
+
+from midge.boards import load_board
+from midge.cli.files import write_file
+from midge.cli.options import JSON, MODEL, load_dataset
+from midge.cli.talk import out, show_progress, talk
+from midge.compress.apply import compress
+from midge.compress.steps import AnyStep
+from midge.data import Dataset
+from midge.errors import MidgeError
+from midge.exporters import export_tflite
+from midge.importers import import_model
+from midge.ir.graph import Graph
+from midge.ops.quantize import Quantize
+from midge.passes import CANONICALIZE, run_passes
+from midge.quantize import quantize_model
+from midge.settings import Settings
+from midge.tune.gain import Gain, gain
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where a command reads and writes, and the `board` that it must pay on. `seed`: of whatever is drawn."""
+
+    model: Path
+    data: Path | None
+    output: Path
+    board: str
+    seed: int
+    as_json: bool
+
+
+_OPTIONS = (
+    MODEL,
+    click.option("--data", "data_path", type=click.Path(path_type=Path), help=".npz with x, y and split."),
+    click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .tflite to write."),
+    click.option("--board", default=Settings.board, show_default=True, help="Where the gain is measured, emulated."),
+    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of whatever is drawn."),
+    JSON,
+)
+
+LAYERS = click.option("--layer", "layers", multiple=True, metavar="NAME", help="A layer to work on.  [default: all]")
+
+
+def compress_options(function: F) -> F:
+    """The flags that every such command has: see Files."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def files_from(options: dict[str, Any]) -> Files:
+    """Takes the flags of compress_options out of `options`; what is left is the step's."""
+    names = ("model", "data_path", "output", "board", "seed", "as_json")
+    return Files(*(options.pop(name) for name in names))
+
+
+def compress_file(files: Files, steps: Sequence[AnyStep]) -> None:
+    """Do the steps and write the result. Raises MidgeError as midge.compress.apply.compress."""
+    settings = replace(Settings(), board=files.board, seed=files.seed)
+    graph = writable(run_passes(import_model(files.model).graph, CANONICALIZE), settings)
+    data = load_dataset(files.data, graph) if files.data is not None else None
+    load_board(settings.board)
+    made = compress(graph, steps, data, settings, show_progress)
+    write_file(files.output, export_tflite(made))
+    facts = {"before": _facts(graph), "after": _facts(made)}
+    gained = _gained(graph, made, settings, data)
+    if gained is not None:
+        facts = {name: facts[name] | asdict(getattr(gained, name)) for name in facts}
+        talk(gained.sentence)
+    if files.as_json:
+        print(json.dumps(facts, indent=2))
+    else:
+        for name, value in facts["after"].items():
+            out().print(f"{name.replace('_', ' '):18}{value:>12,}  of {facts['before'][name]:,}")
+    talk(f"wrote {files.output}: every midge command takes it, and so does TensorFlow Lite")
+
+
+def writable(graph: Graph, settings: Settings) -> Graph:
+    """As TensorFlow Lite can say it: float layers between quantized values (ONNX's) are integer ones, and where floats
+    are quantized halves go from zero."""
+    if graph.is_float:
+        return graph
+    graph = quantize_model(graph, settings)
+    return graph.with_ops([replace(op, ties_to_even=False) if isinstance(op, Quantize) else op for op in graph.ops])
+
+
+def _gained(before: Graph, after: Graph, settings: Settings, data: Dataset | None) -> Gain | None:
+    try:
+        return gain(before, after, settings, data)
+    except MidgeError as problem:
+        talk(f"note: what is gained on {settings.board} was not measured: {problem.message}")
+        return None
+
+
+def _facts(graph: Graph) -> dict[str, int]:
+    tensors = (graph.tensors[op.inputs[index]] for op in graph.ops for index in op.weight_axis)
+    weights = [t.data for t in tensors if t.data is not None]
+    return {
+        "layers": len(graph.ops),
+        "macs": graph.macs,
+        "weights": sum(w.size for w in weights),
+        "weights_not_zero": sum(int(np.count_nonzero(w)) for w in weights),
+    }

@@ -1,0 +1,86 @@
+"""Pruning: weights become zero, in the patterns that kernels can skip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from types import ModuleType
+
+import msgspec
+import numpy as np
+
+from midge.compress.apply import Material
+from midge.compress.channels import without
+from midge.compress.filters import Choice, choose_filters
+from midge.compress.patterns import fitting, kept_of_all, kept_of_each, ratio_sparsity
+from midge.compress.steps import Prune
+from midge.compress.weighted import Weights, find_weights, masked
+from midge.errors import SettingsError
+from midge.ir.graph import Graph
+from midge.ir.tensor import Array
+
+
+def apply(graph: Graph, step: Prune, material: Material) -> Graph:
+    """The graph with `step.sparsity` of its weights gone.
+
+    Raises SettingsError for a layer that is not there or has no such groups, a sparsity that cannot be reached, and
+    where data is missing that the criterion needs.
+    """
+    _check(step)
+    rounds = max(step.rounds, criterion(step).ROUNDS)
+    made, filters = graph, None
+    for number in range(1, rounds + 1):
+        part = msgspec.structs.replace(step, sparsity=cubic(step.sparsity, number / rounds))
+        filters = _filters(made, part, material) if step.granularity == "filters" else None
+        made = masked(made, masks(made, part, material) if filters is None else filters.kept)
+    return made if filters is None else without(made, filters.channels, filters.gone)
+
+
+def cubic(sparsity: float, fraction: float) -> float:
+    """How much is gone when `fraction` of the way is done, from 0 to 1: much at first, ever less towards the end.
+
+    Source: Zhu and Gupta, arXiv 1710.01878, equation 1.
+    """
+    return sparsity * (1 - (1 - min(max(fraction, 0.0), 1.0)) ** 3)
+
+
+def masks(graph: Graph, step: Prune, material: Material) -> Mapping[str, Array]:
+    """Which weights stay when so many go that `step.sparsity` is reached: bool by the names of constants.
+
+    Weights that are zero already are the first to go. What is asked of a layer before it is whole, as while training,
+    is a lower sparsity.
+    """
+    if step.granularity == "filters":
+        return _filters(graph, step, material).kept
+    scores = _scores(graph, fitting(find_weights(graph, step.layers), step), step, material)
+    if ratio_sparsity(step.granularity) is not None:
+        return {name: kept_of_each(found, step.granularity, step.sparsity) for name, found in scores.items()}
+    return kept_of_all(scores, step.granularity, step.sparsity, criterion(step).COMPARABLE)
+
+
+def criterion(step: Prune) -> ModuleType:
+    """The module that judges weights, see midge.compress.criteria."""
+    return import_module(f"midge.compress.criteria.{step.criterion}")
+
+
+def _filters(graph: Graph, step: Prune, material: Material) -> Choice:
+    find_weights(graph, step.layers)
+    scores = _scores(graph, find_weights(graph), step, material)
+    return choose_filters(graph, scores, step, criterion(step).COMPARABLE)
+
+
+def _scores(graph: Graph, weights: Sequence[Weights], step: Prune, material: Material) -> Mapping[str, Array]:
+    """What the criterion says, more than nothing for all that are not zero."""
+    least = np.finfo(np.float64).tiny
+    return {
+        name: np.where(np.asarray(graph.tensors[name].data) == 0, 0.0, np.maximum(found, least))
+        for name, found in criterion(step).scores(graph, weights, material).items()
+    }
+
+
+def _check(step: Prune) -> None:
+    wanted = ratio_sparsity(step.granularity)
+    if wanted is not None and not np.isclose(step.sparsity, wanted):
+        raise SettingsError(
+            f"{step.granularity} is a sparsity of {wanted:g}, not {step.sparsity:g}", hint=f"sparsity {wanted:g}"
+        )
