@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from midge.ir.tensor import Array
-from midge.kernels.paired_channels import GROUP, Requantized, Sums, in_order, int32_words, paired_words, requantize
+from midge.kernels.paired_channels import GROUP, Sums, in_order, int32_words, paired_words, requantize
 from midge.numerics.requantize import Requantization
 
 # A step of four bits goes on by 1 to 14 positions, but for these: no more; and on by 14, where nothing is kept.
@@ -47,7 +47,7 @@ def kept_positions(weights: Array, order: Array) -> list[Array]:
 
 def grouped(kept: Array, least: int) -> Group:
     """Pairs: of neighbors where there are at `least` that many, and one or more of strangers."""
-    firsts = _firsts(kept)
+    firsts = neighbors_of(kept)
     firsts = firsts if len(firsts) >= least else []
     if firsts and 2 * len(firsts) == len(kept):
         firsts = firsts[1:]
@@ -57,7 +57,7 @@ def grouped(kept: Array, least: int) -> Group:
     return Group(neighbors, strangers)
 
 
-def _firsts(kept: Array) -> list[int]:
+def neighbors_of(kept: Array) -> list[int]:
     """The first of each pair of neighbors: as many as there can be, at even places where there is a choice."""
     firsts: list[int] = []
     for run in np.split(kept, np.flatnonzero(np.diff(kept) != 1) + 1):
@@ -83,32 +83,30 @@ class SparseStream:
 
 
 def sparse_stream(
-    groups: Sequence[Group],
-    sums: Sums,
-    r: Requantization,
-    order: Array,
-    heads: Array | None = None,
+    pairs: Sequence[Array], sums: Sums, r: Requantization, order: Array, heads: Array | None = None
 ) -> SparseStream:
-    """Pack `sums`, whose positions lie in the kernel's buffer as `order` says.
+    """Pack `sums`, whose positions lie in the kernel's buffer as `order` says: `pairs` (n, 2) of places by group.
 
-    `heads` (groups, n) are words that stand before each group.
+    `heads` (groups, n) are words before the starting values.
     """
     asked = requantize(sums, r, (0, 8, 0, 8))
+    starts = asked.starts.copy()
+    starts[:, 1::2] += starts[:, 0::2]
+    if heads is not None:
+        starts = np.concatenate([heads, starts], axis=1)
+    rows = asked.sums.weights.reshape(-1, GROUP, asked.sums.weights.shape[1])
     lines = [
-        np.concatenate([*([] if heads is None else [heads[number]]), *_parts(asked, number, group, order)])
-        for number, group in enumerate(groups)
+        np.concatenate([start, _weights(row, places.reshape(-1), order), tail])
+        for start, row, places, tail in zip(starts, rows, pairs, asked.tail, strict=True)
     ]
-    words = int32_words(np.concatenate(lines))
-    return SparseStream(words, tuple(len(line) for line in lines), asked.shift, r.low, r.high)
+    sizes = tuple(len(line) for line in lines)
+    return SparseStream(int32_words(np.concatenate(lines)), sizes, asked.shift, r.low, r.high)
 
 
-def _parts(asked: Requantized, number: int, group: Group, order: Array) -> tuple[Array, Array, Array]:
-    starts = asked.starts[number].copy()
-    starts[1::2] += starts[0::2]
-    places = group.pairs.reshape(-1)
-    chosen = np.where(places >= 0, order[places], -1)
-    rows = asked.sums.weights[GROUP * number : GROUP * (number + 1)]
-    return starts, paired_words(rows, chosen)[0], asked.tail[number]
+def _weights(rows: Array, places: Array, order: Array) -> Array:
+    """The words of four channels at places of the buffer, -1 for nothing."""
+    words: Array = paired_words(rows, np.where(places >= 0, order[places], -1))[0]
+    return words
 
 
 def steps(runs: Sequence[Array]) -> Array:

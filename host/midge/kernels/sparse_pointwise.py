@@ -104,7 +104,7 @@ def bind_sparse_pixels(pixels: Pixels, sums: Sums, r: Requantization) -> Binding
     """Literals for the template, the stream, the index and the sizes."""
     channels, depth = sums.weights.shape
     found, order = plan(sums), widened_order(depth, -(-depth // 2))[:depth]
-    packed = sparse_stream(found.groups, sums, r, order)
+    packed = sparse_stream([g.pairs for g in found.groups], sums, r, order)
     whole = channels // GROUP
     sizes = [
         *(pixels.rows, pixels.pixels, pixels.pixel_bytes, pixels.row_bytes, depth),
