@@ -21,6 +21,7 @@ from midge.ir.graph import Graph, Op
 from midge.ir.tensor import Array, DType, Quant, Tensor
 from midge.ir.verify import verify
 from midge.kernels.narrow import FIELDS
+from midge.lower.program import Program
 from midge.measure.agreement import agreement
 from midge.ops.conv2d import Conv2D
 from midge.ops.fully_connected import FullyConnected
@@ -72,15 +73,22 @@ def measure(name: str, width: Width, signs: bool = False) -> Row:
     """
     graph = with_signs(LAYERS[name](width)) if signs else LAYERS[name](width)
     settings = Settings(board=BOARD, precision="as-is", optimize="speed" if width == "int8" else "balanced")
+    program, _, cycles = run_layer(graph, settings)
+    return Row(name, width, program.calls[0].variant, cycles / program.macs, program.constant_bytes)
+
+
+def run_layer(graph: Graph, settings: Settings) -> tuple[Program, int, int]:
+    """What was compiled of a network with one layer, and bytes of code and cycles of its kernel on the emulated core;
+    exact, or an AssertionError."""
     imported = Imported(graph, Path("layer.tflite"), "0" * 64, "tflite")
-    compiled = compile_graph(imported, graph, graph, settings, load_board(BOARD))
+    compiled = compile_graph(imported, graph, graph, settings, load_board(settings.board))
     inputs = draw_inputs(graph, 1, seed=0)[0]
     with tempfile.TemporaryDirectory(prefix="midge-") as folder, emulated_device(compiled, Path(folder)) as device:
         sample = device.infer(inputs)
+        code = device.image.flash.code_bytes
     differing = agreement(sample.outputs, Interpreter(graph).infer(inputs).outputs).mismatches
-    assert not differing, f"{name}, {width}: {differing} values differ"
-    program = compiled.program
-    return Row(name, width, program.calls[0].variant, sample.layer_ticks[0] / program.macs, program.constant_bytes)
+    assert not differing, f"{graph.name}: {differing} values differ"
+    return compiled.program, code, sample.layer_ticks[0]
 
 
 def main() -> None:

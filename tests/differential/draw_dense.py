@@ -9,7 +9,7 @@ from math import inf, prod
 
 import numpy as np
 
-from differential.draw_tensors import Case, Rng, activation, names, narrow_weights, one_op, pair
+from differential.draw_tensors import Case, Rng, activation, clustered_weights, names, narrow_weights, one_op, pair
 from midge.ir.graph import NO_CLAMP, Clamp, Padding
 from midge.ir.tensor import DType, Quant, Shape, Tensor
 from midge.kernels.select import layer_of
@@ -120,14 +120,17 @@ def _window(rng: Rng) -> Case:
 
 
 def _packed(draw: Callable[[Rng], Case]) -> Callable[[Rng], Case]:
-    """The same layers with weights of few bits, and a scale that spreads what sums these give."""
+    """The same layers with weights of few bits or few values, and a scale that spreads what sums these give."""
 
     def drawn(rng: Rng) -> Case:
         case = draw(rng)
         x, w, *rest = (case.graph.tensors[name] for name in case.op.inputs)
         y = case.graph.output_tensors[0]
         assert w.data is not None
-        few = narrow_weights(w, 0, rng, most_gain=6 if rng.random() < 0.25 else 1)
+        if rng.random() < 0.4:
+            few = clustered_weights(w, rng, (2, 3, 4, 12, 16))
+        else:
+            few = narrow_weights(w, 0, rng, most_gain=6 if rng.random() < 0.25 else 1)
         assert few.data is not None
         shrink = max(float(np.abs(few.data).mean()), 0.1) / max(float(np.abs(w.data).mean()), 1)
         quant = Quant.per_tensor(2 * y.q.scale * shrink, y.q.zero_point)

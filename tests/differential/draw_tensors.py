@@ -122,13 +122,21 @@ def weighted(rng: Rng, dtype: DType, x: Tensor, shape: Shape, axis: int) -> tupl
     return constants[: 1 + int(rng.random() < 0.8)], spread
 
 
-def sometimes_narrow(weights: Tensor, axis: int, share: float = 0.3) -> Tensor:
-    """The same weights, or, for that share of them, others of few bits, times a gain that is often 1.
+def sometimes_narrow(weights: Tensor, axis: int, share: float = 0.4) -> Tensor:
+    """The same weights, or, for that share of them, others of few bits, times a gain that is often 1, or of few values.
 
     Drawn by the weights themselves, so that `rng` of whoever asks goes on as before.
     """
     own = np.random.default_rng(zlib.crc32(np.asarray(weights.data).tobytes()))
-    return narrow_weights(weights, axis, own) if own.random() < share else weights
+    if own.random() >= share:
+        return weights
+    return clustered_weights(weights, own) if own.random() < 0.4 else narrow_weights(weights, axis, own)
+
+
+def clustered_weights(weights: Tensor, rng: Rng, counts: Sequence[int] = (2, 3, 4, 7, 16, 40, 64)) -> Tensor:
+    """Weights of at most so many values, one of `counts`, from all over int8."""
+    table = rng.choice(np.arange(-127, 128), int(rng.choice(counts)), replace=False)
+    return replace(weights, data=rng.choice(table, weights.shape).astype(np.int8))
 
 
 def narrow_weights(weights: Tensor, axis: int, rng: Rng, most_gain: int = 127) -> Tensor:

@@ -1,4 +1,4 @@
-"""What unpacking costs on the Cortex-M4F: the rows of benchmarks/narrow.py, exact and within their limits."""
+"""What unpacking costs on the Cortex-M4F: rows of benchmarks/narrow.py and clustered.py, exact and within limits."""
 
 from __future__ import annotations
 
@@ -34,6 +34,29 @@ def test_narrow_weights_are_exact_small_and_fast(
     except MidgeError as error:
         pytest.skip(f"needs a compiler for {narrow.BOARD}: {error.hint}")
     row = narrow.measure(layer, width)
+    assert "packed" in row.kernel
+    assert row.cycles_per_mac <= cycles_per_mac
+    assert row.const_bytes <= const_bytes
+
+
+@pytest.mark.parametrize(
+    ("layer", "values", "cycles_per_mac", "const_bytes"),
+    [
+        ("pointwise 64 to 64", 4, 1.9, 64 * 64 // 4 + 64 * 13),
+        ("fully connected 640 to 128", 16, 2.1, 640 * 128 // 2 + 128 * 13),
+    ],
+)
+def test_weights_of_few_values_are_exact_small_and_fast(
+    layer: str, values: int, cycles_per_mac: float, const_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import clustered
+
+    try:
+        find_toolchain(load_board(clustered.BOARD).core)
+    except MidgeError as error:
+        pytest.skip(f"needs a compiler for {clustered.BOARD}: {error.hint}")
+    row = clustered.measure(layer, values, "balanced")
     assert "packed" in row.kernel
     assert row.cycles_per_mac <= cycles_per_mac
     assert row.const_bytes <= const_bytes

@@ -17,7 +17,6 @@ from midge.ir.graph import Graph, Op
 from midge.ir.tensor import Tensor
 from midge.ir.text import graph_text
 from midge.kernels.narrow import narrow_weights
-from midge.kernels.packed import pack
 from midge.kernels.select import variants
 from midge.kernels.variant import Layer
 from midge.passes import CANONICALIZE, OPTIMIZE, run_passes
@@ -137,7 +136,7 @@ def _packed_facts(graph: Graph, op: Op) -> dict[str, Any]:
         return {}
     found = narrow_weights(layer)
     assert found is not None
-    saved = layer.inputs[1].bytes - len(pack(found))
+    saved = layer.inputs[1].bytes - found.bytes
     return {"packed": found.width, "packed_bytes": _constant_bytes(graph, op) - saved}
 
 

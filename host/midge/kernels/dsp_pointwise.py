@@ -8,19 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from midge.ir.tensor import Array
-from midge.kernels.narrow import Narrow
-from midge.kernels.narrow_channels import narrow_stream
+from midge.kernels.dsp_packing import packed_stream, table_bytes
+from midge.kernels.narrow import Narrow, Packing
 from midge.kernels.paired_channels import GROUP, Sums, stream
 from midge.kernels.variant import Binding, Constant
 from midge.numerics.requantize import Requantization
-from midge.settings import Width
 
 NEEDS = frozenset({"dsp", "fpu"})
 # Pairs of positions done per turn of the inner loop: some 56 bytes of code each, more where weights are unpacked.
-_UNROLLS: Mapping[Width, tuple[int, ...]] = {
+_UNROLLS: Mapping[Packing, tuple[int, ...]] = {
     "int8": (16, 8, 4, 2),
     "int4": (8, 4, 2),
+    "index4": (8, 4, 2),
     "int2": (8, 4, 2),
+    "index2": (16, 8, 4, 2),
     "ternary": (8, 4, 2),
     "binary": (8, 4),
 }
@@ -51,6 +52,11 @@ def unrolled(positions: int, found: Narrow | None = None) -> tuple[int, int]:
     return best, -(-pairs // best) * best
 
 
+def pixel_order(depth: int, found: Narrow) -> Array:
+    """The order of a widened pixel where weights are packed."""
+    return widened_order(depth, unrolled(depth, found)[1])
+
+
 def widened_order(depth: int, words: int) -> Array:
     """Which position each int16 of a widened pixel holds (midge_dsp_widen), -1 for none; `words` pairs."""
     order = np.full(2 * words, -1)
@@ -61,9 +67,10 @@ def widened_order(depth: int, words: int) -> Array:
 
 
 def scratch_bytes(pixels: Pixels, depth: int, found: Narrow | None = None) -> int:
-    """Two widened pixels, one where there is only one; of binary weights also the sum of each pixel."""
+    """Two widened pixels, one where there is only one; of binary weights also the sum of each pixel, of indices what
+    they stand for."""
     total = int(found is not None and found.width == "binary")
-    return 4 * (unrolled(depth, found)[1] + total) * min(2, pixels.pixels)
+    return table_bytes(found) + 4 * (unrolled(depth, found)[1] + total) * min(2, pixels.pixels)
 
 
 def bind_pixels(pixels: Pixels, sums: Sums, r: Requantization, found: Narrow | None = None) -> Binding:
@@ -71,7 +78,7 @@ def bind_pixels(pixels: Pixels, sums: Sums, r: Requantization, found: Narrow | N
     channels, depth = sums.weights.shape
     unroll, words = unrolled(depth, found)
     order = widened_order(depth, words)
-    packed = stream(sums, r, order) if found is None else narrow_stream(found, sums, r, order)
+    packed = stream(sums, r, order) if found is None else packed_stream(found, sums, r, order)
     rest = channels % GROUP
     sizes = [
         *(pixels.rows, pixels.pixels, pixels.pixel_bytes, pixels.row_bytes, depth, words),
@@ -82,7 +89,5 @@ def bind_pixels(pixels: Pixels, sums: Sums, r: Requantization, found: Narrow | N
         "pairs": pixels.pixels > 1,
         **packed.params,
     }
-    return Binding(
-        params,
-        (Constant("stream", "int32_t", packed.words), Constant("sizes", "int32_t", np.array(sizes, np.int32))),
-    )
+    constants = (Constant("stream", "int32_t", packed.words), Constant("sizes", "int32_t", np.array(sizes, np.int32)))
+    return Binding(params, (*constants, *packed.tables))

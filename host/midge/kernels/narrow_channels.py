@@ -19,26 +19,23 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from midge.ir.tensor import Array
-from midge.kernels.narrow import Narrow
+from midge.kernels.narrow import Narrow, Packing
 from midge.kernels.paired_channels import GROUP, Stream, Sums, can_pair, gained_words, in_order, int32_words, requantize
 from midge.numerics.requantize import Requantization
-from midge.settings import Width
 
 # The sum of channel c comes multiplied by 2^LIFTS[c].
-LIFTS: Mapping[Width, tuple[int, int, int, int]] = {
+LIFTS: Mapping[Packing, tuple[int, int, int, int]] = {
     "int4": (4, 4, 4, 4),
     "int2": (6, 6, 6, 6),
     "ternary": (6, 6, 6, 6),
     "binary": (0, 1, 2, 3),
 }
-# So many pairs of positions share a word.
-PAIRS: Mapping[Width, int] = {"int4": 1, "int2": 2, "ternary": 2, "binary": 4}
 _REACH_LIMIT = 1 << 22
 
 
 def can_interleave(found: Narrow | None, sums: Sums, r: Requantization) -> bool:
     """Whether `narrow_stream` can pack these weights: -7..7 times a gain, sums below 2^22, factors below 1/2."""
-    if found is None or found.rows.min() < -7:
+    if found is None or found.table is not None or found.rows.min() < -7:
         return False
     low_enough = np.maximum(-sums.low, sums.high) < _REACH_LIMIT
     return bool(low_enough.all()) and can_pair(sums, r)
@@ -111,13 +108,13 @@ def _word(low: Array, high: Array) -> Array:
     return np.asarray(halves[..., 0] | halves[..., 1] << 16)
 
 
-_STARTS: Mapping[Width, Callable[[Array], Array]] = {
+_STARTS: Mapping[Packing, Callable[[Array], Array]] = {
     "int4": _int4_starts,
     "int2": np.asarray,
     "ternary": _ternary_starts,
     "binary": np.asarray,
 }
-_WORDS: Mapping[Width, Callable[[Array], Array]] = {
+_WORDS: Mapping[Packing, Callable[[Array], Array]] = {
     "int4": _int4_words,
     "int2": _int2_words,
     "ternary": _ternary_words,

@@ -2,6 +2,7 @@
 
 Channel by channel, position by position, without gaps; the first weight of a byte lies in its lowest bits. Five ternary
 weights share a byte that holds 256/243 of their digits, so that each multiplication by 3 moves one digit out of it.
+Four indices of 6 bits share three bytes.
 """
 
 from __future__ import annotations
@@ -12,10 +13,9 @@ import numpy as np
 
 from midge.ir.tensor import Array
 from midge.kernels.literals import has_constant_weights, is_float
-from midge.kernels.narrow import FIELDS, Narrow, narrow_weights
+from midge.kernels.narrow import UNITS, Narrow, Packing, narrow_weights
 from midge.kernels.variant import Binding, Constant, Layer
 from midge.ops.types import is_dynamic
-from midge.settings import Width
 
 # What unpacking takes of code, beyond a loop over int8.
 _CODE_BYTES = 96
@@ -37,10 +37,12 @@ def with_packed_weights(plain: Binding, layer: Layer) -> Binding:
     """The portable variant's binding with the weights packed, and what templates/kernels/packed.j2 reads."""
     found = narrow_weights(layer)
     assert found is not None
-    params = {**plain.params, "width": found.width, "gain": found.gain}
+    params = {**plain.params, "width": found.width, "gain": found.gain, "fields": UNITS[found.width][0]}
     constants = [_narrowed(constant, found) for constant in plain.constants]
     if found.gain is None:
         constants.append(Constant("gains", "uint8_t", found.gains.astype(np.uint8)))
+    if found.table is not None:
+        constants.append(Constant("table", "int8_t", found.table.astype(np.int8)))
     return Binding(params, tuple(constants))
 
 
@@ -56,16 +58,15 @@ def _narrowed(constant: Constant, found: Narrow) -> Constant:
 
 def pack(found: Narrow) -> Array:
     """The bytes: channel by channel, the last one filled up."""
-    low, _, per_byte = FIELDS[found.width]
+    fields, unit_bytes = UNITS[found.width]
     flat = found.rows.reshape(-1)
-    fields = np.pad(flat, (0, -len(flat) % per_byte), constant_values=low).reshape(-1, per_byte)
-    return _bytes(fields, found.width).astype(np.uint8)
+    units = _units(np.pad(flat, (0, -len(flat) % fields)).reshape(-1, fields), found.width, 8 * unit_bytes // fields)
+    return np.asarray((units[:, None] >> 8 * np.arange(unit_bytes) & 0xFF).reshape(-1).astype(np.uint8))
 
 
-def _bytes(fields: Array, width: Width) -> Array:
+def _units(fields: Array, width: Packing, bits: int) -> Array:
     if width == "ternary":
         digits = (fields + 1) @ (3 ** np.arange(4, -1, -1))
         return np.asarray(-(-digits * 256 // 243))
-    bits = 8 // fields.shape[1]
     values = (fields > 0) if width == "binary" else fields & ((1 << bits) - 1)
     return np.asarray((values.astype(np.int64) << (bits * np.arange(fields.shape[1]))).sum(axis=1))

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from midge.ir.tensor import Array
+from midge.kernels.narrow import Packing
 from midge.kernels.one_multiply import Line, largest_shift, one_multiply
+from midge.kernels.variant import Constant
 from midge.numerics.requantize import Requantization
-from midge.settings import Width
 
 GROUP = 4
 _REACH_LIMIT = 1 << 23
@@ -43,7 +44,7 @@ class Stream:
     """The words, int32; `shift` of the one multiplication, -1 for the definition's two roundings; the clamp.
 
     `width` of the weights; the sum of channel c of a group comes multiplied by 2^lifts[c]. `gained`: it still lacks
-    gain and bias, which come before the definition's words.
+    gain and bias, which come before the definition's words. `tables`: other constants that the kernel reads.
     """
 
     words: Array
@@ -51,9 +52,10 @@ class Stream:
     shift: int
     low: int
     high: int
-    width: Width = "int8"
+    width: Packing = "int8"
     lifts: tuple[int, ...] = (0, 8, 0, 8)
     gained: bool = False
+    tables: tuple[Constant, ...] = ()
 
     @property
     def params(self) -> dict[str, object]:

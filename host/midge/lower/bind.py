@@ -9,7 +9,6 @@ import numpy as np
 from midge import __version__
 from midge.ir.graph import Graph
 from midge.ir.tensor import Tensor
-from midge.kernels.narrow import narrow_weights
 from midge.kernels.select import Selection
 from midge.kernels.variant import Binding, Layer, Variant
 from midge.lower.names import c_name, unique
@@ -89,7 +88,6 @@ def _call(
     arguments += [Argument(c.role, c.c_type, True, symbol=f"{symbol}_{c.role}") for c in binding.constants]
     if variant.scratch_bytes(layer):
         arguments.append(Argument("scratch", "uint8_t", False, offset=plan.offsets[scratch_name(layer.op.name)]))
-    found = narrow_weights(layer) if variant.packed or variant.signs else None
     shapes = f"{_shapes(t for t in layer.inputs if not t.is_constant)} -> {_shapes(layer.outputs)}"
     return KernelCall(
         index,
@@ -102,7 +100,7 @@ def _call(
         shapes,
         layer.op.macs(layer.inputs, layer.outputs),
         sum(c.values.nbytes for c in binding.constants),
-        found.width if found is not None else None,
+        "binary" if variant.signs else str(binding.params["width"]) if variant.packed else None,
     )
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from midge.ir.tensor import Array, DType, Quant, Shape
 from midge.kernels.variant import kernel_number
-from midge.settings import Width
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +52,7 @@ class KernelCall:
     shapes: str
     macs: int
     constant_bytes: int = 0
-    width: Width | None = None
+    width: str | None = None
 
     @property
     def kernel_number(self) -> int:

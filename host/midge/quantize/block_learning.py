@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from midge.ir.graph import Graph, Op
 from midge.ir.tensor import Array, Tensor
 from midge.numerics.matrix_form import MatrixForm
+from midge.quantize.adaround import WHOLE
 from midge.quantize.backward import evaluated, pulled_back
 from midge.quantize.blocks import Block
 from midge.quantize.quality import real_values
@@ -54,6 +55,8 @@ class _Variables:
         integers = np.asarray(form.weights(np.asarray(weights.data)), np.float64)
         exact = form.weights(np.asarray(_float_weights(op, float_graph), np.float64) / scales)
         self.steps = (integers + np.clip(exact - integers, -_INSIDE, _INSIDE)).astype(np.float32)
+        # What was an integer stays: zeros of a pruned layer, and the few values of a clustered one.
+        self.free = np.abs(exact - np.rint(exact)) >= WHOLE
         self.log_scale = np.zeros_like(self.scales)
         self.bias = np.zeros_like(self.scales)
         if bias:
@@ -204,7 +207,7 @@ def _by_variables(layer: _Variables, rows: Array, sums: Array) -> tuple[F32, F32
     by_weights = rows.transpose(0, 2, 1) @ sums * layer.step()
     inside = (layer.steps > layer.low - 0.5) & (layer.steps < layer.high + 0.5)
     by_scale = (by_weights * layer.integers()).sum(axis=1, keepdims=True)
-    return by_weights * inside, by_scale, sums.sum(axis=1, keepdims=True)
+    return by_weights * (inside & layer.free), by_scale, sums.sum(axis=1, keepdims=True)
 
 
 def _learnt(layer: _Variables) -> Learnt:

@@ -11,7 +11,7 @@ from differential.draw_tensors import Case, narrow_weights, one_op
 from midge.boards import load_board
 from midge.ir.graph import NO_CLAMP
 from midge.ir.tensor import Array, DType, Quant, Tensor
-from midge.kernels.narrow import FIELDS, Narrow, narrow
+from midge.kernels.narrow import FIELDS, Narrow, clustered, narrow, packings
 from midge.kernels.packed import pack
 from midge.kernels.select import layer_of, select, variants
 from midge.ops.fully_connected import FullyConnected
@@ -69,6 +69,40 @@ def test_the_narrowest_width_is_found(values: list[int], width: str) -> None:
 @pytest.mark.parametrize("values", [[8, 7], [-9, 1], [127, 3]])
 def test_weights_that_need_eight_bits_are_left_alone(values: list[int]) -> None:
     assert narrow(_tensor(np.array([values])), 0) is None
+
+
+def _indices(packed: Array, bits: int, count: int) -> list[int]:
+    """By divisions of one long number, its lowest byte first."""
+    number = int.from_bytes(packed.tobytes(), "little")
+    return [number // 2 ** (bits * i) % 2**bits for i in range(count)]
+
+
+@pytest.mark.parametrize(("values", "bits"), [(3, 2), (4, 2), (5, 4), (16, 4), (17, 6), (64, 6)])
+def test_weights_of_few_values_are_indices_into_a_table(values: int, bits: int) -> None:
+    rng = np.random.default_rng(values)
+    table = rng.permutation(np.arange(-128, 128))[:values]
+    data = np.concatenate([table, rng.choice(table, 33 * 11 - values)]).reshape(11, 33)
+    found = clustered(_tensor(data), 0)
+    assert found is not None
+    assert found.table is not None
+    assert found.width == f"index{bits}"
+    packed = pack(found)
+    assert found.bytes == len(packed) + values
+    assert found.table[_indices(packed, bits, data.size)].tolist() == data.reshape(-1).tolist()
+
+
+def test_a_table_that_saves_nothing_is_none() -> None:
+    assert clustered(_tensor(np.arange(20).reshape(4, 5)), 0) is None
+    assert clustered(_tensor(np.resize(np.arange(65), (40, 40))), 0) is None
+
+
+def test_fewer_bits_come_first_and_integers_before_indices() -> None:
+    data = np.resize([-7, -2, 1, 6], (8, 16))
+    layer = layer_of(_case(8, 16).graph, 0)
+    few = replace(layer, inputs=(layer.inputs[0], _tensor(data)))
+    assert [found.width for found in packings(few)] == ["index2", "int4"]
+    signs = replace(layer, inputs=(layer.inputs[0], _tensor(np.sign(data))))
+    assert [found.width for found in packings(signs)] == ["binary", "index2"]
 
 
 def _case(units: int, depth: int) -> Case:

@@ -5,8 +5,6 @@ Binary weights take two bits, as ternary ones: the sum of all activations that t
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from midge.kernels.conv2d.dsp_window import (
     Columns,
     bind_columns,
@@ -16,9 +14,9 @@ from midge.kernels.conv2d.dsp_window import (
     requantization_of,
     sums_of,
 )
+from midge.kernels.dsp_packing import PAIRS, dsp_packing, packed_stream, table_bytes
 from midge.kernels.dsp_pointwise import NEEDS
-from midge.kernels.narrow import Narrow, narrow_weights
-from midge.kernels.narrow_channels import PAIRS, can_interleave, narrow_stream
+from midge.kernels.narrow import Narrow
 from midge.kernels.variant import Binding, Layer, Variant
 
 
@@ -26,29 +24,30 @@ def fits(layer: Layer) -> bool:
     """As dsp_window, with narrow weights."""
     if not has_columns(layer, shared=2):
         return False
-    return can_interleave(_narrow(layer), sums_of(layer), requantization_of(layer))
+    return _packing(layer) is not None
 
 
 def bind(layer: Layer) -> Binding:
     """Literal sizes, and the stream."""
-    found, columns = _narrow(layer), _columns(layer)
+    found = _packing(layer)
     assert found is not None
-    return bind_columns(layer, columns, narrow_stream(found, sums_of(layer), requantization_of(layer), columns.order))
+    columns = _columns(layer, found)
+    return bind_columns(layer, columns, packed_stream(found, sums_of(layer), requantization_of(layer), columns.order))
 
 
 def scratch_bytes(layer: Layer) -> int:
-    """The columns."""
-    return _columns(layer).bytes
-
-
-def _narrow(layer: Layer) -> Narrow | None:
-    found = narrow_weights(layer)
-    return replace(found, width="ternary") if found is not None and found.width == "binary" else found
-
-
-def _columns(layer: Layer) -> Columns:
-    found = _narrow(layer)
+    """The columns, and what indices stand for."""
+    found = _packing(layer)
     assert found is not None
+    return table_bytes(found) + _columns(layer, found).bytes
+
+
+def _packing(layer: Layer) -> Narrow | None:
+    sums, factor = sums_of(layer), requantization_of(layer)
+    return dsp_packing(layer, sums, factor, lambda found: _columns(layer, found).order, binary=False)
+
+
+def _columns(layer: Layer, found: Narrow) -> Columns:
     return columns_of(layer, PAIRS[found.width])
 
 

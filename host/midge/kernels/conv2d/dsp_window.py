@@ -135,7 +135,7 @@ def bind_columns(layer: Layer, columns: Columns, packed: Stream) -> Binding:
         "whole_words": w.out_c // GROUP * packed.words_per_group,
         "all_words": len(packed.words),
     }
-    return Binding(params, (Constant("stream", "int32_t", packed.words),))
+    return Binding(params, (Constant("stream", "int32_t", packed.words), *packed.tables))
 
 
 def scratch_bytes(layer: Layer) -> int:
