@@ -17,11 +17,25 @@ from dataclasses import dataclass
 import numpy as np
 
 from midge.ir.tensor import Array
+from midge.kernels.literals import constant_data
 from midge.kernels.paired_channels import GROUP, Sums, in_order, int32_words, paired_words, requantize
+from midge.kernels.variant import Layer
 from midge.numerics.requantize import Requantization
 
 # A step of four bits goes on by 1 to 14 positions, but for these: no more; and on by 14, where nothing is kept.
 _END, _SKIP = 14, 15
+
+
+# Fewer zeros than this share of the vectors never pay.
+_LEAST_ZEROS = 1 / 8
+
+
+def has_zeros(layer: Layer) -> bool:
+    """Whether enough vectors of four output channels, axis 0 of input 1, are zero for it to matter."""
+    weights = constant_data(layer.inputs[1])
+    rows = weights.reshape(len(weights), -1) != 0
+    kept = np.pad(rows, ((0, -len(rows) % GROUP), (0, 0))).reshape(-1, GROUP, rows.shape[1]).any(axis=1)
+    return bool(kept.mean() <= 1 - _LEAST_ZEROS)
 
 
 @dataclass(frozen=True, eq=False)

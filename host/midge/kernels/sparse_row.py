@@ -2,7 +2,8 @@
 
 What firmware/nn/midge_dsp_row.h reads: the stream of midge.kernels.sparse_channels, with neighbors before strangers.
 A word stands before the starting values: in bits 0 to 8 the bytes of code that the first turn of strangers leaves out,
-in bits 9 to 18 how often four pairs of neighbors there are, above that the number of pairs of strangers. Each pair has a byte of the index, four are a word:
+in bits 9 to 18 how often four pairs of neighbors there are, above that the number of pairs of strangers. Each pair has
+a byte of the index, four are a word:
 
     neighbors   twice the distance to the pair before
     strangers   the distance of the first from the position before, that of the second from the first: four bits each

@@ -5,6 +5,7 @@ from __future__ import annotations
 from midge.kernels.conv2d.dsp_pointwise import fits as fits_dense
 from midge.kernels.conv2d.dsp_pointwise import overlap, pixels_of, requantization_of, sums_of
 from midge.kernels.dsp_pointwise import NEEDS
+from midge.kernels.sparse_channels import has_zeros
 from midge.kernels.sparse_pointwise import bind_sparse_pixels
 from midge.kernels.sparse_pointwise import scratch_bytes as pixel_scratch
 from midge.kernels.variant import Binding, Layer, Variant
@@ -13,8 +14,8 @@ _SCRATCH_LIMIT = 16384
 
 
 def fits(layer: Layer) -> bool:
-    """As dsp_pointwise."""
-    return fits_dense(layer) and scratch_bytes(layer) <= _SCRATCH_LIMIT
+    """As dsp_pointwise, with zeros, and lists of at most 16 KB."""
+    return fits_dense(layer) and has_zeros(layer) and scratch_bytes(layer) <= _SCRATCH_LIMIT
 
 
 def bind(layer: Layer) -> Binding:

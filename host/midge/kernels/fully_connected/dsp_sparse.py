@@ -9,13 +9,14 @@ from midge.kernels.dsp_pointwise import NEEDS, widened_order
 from midge.kernels.fully_connected.dsp import fits as fits_dense
 from midge.kernels.fully_connected.dsp import pixels_of, requantization_of, sums_of
 from midge.kernels.paired_channels import GROUP
+from midge.kernels.sparse_channels import has_zeros
 from midge.kernels.sparse_row import MOST_POSITIONS, STRANGERS_TURN, index_words, row_plan, row_stream
 from midge.kernels.variant import Binding, Constant, Layer, Variant
 
 
 def fits(layer: Layer) -> bool:
-    """As dsp, with rows that the counts of pairs have room for."""
-    return fits_dense(layer) and layer.inputs[1].shape[1] <= MOST_POSITIONS
+    """As dsp, with zeros, and rows that the counts of pairs have room for."""
+    return fits_dense(layer) and has_zeros(layer) and layer.inputs[1].shape[1] <= MOST_POSITIONS
 
 
 def bind(layer: Layer) -> Binding:
