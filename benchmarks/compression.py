@@ -22,7 +22,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 import multiprocessing
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,39 +64,36 @@ def _keys(net: str, wanted: list[str] | None) -> list[str]:
 def _all(wanted: argparse.Namespace) -> dict[Task, dict[str, Any]]:
     """What was measured of every row and seed; rows are compared with `float` and `int8`, which come along."""
     assets = _assets()
-    needed = {net: list(dict.fromkeys(["float", "int8", *_keys(net, wanted.row)])) for net in wanted.net}
-    tasks = [(net, key, seed) for seed in range(wanted.seeds) for net in wanted.net for key in needed[net]]
+    units = [(net, seed, _needed(net, wanted.row, seed)) for seed in range(wanted.seeds) for net in wanted.net]
     found: dict[Task, dict[str, Any]] = {}
     if wanted.known:
-        for task in tasks:
-            with suppress(KeyError, FileNotFoundError):
-                found[task] = _one(assets, task, known=True)
+        for unit in units:
+            found |= _measure(assets, *unit, known=True)
         return found
-    begin = time.monotonic()
     with ProcessPoolExecutor(wanted.jobs, multiprocessing.get_context("spawn")) as pool:
-        places = [(net, seed) for net in wanted.net for seed in range(wanted.seeds)]
-        for future in as_completed([pool.submit(_place, assets, net, seed) for net, seed in places]):
-            future.result()
-        waiting = {pool.submit(_one, assets, task): task for task in tasks}
-        for future in as_completed(waiting):
-            net, key, seed = waiting[future]
-            found[net, key, seed] = future.result()
-            print(f"{time.monotonic() - begin:6.0f} s  {len(found)}/{len(tasks)}  {net} {key} {seed}", file=sys.stderr)
+        for future in as_completed([pool.submit(_measure, assets, *unit) for unit in units]):
+            found |= future.result()
     return found
 
 
-def _place(assets: Path, net: str, seed: int) -> None:
-    from compression_places import place
+def _needed(net: str, wanted: list[str] | None, seed: int) -> list[str]:
+    """The rows of one seed."""
+    keys = dict.fromkeys(["float", "int8", *_keys(net, wanted)])
+    return [key for key in keys if seed < rows(EFFORTS[net])[key].seeds(SEEDS)]
 
-    place(assets, net, seed)
 
-
-def _one(assets: Path, task: Task, known: bool = False) -> dict[str, Any]:
+def _measure(assets: Path, net: str, seed: int, keys: list[str], *, known: bool = False) -> dict[Task, dict[str, Any]]:
+    """All rows of one network and seed; with `known` those that were measured before."""
     from compression_measure import measured
     from compression_places import place
 
-    net, key, seed = task
-    return measured(place(assets, net, seed), rows(EFFORTS[net])[key], with_cost=seed == 0, known=known)
+    found: dict[Task, dict[str, Any]] = {}
+    for key in keys:
+        with suppress(KeyError) if known else nullcontext():
+            one = place(assets, net, seed)
+            found[net, key, seed] = measured(one, rows(EFFORTS[net])[key], with_cost=seed == 0, known=known)
+            print(f"{time.strftime('%X')}  {net} {key} {seed}", file=sys.stderr, flush=True)
+    return found
 
 
 def _arguments() -> argparse.Namespace:

@@ -41,6 +41,10 @@ class Row:
         """Whether a step trains."""
         return any(isinstance(step, Train) for step in self.steps)
 
+    def seeds(self, asked: int) -> int:
+        """How many seeds it is measured with: what is trained with all, and what that is compared with."""
+        return asked if self.is_trained or self.title in ("float", "int8") else 1
+
     @property
     def facts(self) -> dict[str, Any]:
         """Criterion, granularity and sparsity of the pruning, and how wide weights are."""
@@ -96,7 +100,7 @@ def rows(effort: Effort) -> dict[str, Row]:
         "filters-50": Row("half the MACs gone with filters", (_filters(0.5), again), limit=1.0),
         "cluster-64": Row("64 values", (Cluster(values=64),)),
         "cluster-16": Row("16 values", (Cluster(values=16),)),
-        "cluster-4": Row("4 values", (Cluster(values=4), again)),
+        "cluster-4": Row("4 values", (Cluster(values=4),)),
         "alone": Row("a student of half the size, alone", (train,), student=True),
         "distilled": Row("the same student, distilled", (taught,), student=True, must_beat="alone"),
         "together": Row(
