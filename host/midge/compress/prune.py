@@ -26,7 +26,7 @@ def apply(graph: Graph, step: Prune, material: Material) -> Graph:
     Raises SettingsError for a layer that is not there or has no such groups, a sparsity that cannot be reached, and
     where data is missing that the criterion needs.
     """
-    _check(step)
+    check(step)
     rounds = max(step.rounds, criterion(step).ROUNDS)
     made, filters = graph, None
     for number in range(1, rounds + 1):
@@ -78,7 +78,8 @@ def _scores(graph: Graph, weights: Sequence[Weights], step: Prune, material: Mat
     }
 
 
-def _check(step: Prune) -> None:
+def check(step: Prune) -> None:
+    """Raises SettingsError for a granularity that is a sparsity of its own beside another one."""
     wanted = ratio_sparsity(step.granularity)
     if wanted is not None and not np.isclose(step.sparsity, wanted):
         raise SettingsError(
