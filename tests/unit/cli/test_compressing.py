@@ -88,3 +88,9 @@ def test_a_rank_or_energy_that_is_none_is_refused(
     code, _, said = midge("factor", model, flag, value, "-o", tmp_path / "made.tflite")
     assert code == 1
     assert flag[2:] in said
+
+
+def test_share_says_when_no_two_layers_are_alike(midge: Run, model: Path, tmp_path: Path) -> None:
+    code, _, said = midge("share", model, "-o", tmp_path / "made.tflite")
+    assert code == 0
+    assert "nothing to share" in said
