@@ -111,7 +111,8 @@ class Distil(Train, frozen=True, kw_only=True, tag="distil"):
     """As Train, with the answers of a teacher beside the labels: softened by `temperature`, `weight` of the loss.
 
     `teacher`: a model file, the network itself as it was before any step where there is none. `features`: pairs of
-    layers, (student's, teacher's), whose outputs are to be alike.
+    layers, (student's, teacher's), whose outputs are to be alike. `inherit`: the student starts from the weightiest
+    part of the teacher's parameters.
     """
 
     module: ClassVar[str] = "midge.train.distil"
@@ -119,6 +120,7 @@ class Distil(Train, frozen=True, kw_only=True, tag="distil"):
     temperature: Annotated[float, Meta(gt=0, le=100)] = 4.0
     weight: Portion = 0.7
     features: tuple[tuple[str, str], ...] = ()
+    inherit: bool = False
 
 
 AnyStep = Prune | Cluster | Factor | Share | Scale | Train | Distil
