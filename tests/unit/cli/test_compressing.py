@@ -94,3 +94,11 @@ def test_share_says_when_no_two_layers_are_alike(midge: Run, model: Path, tmp_pa
     code, _, said = midge("share", model, "-o", tmp_path / "made.tflite")
     assert code == 0
     assert "nothing to share" in said
+
+
+def test_scale_writes_a_narrower_model(midge: Run, model: Path, tmp_path: Path) -> None:
+    made = tmp_path / "made.tflite"
+    code, out, _ = midge("scale", model, "--width", 0.5, "-o", made, "--json")
+    assert code == 0
+    assert json.loads(out)["after"]["macs"] < 0.5 * json.loads(out)["before"]["macs"]
+    assert import_model(made).graph.macs == json.loads(out)["after"]["macs"]
