@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from midge.importers.torch import onnx_of_module
@@ -25,13 +24,13 @@ _TRAIN, _TUNE = 1, 2
 
 @dataclass(frozen=True)
 class Net:
-    """One network: how it is built, its data file among the assets, how it is trained.
+    """One network: how it is built, large or half the size, its data file among the assets, how it is trained.
 
     `copies`: so many altered ones of each training sample are trained on beside it, made by `alter`.
     """
 
     title: str
-    build: Callable[[], nn.Module]
+    build: Callable[[bool], nn.Module]
     data: str
     epochs: int
     copies: int
@@ -41,15 +40,16 @@ class Net:
 class Digits(nn.Module):
     """Pictures (n, 28, 28, 1) to ten logits."""
 
-    def __init__(self) -> None:
+    def __init__(self, half: bool = False) -> None:
         super().__init__()
+        block, wide, hidden = (16, 12, 40) if half else (24, 16, 64)
         self.stem = _conv_norm(1, 8, 3, stride=2)
-        self.narrow = _conv_norm(8, 24, 3, stride=2)
-        self.depthwise = _conv_norm(24, 24, 3, groups=24)
-        self.pointwise = _conv_norm(24, 24, 1)
-        self.wide = _conv_norm(24, 16, 3)
-        self.hidden = nn.Linear(16 * 49, 64)
-        self.logits = nn.Linear(64, 10)
+        self.narrow = _conv_norm(8, block, 3, stride=2)
+        self.depthwise = _conv_norm(block, block, 3, groups=block)
+        self.pointwise = _conv_norm(block, block, 1)
+        self.wide = _conv_norm(block, wide, 3)
+        self.hidden = nn.Linear(wide * 49, hidden)
+        self.logits = nn.Linear(hidden, 10)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """One picture after another."""
@@ -64,14 +64,15 @@ class Digits(nn.Module):
 class Movements(nn.Module):
     """Windows (n, 128, 6) to six logits."""
 
-    def __init__(self) -> None:
+    def __init__(self, half: bool = False) -> None:
         super().__init__()
-        self.stem = _conv_norm(6, 32, (1, 7), stride=(1, 2))
-        self.depthwise = _conv_norm(32, 32, (1, 5), groups=32)
-        self.pointwise = _conv_norm(32, 32, 1)
-        self.wide = _conv_norm(32, 48, (1, 5), stride=(1, 2))
-        self.hidden = nn.Linear(48 * 8, 64)
-        self.logits = nn.Linear(64, 6)
+        block, wide, hidden = (20, 36, 40) if half else (32, 48, 64)
+        self.stem = _conv_norm(6, block, (1, 7), stride=(1, 2))
+        self.depthwise = _conv_norm(block, block, (1, 5), groups=block)
+        self.pointwise = _conv_norm(block, block, 1)
+        self.wide = _conv_norm(block, wide, (1, 5), stride=(1, 2))
+        self.hidden = nn.Linear(wide * 8, hidden)
+        self.logits = nn.Linear(hidden, 6)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """One window after another."""
@@ -116,8 +117,8 @@ def _jittered(x: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
 
 
 NETS = {
-    "mnist": Net("MNIST, the project's CNN", Digits, "mnist.npz", 20, 3, _moved),
-    "har": Net("movements, the project's small net", Movements, "har_hapt.npz", 30, 3, _jittered),
+    "mnist": Net("MNIST, the project's CNN", Digits, "mnist.npz", 3, 3, _moved),
+    "har": Net("movements, the project's small net", Movements, "har_hapt.npz", 6, 3, _jittered),
 }
 
 
@@ -141,37 +142,34 @@ def data_file(net: Net, source: Path, target: Path) -> Path:
     return target
 
 
-def trained_net(net: Net, data: Path, target: Path, seed: int) -> Path:
-    """The float network of one seed, an ONNX file; trained when it is not there yet."""
+def trained_net(net: Net, data: Path, target: Path, seed: int, *, student: bool = False) -> Path:
+    """The float network of one seed, an ONNX file; trained when it is not there yet.
+
+    The `student` is half the size, and was trained for one epoch only: enough for its batch norms.
+    """
     if target.is_file():
         return target
     arrays: Any = np.load(data)
     learn = arrays["split"] == _TRAIN
     x = torch.from_numpy(arrays["x"][learn])
-    module = _train(net, x, torch.from_numpy(arrays["y"][learn].astype(np.int64)), seed)
+    y = torch.from_numpy(arrays["y"][learn].astype(np.int64))
+    torch.manual_seed(seed)
+    torch.set_num_threads(1)
+    module = _train(net.build(student), x, y, 1 if student else net.epochs, seed)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(onnx_of_module(module, (x[:1],), target.stem))
     return target
 
 
-def _train(net: Net, x: torch.Tensor, y: torch.Tensor, seed: int) -> nn.Module:
-    torch.manual_seed(seed)
-    torch.set_num_threads(1)
-    module = net.build()
+def _train(module: nn.Module, x: torch.Tensor, y: torch.Tensor, epochs: int, seed: int) -> nn.Module:
     optimizer = torch.optim.AdamW(module.parameters(), _RATE, weight_decay=1e-3)
-    steps = -(-len(x) // _BATCH) * (net.epochs // (1 + net.copies))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, epochs * -(-len(x) // _BATCH))
+    draw = torch.Generator().manual_seed(seed)
     module.train()
-    for _ in range(net.epochs // (1 + net.copies)):
-        for some in torch.randperm(len(x)).split(_BATCH):
+    for _ in range(epochs):
+        for some in torch.randperm(len(x), generator=draw).split(_BATCH):
             optimizer.zero_grad()
             nn.functional.cross_entropy(module(x[some]), y[some], label_smoothing=0.05).backward()
             optimizer.step()
             schedule.step()
     return module.eval()
-
-
-def classes_right(module: nn.Module, x: NDArray[np.float32], y: NDArray[np.int64]) -> float:
-    """Percent of the samples that a network gets right."""
-    with torch.no_grad():
-        return 100 * float((module(torch.from_numpy(x)).argmax(1).numpy() == y).mean())
