@@ -12,9 +12,10 @@ import numpy as np
 from midge.compress.apply import Material
 from midge.compress.channels import without
 from midge.compress.filters import Choice, choose_filters
+from midge.compress.least_squares import fit_remaining
 from midge.compress.patterns import fitting, kept_of_all, kept_of_each, ratio_sparsity
 from midge.compress.steps import Prune
-from midge.compress.weighted import Weights, find_weights, masked
+from midge.compress.weighted import Weights, find_weights, masked, samples_for
 from midge.errors import SettingsError
 from midge.ir.graph import Graph
 from midge.ir.tensor import Array
@@ -32,7 +33,11 @@ def apply(graph: Graph, step: Prune, material: Material) -> Graph:
     for number in range(1, rounds + 1):
         part = msgspec.structs.replace(step, sparsity=cubic(step.sparsity, number / rounds))
         filters = _filters(made, part, material) if step.granularity == "filters" else None
-        made = masked(made, masks(made, part, material) if filters is None else filters.kept)
+        kept = masks(made, part, material) if filters is None else filters.kept
+        made = masked(made, kept)
+        if step.reconstruct or step.criterion == "reconstruction":
+            samples = samples_for(graph, material, "fitting what remains")
+            made = fit_remaining(made, graph, kept, samples, material.settings.seed, material.progress)
     return made if filters is None else without(made, filters.channels, filters.gone)
 
 
