@@ -21,6 +21,7 @@ from midge.compress.steps import FactorForm, step_from_table
 )
 @click.option("--rank", type=int, help="The rank of each layer, in place of --energy.")
 @click.option("--energy", type=float, default=0.95, show_default=True, help="The part of the squares that is kept.")
+@click.option("--measured", is_flag=True, help="Measure chains on the emulated core: seconds each.")
 @LAYERS
 def command(**options: Any) -> None:
     """Write layers of a float model as products of smaller ones, where that is cheaper.

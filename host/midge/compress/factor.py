@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from midge.compress import factorings
 from midge.compress.apply import CompressionNote, Material
 from midge.compress.chains import chain_cost, factored, layer_cost, part_shapes
+from midge.compress.cycles import alone, cycles
 from midge.compress.factorings import Factoring, Moments
+from midge.compress.filters import LANES
 from midge.compress.steps import Factor
 from midge.compress.weighted import find_weights, for_each_input, samples_for
 from midge.errors import UnsupportedModelError
@@ -26,19 +28,22 @@ from midge.numerics.matrix_form import MatrixForm
 from midge.ops.conv2d import Conv2D
 from midge.ops.fully_connected import FullyConnected
 from midge.passes.float_weights import float_weights
+from midge.settings import Settings
 
 F64 = NDArray[np.float64]
 
+# What costs so many times the layer by the estimate is not measured.
+_HOPEFUL = 1.5
 # Windows of more values have no covariance: it would take longer than all else.
 _MOST_COLUMNS = 4096
 
 
 def apply(graph: Graph, step: Factor, material: Material) -> Graph:
-    """The float graph with those layers factored that become cheaper.
+    """The float graph with those layers factored that become cheaper: by an estimate, or as `step.measured` by cycles.
 
     Ranks are `step.rank`, or the least that keep `step.energy`: of the weights' squares, or with data of the squares of
     the outputs over calibration samples. Raises UnsupportedModelError for an integer network, SettingsError for a layer
-    that is not there or data without samples to calibrate on.
+    that is not there or data without samples to calibrate on; when measuring what midge.tune.gain.cost does.
     """
     if not graph.is_float:
         raise UnsupportedModelError(
@@ -50,7 +55,7 @@ def apply(graph: Graph, step: Factor, material: Material) -> Graph:
     moments = {} if material.data is None else _moments(graph, layers, material)
     left = []
     for op in layers:
-        chosen = _chosen(graph, op, step, moments.get(op.name))
+        chosen = _chosen(graph, op, step, moments.get(op.name), material.settings)
         if chosen is None:
             left.append(op.name)
         else:
@@ -115,19 +120,33 @@ def _moments(graph: Graph, layers: Sequence[Op], material: Material) -> dict[str
     return found
 
 
-def _chosen(graph: Graph, op: Op, step: Factor, moments: Moments | None) -> Factoring | None:
+def _chosen(graph: Graph, op: Op, step: Factor, moments: Moments | None, settings: Settings) -> Factoring | None:
     """The cheapest factoring that is cheaper than the layer; by a given rank the one of least error."""
     weights, most = _weights(graph, op), layer_cost(graph, op)
 
     def cost(plan: Plan) -> int:
         return chain_cost(graph, op, plan.form, part_shapes(plan.form, weights.shape, plan.ranks))
 
-    plans = [p for p in _plans(weights, step, moments, cost) if cost(p) < most]
+    prices = {plan: cost(plan) for plan in _plans(weights, step, moments, cost)}
+    if step.measured:
+        wider = [_in_fours(plan, weights) for plan in prices if step.rank is None]
+        prices |= {plan: cost(plan) for plan in wider}
+        hopeful = [plan for plan, price in prices.items() if price < _HOPEFUL * most]
+        most = cycles(alone(graph, op), settings) if hopeful else 0
+        single = alone(graph, op)
+        prices = {p: cycles(factored(single, op, _made(weights, p, moments)), settings) for p in hopeful}
+    plans = [plan for plan, price in prices.items() if price < most]
     if not plans:
         return None
     if step.rank is None:
-        return _made(weights, min(plans, key=cost), moments)
-    return min((_made(weights, p, moments) for p in plans), key=lambda f: f.error)
+        return _made(weights, min(plans, key=lambda plan: prices[plan]), moments)
+    return min((_made(weights, plan, moments) for plan in plans), key=lambda f: f.error)
+
+
+def _in_fours(plan: Plan, weights: F64) -> Plan:
+    """The ranks rounded up to what kernels compute at a time, which may take no longer, and keeps more."""
+    most = (len(weights), weights.shape[3]) if plan.form == "tucker" else (weights[0].size,)
+    return Plan(plan.form, tuple(min(-(-r // LANES) * LANES, m) for r, m in zip(plan.ranks, most, strict=True)))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from compressible import dataset, material, network, weights_of
 from midge.compress import factorings
 from midge.compress.apply import CompressionNote, compress
 from midge.compress.chains import chain_cost, factored, layer_cost, part_shapes
+from midge.compress.cycles import alone, cycles
 from midge.compress.factor import apply
 from midge.compress.factorings import composed
 from midge.compress.steps import Factor
@@ -216,3 +217,40 @@ def test_layers_that_are_not_there_or_cannot_be_factored_are_named() -> None:
         apply(of, Factor(layers=("nowhere",)), material(of))
     with pytest.warns(CompressionNote, match="dw of small cannot be factored"):
         assert apply(of, Factor(layers=("dw",)), material(of)) is of
+
+
+def test_measured_cycles_decide_where_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a core on which wider chains are faster and `spatial` is slow."""
+    of = layer()
+    seen: list[tuple[str, ...]] = []
+
+    def clock(chain: Graph, settings: Settings) -> int:
+        names = tuple(op.name for op in chain.ops)
+        seen.append(names)
+        if "spatial" in names[0] or len(names) == 1:
+            return 1000
+        return 900 - chain.tensors[chain.ops[0].outputs[0]].shape[3]
+
+    monkeypatch.setattr("midge.compress.factor.cycles", clock)
+    made = apply(of, Factor(energy=0.9, measured=True), material(of))
+    assert ("conv",) in seen
+    widest = made.tensors[made.ops[0].outputs[0]].shape[3]
+    assert widest % 4 == 0
+    assert "spatial" not in made.ops[0].name
+    monkeypatch.setattr("midge.compress.factor.cycles", lambda chain, settings: len(chain.ops))
+    with pytest.warns(CompressionNote, match="conv"):
+        assert apply(of, Factor(energy=0.9, measured=True), material(of)) is of
+
+
+def test_a_layer_alone_is_measured_as_what_is_deployed() -> None:
+    of = dense()
+    single = alone(of, of.ops[0])
+    assert (
+        0
+        < cycles(factored(single, of.ops[0], made_at(dense_weights(of), "svd", (4,))), Settings())
+        < cycles(single, Settings())
+    )
+
+
+def dense_weights(of: Graph) -> np.ndarray:
+    return weights_of(of, "fc")[:, None, None, :]
