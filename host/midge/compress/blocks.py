@@ -1,100 +1,146 @@
-"""Blocks: stretches of a network that can be left out, because what goes in has the shape of what comes out.
+"""Whole blocks go: what an addition adds to its other operand, or a layer whose output has its input's shape.
 
-A block begins and ends where the network has a waist: one activation, through which all that follows depends on what
-came before. So a residual unit is one block and its inner layers are none. A depthwise layer belongs to the one behind
-it. What reads the network's input or makes its output stays.
+What read the block's output then reads its input; a fused activation and another scale stay behind as an operator of
+their own, where the block had them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from midge.ir.graph import Graph, Op
+import numpy as np
+
+from midge.compress.apply import Material
+from midge.compress.criteria import criterion_named
+from midge.compress.steps import Prune
+from midge.compress.weighted import find_weights, samples_for
+from midge.errors import SettingsError
+from midge.interpreter import interpret
+from midge.ir.graph import NO_CLAMP, Graph, Op
 from midge.ir.rewrite import rewire
-from midge.ir.tensor import Tensor
-from midge.ops.depthwise_conv2d import DepthwiseConv2D
+from midge.ir.tensor import Array, DType
+from midge.ops.add import Add
 from midge.ops.quantize import Quantize
+from midge.ops.relu import Relu
+from midge.passes.drop_dead import drop_dead
+from midge.passes.drop_identities import drop_identities
+from midge.quantize.quality import real_values
+from midge.quantize.samples import Sample
+
+# Judged by the scores of the weights that go; by all other criteria a block counts as far as the answers move.
+_BY_WEIGHTS = ("magnitude", "gradient")
+# So many samples tell how far.
+_SAMPLES = 32
 
 
-@dataclass(frozen=True)
-class Block:
-    """The operators (their names) that make the activation `result` from `source`, of the same shape and type."""
+@dataclass(frozen=True, eq=False)
+class _Without:
+    """The graph without one block: how many MACs fewer, and which layers went."""
 
-    source: str
-    result: str
-    layers: tuple[str, ...]
-
-
-def find_blocks(graph: Graph) -> tuple[Block, ...]:
-    """All blocks, in order; no two overlap."""
-    waists = _waists(graph)
-    blocks: list[Block] = []
-    first = 0
-    for end in range(len(waists)):
-        for begin in range(end - 1, first - 1, -1):
-            found = _block(graph, waists[begin], waists[end])
-            if found is not None:
-                blocks.append(found)
-                first = end
-                break
-    return tuple(blocks)
+    graph: Graph
+    saved: int
+    layers: frozenset[str]
 
 
-def without_blocks(graph: Graph, blocks: Sequence[Block]) -> Graph:
-    """The graph without those blocks: what read their results reads what they had read, requantized where scales
-    differ."""
-    names: dict[str, str] = {}
-    gone = {name for block in blocks for name in block.layers}
-    ops: list[Op] = []
+def without_blocks(graph: Graph, step: Prune, material: Material) -> Graph:
+    """The graph without so many blocks that `step.sparsity` of its MACs are gone, each judged when others are gone.
+
+    Raises SettingsError when there are not so many, and for what blocks cannot have.
+    """
+    if step.reconstruct:
+        raise SettingsError("blocks leave nothing of their layers to fit", hint="leave reconstruct out, or train after")
+    find_weights(graph, step.layers)
+    goal, made = (1 - step.sparsity) * graph.macs, graph
+    while made.macs > goal:
+        found = _candidates(made, step)
+        if not found:
+            raise SettingsError(
+                f"sparsity {step.sparsity:g} cannot be reached by blocks: those that can go are "
+                f"{1 - made.macs / graph.macs:.3f} of the MACs",
+                hint="a lower sparsity, or another granularity, e.g. filters",
+            )
+        worth = _worth(made, graph, step, material)
+        values = [worth(candidate) for candidate in found]
+        enough = [i for i, c in enumerate(found) if made.macs - c.saved <= goal]
+        if enough:
+            best = min(enough, key=lambda i: values[i])
+        else:
+            best = min(range(len(found)), key=lambda i: values[i] / found[i].saved)
+        made = found[best].graph
+    return made
+
+
+def _candidates(graph: Graph, step: Prune) -> Sequence[_Without]:
+    """One for each set of layers that may go: the widest way around them, past an addition where one is behind."""
+    weighted = {op.name for w in find_weights(graph) for op in w.layers}
+    found: dict[frozenset[str], _Without] = {}
     for op in graph.ops:
-        if op.name not in gone:
-            ops.append(rewire(op, names))
-            continue
-        block = next(b for b in blocks if op.name in b.layers)
-        if op.outputs[0] == block.result:
-            source = names.get(block.source, block.source)
-            if graph.tensors[block.source].quant == graph.tensors[block.result].quant:
-                names[block.result] = source
-            else:
-                ops.append(Quantize(name=op.name, inputs=(source,), outputs=(block.result,)))
-    return graph.with_ops(ops)
+        for source in _sources(graph, op):
+            made = _bypassed(graph, op, source)
+            if made is None:
+                continue
+            left = {o.name for o in made.ops}
+            gone = frozenset(weighted - left)
+            if graph.macs > made.macs > 0 and gone and (not step.layers or gone <= set(step.layers)):
+                found[gone] = _Without(made, graph.macs - made.macs, gone)
+    return list(found.values())
 
 
-@dataclass(frozen=True)
-class _Waist:
-    """An activation, and how many operators there are up to the one that makes it."""
-
-    tensor: str
-    place: int
-
-
-def _waists(graph: Graph) -> list[_Waist]:
-    """Activations behind whose making no earlier one is read, in order."""
-    last: dict[str, int] = {}
-    for place, op in enumerate(graph.ops):
-        last.update(dict.fromkeys(op.inputs, place))
-    last.update(dict.fromkeys(graph.results, len(graph.ops)))
-    alive = set(graph.sources)
-    found = []
-    for place, op in enumerate(graph.ops):
-        alive.update(op.outputs)
-        alive = {name for name in alive if last.get(name, -1) > place}
-        if alive == {op.outputs[0]} and op.outputs[0] not in graph.outputs:
-            found.append(_Waist(op.outputs[0], place))
-    return found
+def _sources(graph: Graph, op: Op) -> list[str]:
+    """What may stand for the output of `op`: activations of its shape and type that it reads."""
+    y = graph.tensors[op.outputs[0]]
+    if not isinstance(op, Add) and tuple(op.weight_axis) != (1,):
+        return []
+    read = (graph.tensors[name] for name in dict.fromkeys(op.inputs))
+    return [x.name for x in read if not x.is_constant and (x.shape, x.dtype) == (y.shape, y.dtype)]
 
 
-def _block(graph: Graph, begin: _Waist, end: _Waist) -> Block | None:
-    """What lies between two waists, when it can be left out and has weights that mix channels."""
-    source, result = graph.tensors[begin.tensor], graph.tensors[end.tensor]
-    inner = graph.ops[begin.place + 1 : end.place + 1]
-    if not _alike(source, result) or isinstance(graph.ops[begin.place], DepthwiseConv2D):
+def _bypassed(graph: Graph, op: Op, source: str) -> Graph | None:
+    """The graph with `source` in place of what `op` gives; None where no operator says that."""
+    x, y = graph.tensors[source], graph.tensors[op.outputs[0]]
+    clamp = getattr(op, "clamp", NO_CLAMP)
+    name = f"{op.name}/skipped"
+    ops = list(graph.ops)
+    place = ops.index(op)
+    if clamp != NO_CLAMP:
+        ops[place] = Relu(name=name, inputs=(source,), outputs=op.outputs, clamp=clamp)
+    elif x.dtype is not DType.F32:
+        ops[place] = Quantize(name=name, inputs=(source,), outputs=op.outputs)
+    elif y.name not in graph.results:
+        del ops[place]
+        ops = [rewire(o, {y.name: source}) for o in ops]
+    else:
         return None
-    if not any(op.weight_axis and not isinstance(op, DepthwiseConv2D) for op in inner):
-        return None
-    return Block(source.name, result.name, tuple(op.name for op in inner))
+    made = drop_identities(drop_dead(graph.with_ops(ops)))
+    kept = next((o for o in made.ops if o.name == name), None)
+    return made if kept is None or not kept.check(made.inputs_of(kept), made.outputs_of(kept)) else None
 
 
-def _alike(source: Tensor, result: Tensor) -> bool:
-    return (source.shape, source.dtype) == (result.shape, result.dtype)
+def _worth(graph: Graph, whole: Graph, step: Prune, material: Material) -> Callable[[_Without], float]:
+    """How much a block counts, for blocks of `graph`, which is what is left of the `whole`."""
+    if step.criterion in _BY_WEIGHTS:
+        scores = _by_layer(graph, step, material)
+        return lambda candidate: sum(scores[layer] for layer in candidate.layers)
+    samples = samples_for(graph, material, f"the criterion {step.criterion}")
+    some = [samples[int(i)] for i in np.linspace(0, len(samples) - 1, min(_SAMPLES, len(samples)))]
+    wanted = [_answers(whole, sample) for sample in some]
+
+    def error(candidate: _Without) -> float:
+        given = [_answers(candidate.graph, sample) for sample in some]
+        return float(sum(((a - b) ** 2).sum() for a, b in zip(wanted, given, strict=True)))
+
+    return error
+
+
+def _answers(graph: Graph, sample: Sample) -> Array:
+    """The real outputs, one after the other."""
+    found = zip(graph.output_tensors, interpret(graph, sample), strict=True)
+    return np.concatenate([real_values(tensor, values).reshape(-1) for tensor, values in found])
+
+
+def _by_layer(graph: Graph, step: Prune, material: Material) -> Mapping[str, float]:
+    """The scores of each layer's weights, added up."""
+    weights = find_weights(graph)
+    scores = criterion_named(step.criterion).scores(graph, weights, material)
+    return {op.name: float(scores[w.name].sum()) for w in weights for op in w.layers}

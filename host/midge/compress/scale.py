@@ -12,25 +12,25 @@ from math import ceil
 import numpy as np
 
 from midge.compress.apply import CompressionNote, Material
-from midge.compress.blocks import Block, find_blocks, without_blocks
 from midge.compress.channels import find_channels, without
 from midge.compress.criteria import magnitude
 from midge.compress.filters import LANES, find_spaces, group_importance
 from midge.compress.steps import Scale
+from midge.compress.units import Unit, find_units, without_units
 from midge.compress.weighted import find_weights, samples_for
 from midge.interpreter import interpret
 from midge.ir.graph import Graph
 from midge.ir.tensor import Array
 from midge.quantize.quality import real_values
 
-# So many samples tell which block matters least: each block takes a run of the network for each.
+# So many samples tell which unit matters least: each unit takes a run of the network for each.
 _MOST_SAMPLES = 32
 
 
 def apply(graph: Graph, step: Scale, material: Material) -> Graph:
-    """`step.depth` of the blocks, and of every layer `step.width` of the filters, the important ones.
+    """`step.depth` of the units, and of every layer `step.width` of the filters, the important ones.
 
-    Filters matter by the squares of all weights that go with them; so many stay that kernels like their number. Blocks
+    Filters matter by the squares of all weights that go with them; so many stay that kernels like their number. Units
     matter by what the outputs change without them, over calibration samples; without data they go at even distances.
     Raises SettingsError for data without samples to calibrate on.
     """
@@ -42,32 +42,32 @@ def apply(graph: Graph, step: Scale, material: Material) -> Graph:
 
 
 def _shallower(graph: Graph, depth: float, material: Material) -> Graph:
-    blocks = find_blocks(graph)
-    count = len(blocks) - ceil(depth * len(blocks) - 1e-9)
+    units = find_units(graph)
+    count = len(units) - ceil(depth * len(units) - 1e-9)
     if count == 0:
-        why = f"depth {depth:g} keeps all {len(blocks)} blocks" if blocks else "it has no block that can be left out"
+        why = f"depth {depth:g} keeps all {len(units)} units" if units else "it has no unit that can be left out"
         warnings.warn(
             f"{graph.name} stays as deep as it is: {why}",
             CompressionNote,
             stacklevel=3,
         )
         return graph
-    return without_blocks(graph, _least_important(graph, blocks, count, material))
+    return without_units(graph, _least_important(graph, units, count, material))
 
 
-def _least_important(graph: Graph, blocks: Sequence[Block], count: int, material: Material) -> Sequence[Block]:
+def _least_important(graph: Graph, units: Sequence[Unit], count: int, material: Material) -> Sequence[Unit]:
     if material.data is None:
-        places = (np.arange(count) + 0.5) / count * len(blocks)
-        return [blocks[int(place)] for place in places]
+        places = (np.arange(count) + 0.5) / count * len(units)
+        return [units[int(place)] for place in places]
     samples = samples_for(graph, material, "scaling")
     some = [samples[int(i)] for i in np.linspace(0, len(samples) - 1, min(_MOST_SAMPLES, len(samples)))]
     exact = [interpret(graph, sample) for sample in some]
-    left = list(blocks)
-    gone: list[Block] = []
+    left = list(units)
+    gone: list[Unit] = []
     for _ in range(count):
         errors = []
-        for block in left:
-            smaller = without_blocks(graph, [*gone, block])
+        for unit in left:
+            smaller = without_units(graph, [*gone, unit])
             pairs = [(e, interpret(smaller, s)) for e, s in zip(exact, some, strict=True)]
             errors.append(sum(_difference(graph, one, other) for one, other in pairs))
         gone.append(left.pop(int(np.argmin(errors))))

@@ -82,7 +82,7 @@ class Share(Step, frozen=True, kw_only=True, tag="share"):
 
 
 class Scale(Step, frozen=True, kw_only=True, tag="scale"):
-    """`width` of the filters of every layer, and `depth` of the blocks, remain."""
+    """`width` of the filters of every layer, and `depth` of the units that could be left out, remain."""
 
     module: ClassVar[str] = "midge.compress.scale"
     width: Portion = 1.0

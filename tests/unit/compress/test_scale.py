@@ -1,4 +1,4 @@
-"""Scaling: so many filters and blocks as were asked for, the important ones, in a network that is whole."""
+"""Scaling: so many filters and units as were asked for, the important ones, in a network that is whole."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 
 from compressible import CHANNELS, RELU, SAME, dataset, material, network
 from midge.compress.apply import CompressionNote
-from midge.compress.blocks import find_blocks, without_blocks
 from midge.compress.scale import apply
 from midge.compress.steps import Scale
+from midge.compress.units import find_units, without_units
 from midge.exporters import export_tflite
 from midge.importers import import_model
 from midge.interpreter import interpret
@@ -53,30 +53,30 @@ def deep(small: float = 0.01) -> Graph:
     return graph(["x"], ["y"], tensors, ops)
 
 
-def test_blocks_are_residual_units_and_depthwise_layers_with_what_follows() -> None:
-    assert [b.layers for b in find_blocks(deep())] == [("one0", "two0", "add0"), ("one1", "two1", "add1"), ("dw", "pw")]
+def test_units_are_residual_units_and_depthwise_layers_with_what_follows() -> None:
+    assert [b.layers for b in find_units(deep())] == [("one0", "two0", "add0"), ("one1", "two1", "add1"), ("dw", "pw")]
 
 
-def test_a_network_without_its_blocks_is_stem_and_end() -> None:
+def test_a_network_without_its_units_is_stem_and_end() -> None:
     of = deep()
-    left = verify(without_blocks(of, find_blocks(of)))
+    left = verify(without_units(of, find_units(of)))
     assert [op.name for op in left.ops] == ["stem", "end"]
     x = np.random.default_rng(0).normal(0, 1, (1, 6, 6, 2)).astype(np.float32)
     alone = graph(["x"], ["y"], [t for t in of.tensors.values() if t.name in left.tensors], list(left.ops))
     np.testing.assert_array_equal(interpret(left, [x])[0], interpret(alone, [x])[0])
 
 
-def test_the_block_goes_that_changes_the_outputs_least(tmp_path: Path) -> None:
+def test_the_unit_goes_that_changes_the_outputs_least(tmp_path: Path) -> None:
     of = deep()
     made = verify(apply(of, Scale(depth=0.6), material(of, dataset(tmp_path / "d.npz", of))))
     assert {op.name for op in of.ops} - {op.name for op in made.ops} == {"one1", "two1", "add1"}
 
 
-def test_without_data_blocks_go_at_even_distances() -> None:
+def test_without_data_units_go_at_even_distances() -> None:
     of = deep()
     made = apply(of, Scale(depth=0.5), material(of))
     assert {op.name for op in of.ops} - {op.name for op in made.ops} == {"one1", "two1", "add1"}
-    assert len(find_blocks(apply(of, Scale(depth=0.1), material(of)))) == 1
+    assert len(find_units(apply(of, Scale(depth=0.1), material(of)))) == 1
 
 
 @pytest.mark.parametrize("width", [0.25, 0.5, 0.6])
@@ -128,7 +128,7 @@ def test_a_student_can_be_written_as_tflite(tmp_path: Path) -> None:
     ("step", "says"),
     [
         (Scale(), "nothing to scale"),
-        (Scale(depth=0.5), "depth 0.5 keeps all 1 blocks"),
+        (Scale(depth=0.5), "depth 0.5 keeps all 1 units"),
         (Scale(width=0.95), "stays as wide"),
     ],
 )
