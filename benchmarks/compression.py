@@ -1,7 +1,8 @@
 """`make compress-report`: what compression gains and loses; rewrites docs/compression.json and docs/compression.md.
 
     python benchmarks/compression.py                          everything, in two processes
-    python benchmarks/compression.py --net mnist --row 1x4-75 --seeds 1    a look at one row; nothing is recorded
+    python benchmarks/compression.py --net mnist --row 1x4-75    one row; the others stay as they were recorded
+    python benchmarks/compression.py --row 1x4-75 --seeds 1         a look at one seed; nothing is recorded
     python benchmarks/compression.py --page                   the page again from the recorded figures
 
 Needs the assets (MIDGE_ASSETS) and PyTorch. Split 0 is run once a row, at the end; what is trained, calibrated and
@@ -47,14 +48,21 @@ def main() -> None:
             for key in _keys(net, wanted.row)
             if (net, key, 0) in found
         ]
-        if wanted.row or wanted.seeds != SEEDS or set(wanted.net) != set(EFFORTS):
+        if wanted.seeds != SEEDS:
             print(json.dumps(made, indent=1))
             return
-        RECORD.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+        RECORD.write_text(json.dumps(_in_order(made), indent=1) + "\n", encoding="utf-8")
     record = json.loads(RECORD.read_text(encoding="utf-8"))
     (DOCS / "compression.md").write_text(page(record), encoding="utf-8")
     if failed := missed(record):
         raise SystemExit("missed: " + "; ".join(failed))
+
+
+def _in_order(made: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What was measured now; rows that were not stay as they were recorded."""
+    before = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.is_file() else []
+    known = {(r["model"], r["row"]): r for r in (*before, *made)}
+    return [known[net, key] for net in EFFORTS for key in rows(EFFORTS[net]) if (net, key) in known]
 
 
 def _keys(net: str, wanted: list[str] | None) -> list[str]:

@@ -12,7 +12,7 @@ from tables import table
 _HEAD = """# Compression
 
 Made by `make compress-report`; do not edit. Real data, samples of split 0, which nothing was trained, calibrated, tuned
-or chosen on. Every row is the mean over {seeds} seeds: {seeds} float networks, each compressed with its own seed.
+or chosen on. What is trained is the mean over seeds: so many float networks, each compressed with its own seed.
 
 *Lost* are points, the paired difference to the network that is named on the same samples; the ends of its 95 % interval
 (Bonett and Price) are averaged over the seeds too. *Constants*, *code* and *cycles* (modelled, see docs/benchmarks.md)
@@ -27,7 +27,7 @@ _LEVERS = """## The four levers together: {title}
 The float C takes {per_mac:.2f} cycles per MAC. The last row is to be 12 times smaller and 6 times faster than float at
 no more than 1 point lost; int8 alone 3.8 times smaller and 2.5 times faster at no more than 0.5.
 """
-_SMALL = """With {samples} clips to train on this shows what can be had without the data that the network came from.
+_SMALL = """With 100 clips to train on this shows what can be had without the data that the network came from.
 No limit is set.
 """
 _VERDICT = "Every limit holds."
@@ -37,7 +37,7 @@ def page(record: Sequence[Mapping[str, Any]]) -> str:
     """The whole page."""
     nets = list(dict.fromkeys(r["model"] for r in record))
     first = record[0]
-    parts = [_HEAD.format(seeds=first["seeds"], board=first["board"], checked=first["checked"]), _verdict(record)]
+    parts = [_HEAD.format(board=first["board"], checked=first["checked"]), _verdict(record)]
     parts += [_levers(record)] if LEVERS_NET in nets else []
     return "\n".join([*parts, *(_net(net, [r for r in record if r["model"] == net]) for net in nets)])
 
@@ -71,8 +71,8 @@ def _levers(record: Sequence[Mapping[str, Any]]) -> str:
 def _net(net: str, rows: Sequence[Mapping[str, Any]]) -> str:
     exact = rows[0]
     said = f"## {TITLES[net]} ({exact['samples']} samples, float {exact['accuracy_float']:.2f} %)\n\n"
-    said += "" if net in BINDING else _SMALL.format(samples=exact["training_samples"]) + "\n"
-    heads = ["", "right", "lost", "95 % interval", "may lose", "constants", "code", "cycles"]
+    said += "" if net in BINDING else _SMALL + "\n"
+    heads = ["", "seeds", "right", "lost", "95 % interval", "may lose", "constants", "code", "cycles"]
     return said + table(heads, [_line(r) for r in rows])
 
 
@@ -80,6 +80,7 @@ def _line(r: Mapping[str, Any]) -> list[str]:
     drop, limit = r["drop"], "" if r["limit"] is None else f"{r['limit']:g}"
     return [
         r["title"] + (", trained" if r["trained"] else ""),
+        str(r["seeds"]),
         f"{r['accuracy']:.2f} %",
         "" if r["row"] == "float" else f"{drop['points']:+.2f} to {drop['against']}",
         "" if r["row"] == "float" else f"{drop['low']:+.2f} to {drop['high']:+.2f}",

@@ -36,7 +36,6 @@ def record_of(
         "accuracy_float": round(float(np.mean(exact)), 3),
         "accuracies": [round(p, 3) for p in percents.values()],
         "samples": first["samples"],
-        "training_samples": first["training_samples"],
         "checked": CHECKED,
         "board": BOARD,
         "seeds": len(found),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from midge.compress.steps import AnyStep, Cluster, Distil, Prune, Train
+from midge.compress.steps import AnyStep, Cluster, Distil, Factor, Prune, Scale, Share, Train
 
 SEEDS = 5
 # Stands for the float network of the same seed.
@@ -101,6 +101,11 @@ def rows(effort: Effort) -> dict[str, Row]:
         "cluster-64": Row("64 values", (Cluster(values=64),)),
         "cluster-16": Row("16 values", (Cluster(values=16),)),
         "cluster-4": Row("4 values", (Cluster(values=4),)),
+        "svd": Row("fully connected layers of low rank", (Factor(form="svd", energy=0.9),)),
+        "tucker": Row("convolutions of low rank (Tucker-2)", (Factor(form="tucker", energy=0.9),)),
+        "spatial": Row("convolutions as two of one dimension", (Factor(form="spatial", energy=0.9),)),
+        "shared": Row("layers of one shape share weights", (Share(),)),
+        "scaled": Row("three quarters of all filters", (Scale(width=0.75),)),
         "alone": Row("a student of half the size, alone", (train,), student=True),
         "distilled": Row("the same student, distilled", (taught,), student=True, must_beat="alone"),
         "together": Row(
