@@ -20,7 +20,6 @@ import numpy as np
 from midge.ir.tensor import Array, Tensor
 from midge.kernels.literals import has_constant_weights, is_float
 from midge.kernels.narrow import weight_rows
-from midge.kernels.packed import with_short_bias
 from midge.kernels.variant import Binding, Constant, Layer
 from midge.ops.types import is_dynamic
 
@@ -76,7 +75,7 @@ def with_coded_weights(plain: Binding, layer: Layer) -> Binding:
         Constant("codes", "uint8_t", found.stream),
         Constant("counts", "uint8_t", found.counts),
         Constant("symbols", f"{found.symbols.dtype.name}_t", found.symbols),
-        *(with_short_bias(c) for c in plain.constants if c.role != "weights"),
+        *(c for c in plain.constants if c.role != "weights"),
     ]
     return Binding(params, tuple(constants))
 

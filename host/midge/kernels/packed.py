@@ -47,18 +47,8 @@ def with_packed_weights(plain: Binding, layer: Layer) -> Binding:
 
 
 def _narrowed(constant: Constant, found: Narrow) -> Constant:
-    """Weights packed, biases in 16 bits where these do."""
-    if constant.role == "weights":
-        return replace(constant, c_type="uint8_t", values=pack(found))
-    return with_short_bias(constant)
-
-
-def with_short_bias(constant: Constant) -> Constant:
-    """A bias in 16 bits where these do; any other constant as it is."""
-    short = constant.values.astype(np.int16)
-    if constant.role == "bias" and (short == constant.values).all():
-        return replace(constant, c_type="int16_t", values=short)
-    return constant
+    """Weights packed, any other constant as it is."""
+    return replace(constant, c_type="uint8_t", values=pack(found)) if constant.role == "weights" else constant
 
 
 def pack(found: Narrow) -> Array:

@@ -27,8 +27,8 @@ class _Allowance:
     scratch_bytes: int
 
 
-# For every core and shape; packed or coded where weights allow.
-_PLAINEST = ("portable", "packed", "coded")
+# For every core; constants packed, coded or computed where the layer allows.
+_PLAINEST = ("portable", "packed", "coded", "computed")
 # `speed` takes what it wants.
 _ALLOWANCES: Mapping[Goal, _Allowance] = {"balanced": _Allowance(1.25, 4096), "size": _Allowance(1.03, 256)}
 
