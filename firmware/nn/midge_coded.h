@@ -9,12 +9,11 @@
 
 #include "midge_flash.h"
 
-#define MIDGE_CODED_LONGEST 15
-
-/* Where reading has come: the bytes from `next` to `end`, and before them `left` bits, the upper ones of `held`. */
+/* Where reading has come: the bytes from `next` to `end`, and before them the upper `left` bits of `held`. */
 typedef struct {
     const MIDGE_FLASH uint8_t *next, *end;
-    uint8_t held, left;
+    uint32_t held;
+    int left;
 } midge_coded;
 
 /* The beginning of a stream of `count` bytes. */
@@ -23,27 +22,34 @@ static inline midge_coded midge_coded_start(const MIDGE_FLASH uint8_t *bytes, in
 }
 
 /* The place of the next code among all, in canonical order: less than the sum of the counts, whatever the stream holds.
- * `counts`: how many codes have 1, 2, ... 15 bits, one at least in all. Behind the stream zeros are read, no memory;
- * bits that are no code give place 0. */
-static inline unsigned midge_coded_next(midge_coded *stream, const MIDGE_FLASH uint8_t *counts) {
-    uint16_t code = 0, first = 0, place = 0;
-    for (int i = 0; i < MIDGE_CODED_LONGEST; ++i) {
-        if (stream->left == 0) {
-            stream->held = stream->next != stream->end ? *stream->next++ : 0;
-            stream->left = 8;
+ * `counts`: how many codes have `shortest`, ... `longest` bits, 1 to 15; at least one code. Behind the stream zeros are
+ * read, no memory; bits that are no code give place 0. */
+static inline unsigned midge_coded_next(midge_coded *stream, const MIDGE_FLASH uint8_t *counts, int shortest,
+                                        int longest) {
+    for (; stream->left < longest; stream->left += 8) {
+        if (stream->next != stream->end) {
+            stream->held |= (uint32_t)*stream->next++ << (24 - stream->left);
         }
-        code = (uint16_t)(code << 1 | stream->held >> 7);
-        stream->held = (uint8_t)(stream->held << 1);
-        stream->left--;
-        /* Codes of i + 1 bits are the numbers from `first` on; `code` is never below it. */
-        const uint16_t above = (uint16_t)(code - first);
-        if (above < counts[i]) {
-            return (unsigned)place + above;
-        }
-        place = (uint16_t)(place + counts[i]);
-        first = (uint16_t)((first + counts[i]) << 1);
     }
-    return 0;
+    /* What is left of the next 15 bits, as a number, above the first code of this length. */
+    unsigned above = (unsigned)(stream->held >> 17), place = 0;
+    int bits = shortest;
+    for (; bits <= longest; ++bits) {
+        const unsigned count = *counts++;
+        if (above >> (15 - bits) < count) {
+            place += above >> (15 - bits);
+            break;
+        }
+        place += count;
+        above -= count << (15 - bits);
+    }
+    if (bits > longest) {
+        bits = longest;
+        place = 0;
+    }
+    stream->held <<= bits;
+    stream->left -= bits;
+    return place;
 }
 
 #endif

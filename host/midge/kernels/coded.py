@@ -34,9 +34,10 @@ _MOST_BITS, _FEWEST_ZEROS = 7.5, 0.4
 
 @dataclass(frozen=True, eq=False)
 class Coded:
-    """The stream, how many codes there are of 1 to 15 bits, and the symbols in the order of their codes."""
+    """The stream, how many codes there are of `shortest` and more bits, and the symbols in the order of their codes."""
 
     stream: Array
+    shortest: int
     counts: Array
     symbols: Array
     low: int
@@ -50,7 +51,7 @@ class Coded:
     @property
     def bytes(self) -> int:
         """What all of it takes in flash."""
-        return len(self.stream) + LONGEST + self.symbols.nbytes
+        return len(self.stream) + len(self.counts) + self.symbols.nbytes
 
 
 def can_code(layer: Layer) -> bool:
@@ -70,10 +71,11 @@ def with_coded_weights(plain: Binding, layer: Layer) -> Binding:
     found = coded_weights(layer)
     assert found is not None
     params = {**plain.params, "width": "coded", "low": found.low, "span": found.span, "has_runs": found.has_runs}
+    params |= {"shortest": found.shortest, "longest": found.shortest + len(found.counts) - 1}
     params["stream_bytes"] = len(found.stream)
     constants = [
         Constant("codes", "uint8_t", found.stream),
-        Constant("counts", "uint8_t", found.counts),
+        Constant("counts", "uint8_t", found.counts.astype(np.uint8)),
         Constant("symbols", f"{found.symbols.dtype.name}_t", found.symbols),
         *(c for c in plain.constants if c.role != "weights"),
     ]
@@ -134,9 +136,10 @@ def _coded(stream: Sequence[int], low: int, span: int) -> Coded:
         code += 1
     bits = "".join([codes[symbol] for symbol in stream])
     packed = np.packbits(np.frombuffer(bits.encode(), np.uint8) - ord("0"))
-    counts = np.bincount(list(lengths.values()), minlength=LONGEST + 1)[1:]
+    shortest = lengths[order[0]]
+    counts = np.bincount(list(lengths.values()))[shortest:]
     symbols = np.array(order, np.uint8 if max(order) < 256 else np.uint16)
-    return Coded(packed, counts.astype(np.uint8) if counts.max() < 256 else counts, symbols, low, span)
+    return Coded(packed, shortest, counts, symbols, low, span)
 
 
 def code_lengths(frequencies: Counter[int]) -> dict[int, int]:

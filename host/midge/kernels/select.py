@@ -70,14 +70,14 @@ def layer_of(graph: Graph, index: int) -> Layer:
 
 @cache
 def variants(kind: str) -> tuple[Variant, ...]:
-    """The variants of one operator, special ones before the portable one, else in name order."""
+    """The variants of one operator: special ones, slow ones, the portable one, else in name order."""
     try:
         package = importlib.import_module(f"midge.kernels.{kind}")
     except ModuleNotFoundError:
         return ()
     names = (info.name for info in pkgutil.iter_modules(package.__path__))
     found = [importlib.import_module(f"midge.kernels.{kind}.{name}").VARIANT for name in names]
-    return tuple(sorted(found, key=lambda v: (v.name.startswith("portable"), not v.signs, v.name)))
+    return tuple(sorted(found, key=lambda v: (v.name.startswith("portable"), v.slow, not v.signs, v.name)))
 
 
 @cache

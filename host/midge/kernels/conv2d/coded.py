@@ -28,4 +28,6 @@ def scratch_bytes(layer: Layer) -> int:
     return weights.elements // weights.shape[0]
 
 
-VARIANT = Variant(__name__, fits=fits, bind=bind, code_bytes=code_bytes, scratch_bytes=scratch_bytes, packed=True)
+VARIANT = Variant(
+    __name__, fits=fits, bind=bind, code_bytes=code_bytes, scratch_bytes=scratch_bytes, packed=True, slow=True
+)

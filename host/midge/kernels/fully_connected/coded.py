@@ -12,4 +12,4 @@ def bind(layer: Layer) -> Binding:
     return with_coded_weights(portable.bind(layer), layer)
 
 
-VARIANT = Variant(__name__, fits=can_code, bind=bind, code_bytes=code_bytes, packed=True)
+VARIANT = Variant(__name__, fits=can_code, bind=bind, code_bytes=code_bytes, packed=True, slow=True)

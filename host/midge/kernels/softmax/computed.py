@@ -30,4 +30,6 @@ def code_bytes(_: Layer) -> int:
     return _CODE_BYTES
 
 
-VARIANT = Variant(__name__, fits=fits, bind=bind, code_bytes=code_bytes, overlap=portable.VARIANT.overlap, packed=True)
+VARIANT = Variant(
+    __name__, fits=fits, bind=bind, code_bytes=code_bytes, overlap=portable.VARIANT.overlap, packed=True, slow=True
+)
