@@ -29,6 +29,8 @@ class _Allowance:
 
 # For every core; constants packed, coded or computed where the layer allows.
 _PLAINEST = ("portable", "packed", "coded", "computed")
+# What a slow variant may take at most, of what the others take.
+_SLOW_GAIN = 0.9
 # `speed` takes what it wants.
 _ALLOWANCES: Mapping[Goal, _Allowance] = {"balanced": _Allowance(1.25, 4096), "size": _Allowance(1.03, 256)}
 
@@ -146,12 +148,18 @@ def _ranked(layer: Layer, able: Sequence[Variant], goal: Goal, timings: Timings)
     if goal == "balanced":
         fastest.sort(key=lambda v: not (v.signs or (v.packed and v.needs)))
     else:
-        plainest = min((v for v in able if v.name in _PLAINEST), key=lambda v: _flash_bytes(layer, v))
+        plainest = _smallest(layer, able)
     flash = allowance.flash * _flash_bytes(layer, plainest)
     fitting = [
         v for v in fastest if v.scratch_bytes(layer) <= allowance.scratch_bytes and _flash_bytes(layer, v) <= flash
     ]
     return [*fitting, plainest]
+
+
+def _smallest(layer: Layer, able: Sequence[Variant]) -> Variant:
+    """The plain variant that takes the least flash; a slow one where it takes clearly less than the others."""
+    plain = [v for v in able if v.name in _PLAINEST]
+    return min(plain, key=lambda v: _flash_bytes(layer, v) / (_SLOW_GAIN if v.slow else 1))
 
 
 def _flash_bytes(layer: Layer, variant: Variant) -> int:
