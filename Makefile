@@ -25,7 +25,7 @@ test: $(STAMP)
 	$(BIN)/python -m pytest -n 2 -rs
 
 test-long: $(STAMP)
-	$(BIN)/python -m pytest -n 2 -rs -m long --timeout 3600
+	MIDGE_THOROUGH=1 $(BIN)/python -m pytest -n 2 -rs -m 'long or thorough' --timeout 3600
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/avr.py

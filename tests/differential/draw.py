@@ -102,15 +102,16 @@ FAMILIES: Mapping[str, tuple[Sequence[str], tuple[DType, ...]]] = {
 _WITHOUT_INT16 = {"DIV", "PRELU", "REDUCE_PROD", "SQUARED_DIFFERENCE", "SUM"}
 
 
-def draw_cases(kind: str, count: int, seed: int = 0) -> list[Case]:
+def draw_cases(kind: str, count: int, seed: int = 0, code: str = "") -> list[Case]:
     """`count` cases of the operator, float32 and int8 in turn where it has both; the same for the same arguments.
 
-    Of a family a quarter as many for each of its operators. Each graph has a name of its own, so that all can be
-    linked into one program.
+    Of a family a quarter as many for each of its operators, or all of the one of that `code`. Each graph has a name of
+    its own, so that all can be linked into one program.
     """
     rng = np.random.default_rng([seed, zlib.crc32(kind.encode())])
     if kind in FAMILIES:
         codes, types = FAMILIES[kind]
+        codes = [code] if code else codes
         each = count if len(codes) == 1 else max(count // 4, 2)
         cases = [_from_file(draw(code, _type(code, types, i), rng)) for code in codes for i in range(each)]
     else:

@@ -14,8 +14,11 @@ import pytest
 from differential.draw import cases_that_fit, mismatches
 from differential.programs import SANITIZED, WARNINGS, Rendered, compile_files, render_cases, run_cases
 from midge.kernels.select import kinds, variants
+from thoroughness import draws
 
-COUNT = 24
+pytestmark = pytest.mark.thorough
+
+COUNT = draws(16, 48)
 VARIANTS = [(kind, variant) for kind in kinds() for variant in variants(kind)]
 NAMES = [f"{kind}-{variant.name}" for kind, variant in VARIANTS]
 

@@ -10,19 +10,18 @@ import pytest
 from test_kernels_on_the_core import _outputs, _sources
 
 from differential.draw import mismatches
-from differential.draw_scalar import DRAWS, scalar_cases
+from differential.draw_scalar import AVR_VARIANTS as VARIANTS
+from differential.draw_scalar import scalar_cases
 from differential.programs import Rendered, render_cases
 from midge.boards import load_board
 from midge.build.toolchain import compile_firmware, find_toolchain
 from midge.errors import MidgeError
-from midge.kernels.select import variants
 from midge.kernels.variant import Variant
 from midge.run.simavr.board import SimavrBoard
 from midge.run.simavr.runner import find_runner
 
 BOARD = "mega2560"
 COUNT = 8
-VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "avr" in v.needs)
 # What one firmware may hold of arenas, and of constants: 16 bits reach no more flash.
 _ARENA_BYTES, _CONSTANT_BYTES = 7_000, 40_000
 

@@ -15,8 +15,11 @@ from midge.build.toolchain import Toolchain, compile_firmware
 from midge.kernels.select import variants
 from midge.kernels.variant import Variant
 from midge.run.emulator import EmulatedBoard
+from thoroughness import draws
 
-COUNTS: dict[Literal["speed", "size"], int] = {"speed": 20, "size": 8}
+pytestmark = pytest.mark.thorough
+
+COUNTS: dict[Literal["speed", "size"], int] = {"speed": draws(12, 40), "size": draws(6, 20)}
 VARIANTS = [v for kind, name in DRAWS for v in variants(kind) if v.name == name]
 
 

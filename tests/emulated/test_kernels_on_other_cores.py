@@ -20,8 +20,11 @@ from midge.kernels.select import kinds, layer_of, variants
 from midge.kernels.variant import Variant
 from midge.run.emulator import EmulatedBoard
 from midge.run.qemu import QemuBoard
+from thoroughness import draws
 
-COUNT = 12
+pytestmark = pytest.mark.thorough
+
+COUNT = draws(8, 24)
 CORES = ("rv32imc", "xtensa-lx106", "xtensa-lx6")
 _READ_SECONDS = 60.0
 

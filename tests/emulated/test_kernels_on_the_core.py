@@ -18,8 +18,11 @@ from midge.ir.tensor import Array
 from midge.kernels.select import kinds, variants
 from midge.kernels.variant import Variant
 from midge.run.emulator import EmulatedBoard
+from thoroughness import draws
 
-COUNT = 12
+pytestmark = pytest.mark.thorough
+
+COUNT = draws(8, 24)
 BOARD = "cortex-m4f"
 # Where a variant runs that the first board has no features for.
 OTHER_BOARDS = ("cortex-m0plus", "cortex-m3")

@@ -97,7 +97,9 @@ FLOAT = (
     "tconv_leaky_add_sigmoid_float",
     "lstm_fc_float",
     "mnist_lstm_float",
-    # Converted for dynamic range, but with weights too small for it: float throughout.
+)
+# Converted for dynamic range, but with weights too small for it: the same networks as above, weight for weight.
+FLOAT_AGAIN = (
     "conv1d_dilated_dyn",
     "conv_dw_pool_fc_softmax_dyn",
     "two_in_two_out_dyn",

@@ -31,7 +31,7 @@ FEWEST, MOST = 10, 30
 # Kernels whose operators give or take floats have no bits to agree on.
 _FLOAT = {kind for kind, (_, types) in {**DRAWS, **FAMILIES}.items() if DType.S8 not in types} | {"dequantize"}
 # A family as often as it has operators.
-KINDS = [k for k in (*DRAWS, *FAMILIES) if k not in _FLOAT for _ in (FAMILIES[k][0] if k in FAMILIES else ("",))]
+KINDS = [(k, code) for k in (*DRAWS, *FAMILIES) if k not in _FLOAT for code in FAMILIES.get(k, [[""]])[0]]
 _MOST_ELEMENTS = 5000
 
 
@@ -93,7 +93,7 @@ def _is_image(t: Tensor) -> bool:
 
 def _graft(n: Network, random: Random) -> None:
     """An operator as the tests of kernels draw it, its inputs made of the tensors that there are."""
-    case = _drawn(random.choice(KINDS), random.getrandbits(30))
+    case = _drawn(*random.choice(KINDS), random.getrandbits(30))
     if case is None:
         return
     graph = case.graph
@@ -117,10 +117,10 @@ def _graft(n: Network, random: Random) -> None:
         n.x = _view(n, last, image)
 
 
-def _drawn(kind: str, number: int) -> Case | None:
+def _drawn(kind: str, code: str, number: int) -> Case | None:
     """The first case of integers that can be brought into a graph."""
     try:
-        cases = draw_cases(kind, 8, number)
+        cases = draw_cases(kind, 8, number, code)
     except InternalError:  # scales too far apart for the operator
         return None
     Random(number).shuffle(cases)

@@ -23,9 +23,14 @@ from midge.ir.verify import verify
 from midge.passes import CANONICALIZE, OPTIMIZE, drop_constant_channels, run_passes
 from midge.passes.constant_channels import find_removals
 from midge.passes.live_channels import live_channels
+from thoroughness import draws
+
+pytestmark = pytest.mark.thorough
 
 SLOW = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=draws(60, 600),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
 

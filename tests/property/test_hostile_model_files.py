@@ -21,13 +21,16 @@ from midge.ir.graph import Graph
 from midge.ir.verify import verify
 from midge.passes import CANONICALIZE, run_passes
 from property.corruption import Case, cases
+from thoroughness import draws
+
+pytestmark = pytest.mark.thorough
 
 FIRST = int(os.environ.get("MIDGE_CORRUPTIONS_FROM", "0"))
 SECONDS_AT_MOST = 10.0
 
 
 def count(usual: int) -> int:
-    return int(os.environ.get("MIDGE_CORRUPTIONS", usual))
+    return int(os.environ.get("MIDGE_CORRUPTIONS", draws(usual, 5 * usual)))
 
 
 def read_tflite(case: Case) -> Graph:
@@ -72,7 +75,7 @@ def small(paths: Iterable[Path], largest_bytes: int, fewest: int) -> list[Path]:
 
 
 def test_a_corrupted_tflite_file_gives_a_clear_error_or_a_sound_graph(assets: Path) -> None:
-    drawn = count(2000)
+    drawn = count(1200)
     # All that midge reads and some that it refuses.
     files = small((assets / "models").rglob("*.tflite"), 120_000, 50)
     found = outcomes(cases(files, range(FIRST, FIRST + drawn)), read_tflite)
@@ -82,7 +85,7 @@ def test_a_corrupted_tflite_file_gives_a_clear_error_or_a_sound_graph(assets: Pa
 
 
 def test_a_corrupted_onnx_file_gives_a_clear_error_or_a_sound_graph(assets: Path) -> None:
-    drawn, folders = count(1000), [assets / "models" / name for name in ("onnx", "onnx_node")]
+    drawn, folders = count(600), [assets / "models" / name for name in ("onnx", "onnx_node")]
     files = small((path for folder in folders for path in folder.rglob("*.onnx")), 50_000, 200)
     large = [path for path in files if path.parent.name == "onnx"]
     # Half of the damage goes to whole networks.

@@ -17,8 +17,11 @@ from midge.pipeline import compile_model
 from midge.run.devices import native_device
 from midge.settings import Settings
 from property.corruption import Case, cases
+from thoroughness import draws
 
-DRAWN = 1500
+pytestmark = pytest.mark.thorough
+
+DRAWN = draws(500, 3000)
 RUN_AS_C = 8
 LARGEST_BYTES = 60_000
 

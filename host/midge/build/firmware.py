@@ -30,12 +30,17 @@ _LEAST_STACK_BYTES = 96
 
 @dataclass(frozen=True)
 class SourceTree:
-    """The folder; each C file and its object (paths relative to the folder); which files are the model's; macros."""
+    """The folder; each C file and its object (paths relative to the folder); which files are the model's; macros.
+
+    `own` are midge's own C files, which include nothing but `headers`, those outside of the model's folder.
+    """
 
     folder: Path
     objects: Mapping[str, str]
     model: frozenset[str]
     defines: Mapping[str, str]
+    own: frozenset[str]
+    headers: tuple[Path, ...]
 
 
 def write_sources(sources: Mapping[str, str], board: Board, out_dir: Path, stack_bytes: int) -> SourceTree:
@@ -60,7 +65,9 @@ def write_sources(sources: Mapping[str, str], board: Board, out_dir: Path, stack
     objects = {file: _object_name(file) for file in files}
     if len(set(objects.values())) != len(files):
         raise InternalError(f"two sources become one object: {files}")
-    return SourceTree(folder, objects, frozenset(model), _defines(board))
+    own = frozenset(files) - {_place(name) for name in sources}
+    headers = sorted(path for path in folder.rglob("*.h") if path.relative_to(folder).parts[0] != "model")
+    return SourceTree(folder, objects, frozenset(model), _defines(board), own, tuple(headers))
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -22,6 +22,7 @@ from typing import Literal
 from midge.boards import Board, Core, Gcc
 from midge.build.firmware import INCLUDE_FOLDERS, SourceTree, write_sources
 from midge.build.image import Image, load_image
+from midge.build.objects import fetch, keep, object_key
 from midge.errors import DoesNotFitError, MidgeError, MissingExtraError, ToolchainError
 from midge.settings import Goal
 
@@ -140,8 +141,16 @@ def compile_firmware(
 
     def compile_one(source: str) -> None:
         level = speed if source in tree.model else board.core.levels.size
-        command = [*toolchain.command, *common, level, *includes, *given, f"-fdebug-prefix-map={tree.folder}=."]
-        _run(toolchain.name, [*command, "-c", source, "-o", tree.objects[source]], tree.folder, board)
+        command = [*toolchain.command, *common, level, *includes, *given]
+        made, key = tree.folder / tree.objects[source], ""
+        if source in tree.own:
+            key = object_key(toolchain.version, [*command, source], (tree.folder / source, *tree.headers))
+            if fetch(key, made):
+                return
+        here = f"-fdebug-prefix-map={tree.folder}=."
+        _run(toolchain.name, [*command, here, "-c", source, "-o", tree.objects[source]], tree.folder, board)
+        if key:
+            keep(key, made)
 
     with ThreadPoolExecutor(_JOBS) as pool:
         for _ in pool.map(compile_one, tree.objects):

@@ -14,7 +14,7 @@ from midge import __version__
 from midge.cli.talk import complain, talk
 from midge.errors import MidgeError
 
-_NOT_COMMANDS = {"compiling", "compressing", "files", "options", "talk"}
+_NOT_COMMANDS = {"compiling", "compressing", "files", "options", "talk", "training"}
 
 
 class _Commands(click.Group):

@@ -22,7 +22,9 @@ from midge.errors import MidgeError
 from midge.exporters import export_tflite
 from midge.importers import import_model
 from midge.ir.graph import Graph
+from midge.ops.quantize import Quantize
 from midge.passes import CANONICALIZE, run_passes
+from midge.quantize import quantize_model
 from midge.settings import Settings
 from midge.tune.gain import Gain, gain
 
@@ -68,9 +70,9 @@ def files_from(options: dict[str, Any]) -> Files:
 
 def compress_file(files: Files, steps: Sequence[AnyStep]) -> None:
     """Do the steps and write the result. Raises MidgeError as midge.compress.apply.compress."""
-    graph = run_passes(import_model(files.model).graph, CANONICALIZE)
-    data = load_dataset(files.data, graph) if files.data is not None else None
     settings = replace(Settings(), board=files.board, seed=files.seed)
+    graph = writable(run_passes(import_model(files.model).graph, CANONICALIZE), settings)
+    data = load_dataset(files.data, graph) if files.data is not None else None
     load_board(settings.board)
     made = compress(graph, steps, data, settings, show_progress)
     write_file(files.output, export_tflite(made))
@@ -85,6 +87,15 @@ def compress_file(files: Files, steps: Sequence[AnyStep]) -> None:
         for name, value in facts["after"].items():
             out().print(f"{name.replace('_', ' '):18}{value:>12,}  of {facts['before'][name]:,}")
     talk(f"wrote {files.output}: every midge command takes it, and so does TensorFlow Lite")
+
+
+def writable(graph: Graph, settings: Settings) -> Graph:
+    """As TensorFlow Lite can say it: float layers between quantized values (ONNX's) are integer ones, and where floats
+    are quantized halves go from zero."""
+    if graph.is_float:
+        return graph
+    graph = quantize_model(graph, settings)
+    return graph.with_ops([replace(op, ties_to_even=False) if isinstance(op, Quantize) else op for op in graph.ops])
 
 
 def _gained(before: Graph, after: Graph, settings: Settings, data: Dataset | None) -> Gain | None:

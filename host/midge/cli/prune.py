@@ -7,7 +7,7 @@ from typing import Any, get_args
 import click
 
 from midge.cli.compressing import LAYERS, compress_file, compress_options, files_from
-from midge.compress.patterns import RATIOS, ratio_sparsity
+from midge.compress.patterns import ratio_sparsity
 from midge.compress.steps import Criterion, Granularity, step_from_table
 from midge.errors import SettingsError
 
@@ -42,8 +42,9 @@ def command(**options: Any) -> None:
     if options["sparsity"] is None:
         options["sparsity"] = ratio_sparsity(options["granularity"])
     if options["sparsity"] is None:
+        ratios = [name for name in get_args(Granularity) if ratio_sparsity(name) is not None]
         raise SettingsError(
             f"how much is to go of {options['granularity']}?",
-            hint=f"--sparsity 0.5, or a granularity that says it: {', '.join(RATIOS)}",
+            hint=f"--sparsity 0.5, or a granularity that says it: {', '.join(ratios)}",
         )
     compress_file(files, [step_from_table({"technique": "prune", **options})])

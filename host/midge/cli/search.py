@@ -29,7 +29,7 @@ from midge.tune.study import sqlite_url
 
 # What a search starts from, where no file says otherwise: a cheap step that narrow weights need, and kernels that
 # unpack them (those of `speed` leave them a byte each, which saves no flash).
-_START = Settings(bias_correction="outputs", calibration_samples=100, optimize="balanced")
+START = Settings(bias_correction="outputs", calibration_samples=100, optimize="balanced")
 _SIZES = {"": 1, "K": 1024, "M": 1024**2}
 _TIMES = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 
@@ -74,18 +74,18 @@ def command(
     Writes midge.toml (what was chosen), front.png and trials.db to a folder; the same command again goes on from there.
     Calibrates on split 1 of the data and scores on split 2 (or 1); split 0 is never looked at.
     """
-    settings = _START if settings_file is None else load_settings(settings_file)
+    settings = START if settings_file is None else load_settings(settings_file)
     settings = replace(
         settings, board=board or settings.board, precision="int8", optimize=optimize or settings.optimize
     )
-    budgets = _budgets(load_board(settings.board), flash, ram, latency, max_drop)
+    budgets = budgets_of(load_board(settings.board), flash, ram, latency, max_drop)
     folder = output or Path(f"{model.stem}-search")
     shapes = named_shapes(input_shapes)
     imported = import_model(model, shapes)
     data = load_dataset(data_path, run_passes(imported.graph, CANONICALIZE))
     assert data is not None
     # Only now: what cannot be searched leaves nothing behind.
-    _make(folder)
+    make_folder(folder)
     bench = set_up(imported, data, settings, show_progress)
     url = storage or sqlite_url(folder / "trials.db")
     count = trials or enough_trials(bench)
@@ -141,7 +141,8 @@ def _facts(
     }
 
 
-def _budgets(board: Board, flash: str | None, ram: str | None, latency: str | None, drop: float) -> Budgets:
+def budgets_of(board: Board, flash: str | None, ram: str | None, latency: str | None, drop: float) -> Budgets:
+    """What the flags allow. Raises SettingsError for an amount that is none, or a time where there is no clock."""
     cycles = inf
     if latency is not None:
         if board.twin.timing.kind == "instructions":
@@ -163,7 +164,8 @@ def _amount(flag: str, text: str, units: dict[str, float] | dict[str, int]) -> f
     return float(parts[1]) * units[parts[2]]
 
 
-def _make(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """The folder, made. Raises SettingsError where it cannot be."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from midge.data import Dataset
 
 
+class CompressionNote(UserWarning):
+    """A step left something as it was: told in a line, and no error."""
+
+
 @dataclass(frozen=True, eq=False)
 class Material:
     """What a step may draw on: the network before any step, data whose split 0 no step looks at, and settings."""

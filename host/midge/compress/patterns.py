@@ -12,32 +12,29 @@ from midge.compress.steps import Granularity, Prune
 from midge.compress.weighted import Weights
 from midge.errors import SettingsError
 from midge.ir.tensor import Array
+from midge.kernels.sparsity import PATTERNS, POSITION_AXIS, VECTOR_AXIS, Pattern
 
-# Vectors lie along this axis of the weights (input channels), aligned to their length.
-AXIS = -1
-_VECTORS = {"fine": 1, "1x2": 2, "1x4": 4}
-# (N, M): N of M neighbors along AXIS stay.
-RATIOS = {"1:4": (1, 4), "2:4": (2, 4), "1:8": (1, 8)}
 # No layer keeps less than this part of the share that the network keeps: one that is all but cut through cannot learn.
 _LEAST_SHARE = 0.2
 
 
 def ratio_sparsity(granularity: Granularity) -> float | None:
     """The sparsity that a granularity of N:M is; None for another one."""
-    return None if granularity not in RATIOS else 1 - RATIOS[granularity][0] / RATIOS[granularity][1]
+    pattern = PATTERNS.get(granularity)
+    return None if pattern is None or not pattern.window else 1 - pattern.kept / pattern.window
 
 
 def suits(weights: Weights, granularity: Granularity) -> bool:
-    """Whether weights have groups of the granularity: vectors need input channels, kernels more than one tap."""
+    """Whether weights have groups of the granularity: vectors need more than one output channel in the same sums,
+    N of M so many input channels, and kernels more than one tap."""
     op, shape = weights.layers[0], weights.tensor.shape
     if granularity == "fine":
         return True
-    if op.kind not in ("conv2d", "fully_connected", "depthwise_conv2d"):
-        return False
     if granularity == "kernels":
-        return len(shape) == 4 and shape[1] * shape[2] > 1
-    along = RATIOS[granularity][1] if granularity in RATIOS else _VECTORS[granularity]
-    return op.kind != "depthwise_conv2d" and shape[AXIS] >= along
+        return op.kind in ("conv2d", "depthwise_conv2d") and shape[1] * shape[2] > 1
+    if op.kind not in ("conv2d", "fully_connected"):
+        return False
+    return shape[VECTOR_AXIS] > 1 and shape[POSITION_AXIS] >= PATTERNS[granularity].window
 
 
 def fitting(weights: Sequence[Weights], step: Prune) -> tuple[Weights, ...]:
@@ -54,32 +51,51 @@ def fitting(weights: Sequence[Weights], step: Prune) -> tuple[Weights, ...]:
 
 
 def groups_of(shape: tuple[int, ...], granularity: Granularity) -> Array:
-    """The number of the group that each weight belongs to; the last one of a row may be short."""
+    """The number of the group that each weight belongs to; the last vector of a column may be short."""
     if granularity == "kernels":
         return np.broadcast_to(np.arange(shape[0] * shape[3]).reshape(shape[0], 1, 1, shape[3]), shape)
-    along = RATIOS[granularity][1] if granularity in RATIOS else _VECTORS[granularity]
-    rows, size = int(np.prod(shape[:AXIS])), shape[AXIS]
-    each = -(-size // along)
-    return (np.arange(rows)[:, None] * each + np.arange(size) // along).reshape(shape)
+    channels = 1 if granularity == "fine" else PATTERNS[granularity].channels
+    vectors = (-(-shape[VECTOR_AXIS] // channels), *shape[1:])
+    return _spread(np.arange(np.prod(vectors)).reshape(vectors), channels, shape)
 
 
 def kept_of_each(scores: Array, granularity: Granularity, sparsity: float) -> Array:
-    """N of M: the N best of each group of M; of a short one its part, rounded up. At a lower `sparsity` than that the
-    best of the others stay too."""
-    stay, along = RATIOS[granularity]
-    size = scores.shape[AXIS]
-    rows = np.full((int(np.prod(scores.shape[:AXIS])), -(-size // along) * along), -1.0)
-    rows[:, :size] = scores.reshape(len(rows), size)
-    rank = np.argsort(np.argsort(-rows.reshape(-1, along), axis=1, kind="stable"), axis=1).reshape(rows.shape)
-    allowed = np.full(rows.shape[1], stay)
-    if size % along:
-        allowed[size - size % along :] = -(-stay * (size % along) // along)
-    kept: Array = (rank < allowed)[:, :size].reshape(scores.shape)
-    order = np.argsort(np.where(kept, np.inf, scores).reshape(-1), kind="stable")
-    stays = np.ones(scores.size, bool)
-    stays[order[: min(round(sparsity * scores.size), int((~kept).sum()))]] = False
-    left: Array = kept | stays.reshape(scores.shape)
-    return left
+    """N of M: the N best vectors of each window of M; of a short one its part, rounded up. At a lower `sparsity` than
+    that the best of the others stay too."""
+    pattern = PATTERNS[granularity]
+    vectors = _vectors(scores, pattern.channels)
+    best = _best_of_windows(vectors, pattern)
+    order = np.argsort(np.where(best, np.inf, vectors).reshape(-1), kind="stable")
+    stays = np.ones(vectors.size, bool)
+    stays[order[: min(round(sparsity * vectors.size), int((~best).sum()))]] = False
+    return _spread(best | stays.reshape(vectors.shape), pattern.channels, scores.shape)
+
+
+def _vectors(scores: Array, channels: int) -> Array:
+    """The scores of vectors of so many channels, added up."""
+    count = -(-len(scores) // channels)
+    padded = np.zeros((count * channels, *scores.shape[1:]))
+    padded[: len(scores)] = scores
+    summed: Array = padded.reshape(count, channels, *scores.shape[1:]).sum(axis=1)
+    return summed
+
+
+def _spread(vectors: Array, channels: int, shape: tuple[int, ...]) -> Array:
+    """What is said of vectors, for each of their weights."""
+    return np.repeat(vectors, channels, axis=VECTOR_AXIS)[: shape[VECTOR_AXIS]]
+
+
+def _best_of_windows(vectors: Array, pattern: Pattern) -> Array:
+    """Bool: the `pattern.kept` best of each window along the positions."""
+    size, window = vectors.shape[POSITION_AXIS], pattern.window
+    rows = np.full((vectors.size // size, -(-size // window) * window), -1.0)
+    rows[:, :size] = vectors.reshape(len(rows), size)
+    rank = np.argsort(np.argsort(-rows.reshape(-1, window), axis=1, kind="stable"), axis=1).reshape(rows.shape)
+    allowed = np.full(rows.shape[1], pattern.kept)
+    if size % window:
+        allowed[size - size % window :] = -(-pattern.kept * (size % window) // window)
+    best: Array = (rank < allowed)[:, :size].reshape(vectors.shape)
+    return best
 
 
 @dataclass(frozen=True, eq=False)

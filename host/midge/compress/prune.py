@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from types import ModuleType
 
@@ -10,9 +10,11 @@ import msgspec
 import numpy as np
 
 from midge.compress.apply import Material
-from midge.compress.patterns import RATIOS, fitting, kept_of_all, kept_of_each, ratio_sparsity
+from midge.compress.channels import without
+from midge.compress.filters import Choice, choose_filters
+from midge.compress.patterns import fitting, kept_of_all, kept_of_each, ratio_sparsity
 from midge.compress.steps import Prune
-from midge.compress.weighted import find_weights, masked
+from midge.compress.weighted import Weights, find_weights, masked
 from midge.errors import SettingsError
 from midge.ir.graph import Graph
 from midge.ir.tensor import Array
@@ -24,13 +26,14 @@ def apply(graph: Graph, step: Prune, material: Material) -> Graph:
     Raises SettingsError for a layer that is not there or has no such groups, a sparsity that cannot be reached, and
     where data is missing that the criterion needs.
     """
-    _check(step)
+    check(step)
     rounds = max(step.rounds, criterion(step).ROUNDS)
-    made = graph
+    made, filters = graph, None
     for number in range(1, rounds + 1):
         part = msgspec.structs.replace(step, sparsity=cubic(step.sparsity, number / rounds))
-        made = masked(made, masks(made, part, material))
-    return made
+        filters = _filters(made, part, material) if step.granularity == "filters" else None
+        made = masked(made, masks(made, part, material) if filters is None else filters.kept)
+    return made if filters is None else without(made, filters.channels, filters.gone)
 
 
 def cubic(sparsity: float, fraction: float) -> float:
@@ -47,15 +50,12 @@ def masks(graph: Graph, step: Prune, material: Material) -> Mapping[str, Array]:
     Weights that are zero already are the first to go. What is asked of a layer before it is whole, as while training,
     is a lower sparsity.
     """
-    weights = fitting(find_weights(graph, step.layers), step)
-    judge = criterion(step)
-    scores = {
-        name: np.where(np.asarray(graph.tensors[name].data) == 0, 0.0, np.maximum(found, np.finfo(np.float64).tiny))
-        for name, found in judge.scores(graph, weights, material).items()
-    }
-    if step.granularity in RATIOS:
+    if step.granularity == "filters":
+        return _filters(graph, step, material).kept
+    scores = _scores(graph, fitting(find_weights(graph, step.layers), step), step, material)
+    if ratio_sparsity(step.granularity) is not None:
         return {name: kept_of_each(found, step.granularity, step.sparsity) for name, found in scores.items()}
-    return kept_of_all(scores, step.granularity, step.sparsity, judge.COMPARABLE)
+    return kept_of_all(scores, step.granularity, step.sparsity, criterion(step).COMPARABLE)
 
 
 def criterion(step: Prune) -> ModuleType:
@@ -63,7 +63,23 @@ def criterion(step: Prune) -> ModuleType:
     return import_module(f"midge.compress.criteria.{step.criterion}")
 
 
-def _check(step: Prune) -> None:
+def _filters(graph: Graph, step: Prune, material: Material) -> Choice:
+    find_weights(graph, step.layers)
+    scores = _scores(graph, find_weights(graph), step, material)
+    return choose_filters(graph, scores, step, criterion(step).COMPARABLE)
+
+
+def _scores(graph: Graph, weights: Sequence[Weights], step: Prune, material: Material) -> Mapping[str, Array]:
+    """What the criterion says, more than nothing for all that are not zero."""
+    least = np.finfo(np.float64).tiny
+    return {
+        name: np.where(np.asarray(graph.tensors[name].data) == 0, 0.0, np.maximum(found, least))
+        for name, found in criterion(step).scores(graph, weights, material).items()
+    }
+
+
+def check(step: Prune) -> None:
+    """Raises SettingsError for a granularity that is a sparsity of its own beside another one."""
     wanted = ratio_sparsity(step.granularity)
     if wanted is not None and not np.isclose(step.sparsity, wanted):
         raise SettingsError(

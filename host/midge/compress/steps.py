@@ -91,7 +91,7 @@ class Train(Step, frozen=True, kw_only=True, tag="train"):
     `qat`: how wide weights are while training as they will be deployed, none for a float network. `learning_rate`: the
     first; it falls to nothing by a half cosine. `patience`: epochs without gain after which training ends.
     `weight_decay`: what weights lose, beside the gradient. `checkpoint`: a file to go on from after a kill.
-    `keep_structure`: zeros stay zeros and values that are equal stay equal.
+    `keep_structure`: zeros stay zeros and values that are equal stay equal. `prune`: done little by little meanwhile.
     """
 
     module: ClassVar[str] = "midge.train.step"
@@ -104,13 +104,15 @@ class Train(Step, frozen=True, kw_only=True, tag="train"):
     optimizer: Literal["adam", "sgd"] = "adam"
     weight_decay: Annotated[float, Meta(ge=0, le=10)] = 0.0
     checkpoint: str | None = None
+    prune: Prune | None = None
 
 
 class Distil(Train, frozen=True, kw_only=True, tag="distil"):
     """As Train, with the answers of a teacher beside the labels: softened by `temperature`, `weight` of the loss.
 
     `teacher`: a model file, the network itself as it was before any step where there is none. `features`: pairs of
-    layers, (student's, teacher's), whose outputs are to be alike.
+    layers, (student's, teacher's), whose outputs are to be alike. `inherit`: the student starts from the weightiest
+    part of the teacher's parameters.
     """
 
     module: ClassVar[str] = "midge.train.distil"
@@ -118,6 +120,7 @@ class Distil(Train, frozen=True, kw_only=True, tag="distil"):
     temperature: Annotated[float, Meta(gt=0, le=100)] = 4.0
     weight: Portion = 0.7
     features: tuple[tuple[str, str], ...] = ()
+    inherit: bool = False
 
 
 AnyStep = Prune | Cluster | Factor | Share | Scale | Train | Distil

@@ -5,20 +5,22 @@ from midge.ir.graph import Graph, Op
 from midge.ir.tensor import Tensor
 
 
-def verify(graph: Graph) -> Graph:
+def verify(graph: Graph, before: Graph | None = None) -> Graph:
     """Return `graph` when it is sound, else raise InternalError naming the first thing that is not.
 
     Sound: every name has a tensor, each tensor is written once and before it is read, constants and initial values have
     their declared shape and type, shapes agree with each op's inference, every op accepts its tensors, each state takes
-    a value of its own kind, and one that a kernel overwrites is read by that kernel alone.
+    a value of its own kind, and one that a kernel overwrites is read by that kernel alone. `before` is a sound graph of
+    which this one was made: operators that are still the same, with the same tensors, are not looked at again.
     """
     known = {*graph.sources, *(name for name, t in graph.tensors.items() if t.is_constant)}
     for name, tensor in graph.tensors.items():
         _verify_tensor(name, tensor)
     for name in (*graph.sources, *graph.results):
         _require(name in graph.tensors, f"{graph.name}: no tensor named {name}")
-    for op in graph.ops:
-        _verify_op(graph, op, known)
+    unchanged = _unchanged(graph, before) if before is not None else frozenset()
+    for place, op in enumerate(graph.ops):
+        _verify_op(graph, op, known, place in unchanged)
         known.update(op.outputs)
     for name in graph.outputs:
         _require(name in known, f"output {name} is never written")
@@ -58,13 +60,15 @@ def _verify_tensor(name: str, tensor: Tensor) -> None:
         _require(len(tensor.quant.scales) == size, f"tensor {name}: {len(tensor.quant.scales)} scales for {size}")
 
 
-def _verify_op(graph: Graph, op: Op, known: set[str]) -> None:
+def _verify_op(graph: Graph, op: Op, known: set[str], unchanged: bool) -> None:
     for name in (*op.inputs, *op.outputs):
         _require(name in graph.tensors, f"{op.name}: no tensor named {name}")
     for name in op.inputs:
         _require(name in known, f"{op.name} reads {name} before it is written")
     for name in op.outputs:
         _require(name not in known, f"{op.name} writes {name}, which already has a value")
+    if unchanged:
+        return
     inputs, outputs = graph.inputs_of(op), graph.outputs_of(op)
     try:
         shapes = op.infer(inputs)
@@ -74,6 +78,13 @@ def _verify_op(graph: Graph, op: Op, known: set[str]) -> None:
     _require(shapes == found, f"{op.name} ({op.kind}): outputs should be {shapes}, are {found}")
     reason = op.check(inputs, outputs)
     _require(not reason, f"{op.name} ({op.kind}): {reason}")
+
+
+def _unchanged(graph: Graph, before: Graph) -> frozenset[int]:
+    """Which operators of the graph, by place, are those of the other with the very same tensors."""
+    known = {id(op) for op in before.ops}
+    same = {name for name, tensor in graph.tensors.items() if before.tensors.get(name) is tensor}
+    return frozenset(i for i, op in enumerate(graph.ops) if id(op) in known and same.issuperset(op.inputs + op.outputs))
 
 
 def _require(condition: bool, message: str) -> None:

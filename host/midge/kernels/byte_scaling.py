@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +15,8 @@ from midge.kernels.byte_products import ByteProducts
 _MOST_JUMPED = 60
 # So many pairs of a table behind the window are worth the comparison with its end.
 _MOST_BEHIND = 256
+# What an index into a table takes, where 16 bits reach it.
+_STEPPED_WORDS = 12
 
 
 def scaling(
@@ -89,3 +93,29 @@ def _words(found: ByteProducts) -> int:
     return (
         2 * form.width + added + below + top + form.factor_bytes + products + 2 * min(form.split % 8, -form.split % 8)
     )
+
+
+def literal_words(f: Mapping[str, Any]) -> int:
+    """Words of code that templates/kernels/avr_scale.j2 makes of a scaling with a literal record."""
+    record, width = f["record"], f["width"]
+
+    def compared(count: int) -> int:
+        return sum(2 if 0 < b < width and record[b] else 1 for b in range(count))
+
+    if not f["is_long"]:
+        words = 2 * f["clip_low"] + (1 if f["clip_low"] or f["is_out_of_two"] else 0)
+        if f["clip_high"]:
+            words += 2 + f["is_out_of_two"] + compared(2 if f["is_out_of_two"] else f["sum_bytes"])
+        return int(words + (_STEPPED_WORDS if f["steps"] else _scaled_words(f)))
+    ends = [(f["clip_low"], f["low"], 2), (f["clip_high"], f["high"], 1 + compared(f["sum_bytes"]))]
+    words = sum(test + (2 if output is not None else width + 1) for clips, output, test in ends if clips)
+    return int(words + _scaled_words(f))
+
+
+def _scaled_words(f: Mapping[str, Any]) -> int:
+    """From the addend to the output."""
+    added, kept = f["addend_bytes"], f["kept"]
+    words = added + (2 * f["width"] + added if f["below_bytes"] else 0) + (2 + added - 2 + kept if f["top_bit"] else 0)
+    words += len({j for _, j in f["products"]})
+    words += sum(1 + added - max(i + j - kept, 0) for i, j in f["products"])
+    return int(words + 2 * min(f["split"] % 8, -f["split"] % 8))

@@ -23,11 +23,11 @@ _COSTS = {
     **dict.fromkeys(("take", "add"), (1, 2)),
     **dict.fromkeys(("load", "move", "turn", "sub", "shift", "zero", "store", "advance"), (1, 4)),
     "product": (2, 8),
-    "put": (8, 34),
-    "put_signed": (13, 50),
+    "put": (8, 36),
+    "put_signed": (15, 60),
 }
 # What is done once.
-_WHOLE_INSTRUCTIONS, _WHOLE_BYTES = 40, 80
+_WHOLE_INSTRUCTIONS, _WHOLE_BYTES = 40, 50
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,11 @@ def weighted_constants(inputs: Sequence[Tensor]) -> tuple[Array, Array | None] |
     return weights.data, bias[0].data if bias else None
 
 
+def are_constant(operands: Sequence[Tensor]) -> bool:
+    """Whether weights and bias are known, of whatever type."""
+    return all(t.data is not None for t in operands)
+
+
 def with_bias(sums: tuple[Array, Array], bias: Array | None) -> Range:
     """The sums plus the bias per channel, in int64."""
     added = 0 if bias is None else bias.astype(np.int64)

@@ -16,7 +16,7 @@ from midge.numerics.matrix_form import MatrixForm, window_form
 from midge.numerics.requantize import window_requantization
 from midge.numerics.window_taps import TapsInside, always_inside, taps_inside
 from midge.numerics.windows import window_output_size, windows
-from midge.ops.accumulators import weighted_constants, windowed_sums, with_bias
+from midge.ops.accumulators import are_constant, weighted_constants, windowed_sums, with_bias
 from midge.ops.depthwise_conv2d import DepthwiseConv2D
 from midge.ops.formats import SourceOp, tflite_clamp, tflite_padding, tflite_pair
 from midge.ops.intervals import clamp_range, requantized_range, sum_range
@@ -139,7 +139,7 @@ class Conv2D(Op):
     def ties(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Ties:
         """Input channels with the weights that read them, output channels with their filter; nothing in groups."""
         x, weights, *bias = inputs
-        if weighted_constants(inputs) is None or x.shape[3] != weights.shape[3]:
+        if not are_constant(inputs[1:]) or x.shape[3] != weights.shape[3]:
             return super().ties(inputs, outputs)
         read, made = np.arange(x.shape[3]), np.arange(weights.shape[0]) + x.shape[3]
         return ({3: read}, {0: made, 3: read}, *({0: made} for _ in bias), {3: made})

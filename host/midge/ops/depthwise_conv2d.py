@@ -16,7 +16,7 @@ from midge.numerics.matrix_form import MatrixForm, depthwise_form
 from midge.numerics.requantize import window_requantization
 from midge.numerics.window_taps import taps_inside
 from midge.numerics.windows import window_output_size, windows
-from midge.ops.accumulators import weighted_constants, windowed_sums, with_bias
+from midge.ops.accumulators import are_constant, weighted_constants, windowed_sums, with_bias
 from midge.ops.formats import SourceOp, tflite_clamp, tflite_padding, tflite_pair
 from midge.ops.intervals import clamp_range, requantized_range
 from midge.ops.tflite_writing import window, with_activation, with_padding
@@ -132,7 +132,7 @@ class DepthwiseConv2D(Op):
     def ties(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Ties:
         """Each input channel with its filters and what they make; the filters of a single channel are free."""
         x, weights, *bias = inputs
-        if any(t.data is None for t in (weights, *bias)):
+        if not are_constant((weights, *bias)):
             return super().ties(inputs, outputs)
         channels, filters = x.shape[3], weights.shape[3]
         read = {} if channels == 1 else {3: np.arange(channels)}

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midge.ir.graph import Op, Permutation
+from midge.ir.channels import Ties
+from midge.ir.graph import Op, Permutation, tie_elementwise
 from midge.ir.tensor import QUANTIZED, Array, DType, Shape, Tensor
 from midge.ops.formats import SourceOp
 from midge.ops.types import check_per_tensor, type_reason
@@ -34,6 +35,11 @@ class Dequantize(Op):
     def permuted(self, permutation: Permutation) -> tuple[Op, Permutation]:
         """Each value by itself."""
         return self, permutation
+
+    def ties(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Ties:
+        """Channel by channel, unless scales are by channel."""
+        by_channel = inputs[0].quant is not None and inputs[0].quant.axis is not None
+        return super().ties(inputs, outputs) if by_channel else tie_elementwise(inputs, outputs)
 
     def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
         """The product in double, rounded to float32 once (it equals the float32 product)."""

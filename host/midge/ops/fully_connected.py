@@ -20,7 +20,7 @@ from midge.numerics.requantize import (
     requantization_per_tensor,
     with_wide_sums,
 )
-from midge.ops.accumulators import weighted_constants, with_bias
+from midge.ops.accumulators import are_constant, weighted_constants, with_bias
 from midge.ops.add import Add
 from midge.ops.batch_matmul import BatchMatmul
 from midge.ops.formats import SourceOp, UnsupportedOp, tflite_clamp
@@ -133,7 +133,7 @@ class FullyConnected(Op):
     def ties(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Ties:
         """Input channels with the columns that read them, output units with their row."""
         x, weights, *bias = inputs
-        if weighted_constants(inputs) is None:
+        if not are_constant(inputs[1:]):
             return super().ties(inputs, outputs)
         classes = common_classes(x.shape[-1], weights.shape[1])
         read, made = np.arange(x.shape[-1]) % classes, np.arange(weights.shape[0]) + classes

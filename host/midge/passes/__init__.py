@@ -87,8 +87,9 @@ __all__ = [
 
 def run_passes(graph: Graph, passes: Sequence[Pass], after: Callable[[str, Graph], None] | None = None) -> Graph:
     """Run `passes` in order and verify after each; `after(name, graph)` sees what each pass made."""
+    before = None
     for function in passes:
-        graph = verify(function(graph))
+        graph = before = verify(function(graph), before)
         if after is not None:
             after(pass_name(function), graph)
     return graph

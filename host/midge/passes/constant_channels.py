@@ -108,10 +108,10 @@ def _smaller_constants(graph: Graph, op: Op, live: LiveChannels) -> Iterator[tup
         operands[1:] = [(weights, ties[1]), (bias, {0: ties[1][0]})]
     for index, (tensor, tie) in enumerate(operands):
         if tensor.is_constant and not classes.all():
-            yield index, _cut(tensor, {axis: classes[ids] for axis, ids in tie.items()})
+            yield index, cut(tensor, {axis: classes[ids] for axis, ids in tie.items()})
 
 
-def _cut(tensor: Tensor, kept: Mapping[int, Array]) -> Tensor:
+def cut(tensor: Tensor, kept: Mapping[int, Array]) -> Tensor:
     """A constant with only the `kept` indices of each axis, and the scales of those."""
     data, quant = np.asarray(tensor.data), tensor.quant
     for axis, mask in kept.items():

@@ -87,7 +87,7 @@ def _needs(graph: Graph, op: Op, needed: Masks, ranges: Mapping[str, Range]) -> 
     if mixing is not None:
         read = _read(mixing, regrouped(ranges[op.inputs[0]], mixing.weights.shape[2]), inputs[0].q.zero_point)
         classes[last_axis(ties[1])[read[active[0]].any(axis=0)]] = True
-    elif all(ties[len(inputs) :]):
+    elif all(ties[len(inputs) :]) and _channel_by_channel(ties, len(inputs)):
         for mask, tie in zip(active, ties[len(inputs) :], strict=True):
             classes[last_axis(tie)[mask]] = True
     else:
@@ -95,6 +95,12 @@ def _needs(graph: Graph, op: Op, needed: Masks, ranges: Mapping[str, Range]) -> 
     for name, tie in zip(op.inputs, ties, strict=False):
         if name in needed:
             yield name, classes[last_axis(tie)] if tie else np.ones_like(needed[name])
+
+
+def _channel_by_channel(ties: Ties, inputs: int) -> bool:
+    """Whether every channel that is read is tied to one that is made: a float layer's sums are over all of them."""
+    made = [last_axis(tie) for tie in ties[inputs:]]
+    return all(np.isin(last_axis(tie), np.concatenate(made)).all() for tie in ties[:inputs] if tie)
 
 
 def _read(mixing: Mixing, values: Range, zero_point: int) -> Array:

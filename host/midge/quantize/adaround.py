@@ -31,6 +31,8 @@ _LAMBDA = 0.01
 # The sigmoid is stretched beyond 0..1 and cut, so that it reaches both.
 _STRETCH, _SHIFT = 1.2, -0.1
 _BETA_START, _BETA_END, _WARM_UP = 20.0, 2.0, 0.2
+# A weight this near to an integer, in steps, was made so (a zero, one of few values) and stays.
+WHOLE = 1e-3
 # So many rows of windows are kept for a layer.
 _MOST_ROWS = 1 << 15
 
@@ -41,13 +43,21 @@ def adaround(width: Callable[[str], Width], seed: int, iterations: int = ITERATI
 
 
 def rounded(layer: Layer, width: Width, seed: int, iterations: int) -> Sequence[Tensor]:
-    """The layer's weights rounded by AdaRound; none when that does not lower the error, or for two values only."""
+    """The layer's weights rounded by AdaRound; none when that does not lower the error, or for two values only.
+
+    What is an integer already stays: zeros of a pruned layer, and the few values of a clustered one.
+    """
     if width == "binary":
         return ()
     problem = _problem(layer, np.random.default_rng(seed))
     if problem is None:
         return ()
     weights = layer.tensors[1]
+    given = np.rint(problem.fractions)
+    whole = np.abs(problem.fractions - given) < WHOLE
+    if whole.all():
+        return ()
+    problem = replace(problem, fractions=np.where(whole, given, problem.fractions))
     down = np.floor(problem.fractions)
     up = _learnt(problem, problem.fractions - down, np.random.default_rng(seed), iterations)
     low, high = LIMITS[width]
@@ -111,7 +121,7 @@ def _problem(layer: Layer, rng: np.random.Generator) -> _Problem | None:
 
 
 def _learnt(p: _Problem, fractions: Array, rng: np.random.Generator, iterations: int) -> Array:
-    """Which weights are rounded up: 0 or 1, of the fractions' shape."""
+    """Which weights are rounded up: 0 or 1, of the fractions' shape; never those without a fraction."""
     share = np.clip((fractions - _SHIFT) / _STRETCH, 1e-4, 1 - 1e-4)
     v = np.log(share / (1 - share)).astype(np.float32)
     base = np.floor(p.fractions).astype(np.float32)
@@ -125,7 +135,7 @@ def _learnt(p: _Problem, fractions: Array, rng: np.random.Generator, iterations:
         begin = int(rng.integers(0, max(count - _BATCH_ROWS, 0) + 1))
         sigmoid = 1 / (1 + np.exp(-v))
         h = np.clip(sigmoid * _STRETCH + _SHIFT, 0, 1)
-        slope = np.where((h > 0) & (h < 1), sigmoid * (1 - sigmoid) * _STRETCH, 0)
+        slope = np.where((h > 0) & (h < 1) & (fractions > 0), sigmoid * (1 - sigmoid) * _STRETCH, 0)
         gradient = (
             _output_gradient(shuffled, (base + h) * p.scales, slice(begin, begin + _BATCH_ROWS)) * p.scales * scale
         )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from midge.ir.graph import Graph, Op
 from midge.ir.tensor import Array, Tensor
 from midge.numerics.matrix_form import MatrixForm
+from midge.quantize.adaround import WHOLE
 from midge.quantize.backward import evaluated, pulled_back
 from midge.quantize.blocks import Block
 from midge.quantize.quality import real_values
@@ -59,6 +60,8 @@ class _Variables:
         self.steps = (integers + np.clip(exact - integers, -_INSIDE, _INSIDE)).astype(np.float32)
         mantissas = np.frexp(self.scales)[0]
         self.together = bool((mantissas == mantissas.flat[0]).all())
+        # What was an integer stays: zeros of a pruned layer, and the few values of a clustered one.
+        self.free = np.abs(exact - np.rint(exact)) >= WHOLE
         self.log_scale = np.zeros_like(self.scales)
         self.bias = np.zeros_like(self.scales)
         if bias:
@@ -211,7 +214,7 @@ def _by_variables(layer: _Variables, rows: Array, sums: Array) -> tuple[F32, F32
     by_scale = (by_weights * layer.integers()).sum(axis=1, keepdims=True)
     if layer.together:
         by_scale = np.full_like(by_scale, by_scale.mean())
-    return by_weights * inside, by_scale, sums.sum(axis=1, keepdims=True)
+    return by_weights * (inside & layer.free), by_scale, sums.sum(axis=1, keepdims=True)
 
 
 def _learnt(layer: _Variables) -> Learnt:

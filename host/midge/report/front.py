@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from rich.table import Table
 from midge.boards import Board
 from midge.errors import MissingExtraError, SettingsError
 from midge.tune.proposals import Budgets
-from midge.tune.search import Found
+from midge.tune.search import Found, Loss
 
 
 def widths(found: Found) -> str:
@@ -25,38 +25,51 @@ def widths(found: Found) -> str:
     return "; ".join(parts)
 
 
-def front_table(found: Sequence[Found], chosen: Found | None, board: Board, labelled: bool) -> Table:
-    """The front, the most accurate recipe first; an arrow at the chosen one."""
+def front_table(
+    found: Sequence[Found],
+    chosen: Found | None,
+    board: Board,
+    labelled: bool,
+    words: Callable[[Found], str] = widths,
+    what: str = "layers",
+) -> Table:
+    """Recipes in their order, each in `words`; an arrow at the chosen one."""
     table = Table(box=None, pad_edge=False)
     table.add_column("")
     in_time = board.twin.timing.kind != "instructions"
     lost = "points lost" if labelled else "answers changed %"
     for name in (lost, "squared error", "flash", "const", "RAM", board.twin.timing.kind, *(["ms"] if in_time else [])):
         table.add_column(name, justify="right")
-    table.add_column("layers")
+    table.add_column(what)
     for one in found:
         m = one.measured
         figures = [f"{m.drop:+.2f}", f"{m.error:.3g}", *(f"{n:,}" for n in (m.flash_bytes, m.const_bytes, m.ram_bytes))]
         time = [f"{1e3 * m.cycles / board.clock_hz:.2f}"] if in_time else []
-        table.add_row("→" if one is chosen else "", *figures, f"{m.cycles:,}", *time, widths(one))
+        table.add_row("→" if one is chosen else "", *figures, f"{m.cycles:,}", *time, words(one))
     return table
 
 
 def plot_front(
-    path: Path, found: Sequence[Found], front: Sequence[Found], chosen: Found | None, board: Board, budgets: Budgets
+    path: Path,
+    found: Sequence[Found],
+    front: Sequence[Found],
+    chosen: Found | None,
+    board: Board,
+    budgets: Budgets,
+    loss: Loss = "error",
 ) -> None:
-    """Write a picture: flash against error on the left, cycles on the right; its format is the file's ending.
+    """Write a picture: flash against loss on the left, cycles on the right; its format is the file's ending.
 
     Raises MissingExtraError without matplotlib, SettingsError when the file cannot be written.
     """
     figure = _figure()
     panels = figure.subplots(1, 2, sharey=True)
     scale = 1e3 / board.clock_hz if board.twin.timing.kind != "instructions" else 1.0
-    _panel(panels[0], found, front, chosen, "flash_bytes", 1 / 1024, budgets.flash_bytes)
-    _panel(panels[1], found, front, chosen, "cycles", scale, budgets.cycles)
+    _panel(panels[0], found, front, chosen, "flash_bytes", 1 / 1024, budgets.flash_bytes, loss)
+    _panel(panels[1], found, front, chosen, "cycles", scale, budgets.cycles, loss)
     panels[0].set_xlabel("flash of the network, KB")
     panels[1].set_xlabel("latency, ms" if scale != 1.0 else "instructions")
-    panels[0].set_ylabel("mean squared error against float")
+    panels[0].set_ylabel("mean squared error against float" if loss == "error" else "points lost")
     panels[0].legend(fontsize=8)
     figure.suptitle(f"{len(found)} recipes on {board.name}, {board.twin.timing.kind}", fontsize=10)
     try:
@@ -75,14 +88,18 @@ def _panel(
     cost: str,
     scale: float,
     most: float,
+    loss: Loss,
 ) -> None:
+    def lost(one: Found) -> float:
+        return max(one.measured.error, 1e-12) if loss == "error" else one.measured.drop
+
     def points(some: Sequence[Found]) -> tuple[list[float], list[float]]:
-        return [getattr(f.measured, cost) * scale for f in some], [max(f.measured.error, 1e-12) for f in some]
+        return [getattr(f.measured, cost) * scale for f in some], [lost(f) for f in some]
 
     axes.scatter(*points(found), s=12, color="0.75", label="tried")
     best: list[Found] = []
-    for one in sorted(front, key=lambda f: (getattr(f.measured, cost), f.measured.error)):
-        if not best or one.measured.error < best[-1].measured.error:
+    for one in sorted(front, key=lambda f: (getattr(f.measured, cost), lost(f))):
+        if not best or lost(one) < lost(best[-1]):
             best.append(one)
     axes.scatter(*points(front), s=16, color="tab:blue", label="on the front")
     axes.plot(*points(best), drawstyle="steps-post", color="tab:blue", linewidth=1)
@@ -90,7 +107,7 @@ def _panel(
         axes.scatter(*points([chosen]), s=120, marker="*", color="tab:red", zorder=3, label="chosen")
     if isfinite(most):
         axes.axvline(most * scale, color="tab:red", linestyle="--", linewidth=1, label="budget")
-    axes.set_yscale("log")
+    axes.set_yscale("log" if loss == "error" else "symlog")
     axes.grid(alpha=0.3)
 
 

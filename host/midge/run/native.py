@@ -9,13 +9,16 @@ from __future__ import annotations
 import os
 import select
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 
 from midge.build.firmware import INCLUDE_FOLDERS
+from midge.build.objects import fetch, keep, object_key
 from midge.build.toolchain import Toolchain, find_host_compiler
 from midge.errors import DeviceFaultError, ToolchainError
 from midge.resources import firmware_dir
@@ -187,37 +190,51 @@ def _build(
         target = source_dir / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
-    sanitizers = _best_sanitizers(compiler.command, work_dir) if sanitize else ""
+    sanitizers = _best_sanitizers(compiler.command) if sanitize else ""
     flags = _FLAGS + (_sanitizer_flags(sanitizers) if sanitizers else ("-O2",))
     firmware = firmware_dir()
     given = [f"-D{name}={value}" for name, value in defines.items()]
-    given += [f"-I{folder}" for folder in (source_dir, *(firmware / name for name in INCLUDE_FOLDERS))]
-    files = [source_dir / name for name in sorted(sources) if name.endswith(".c")]
-    files += [*sorted((firmware / "link").glob("*.c")), *sorted((firmware / "nn").glob("*.c"))]
-    files += [firmware / "port" / "posix" / "port.c"]
+    own = [*sorted((firmware / "link").glob("*.c")), firmware / "port" / "posix" / "port.c"]
     if "main.c" not in sources:
-        files.append(firmware / "main.c")
+        own.append(firmware / "main.c")
+    includes = [f"-I{firmware / name}" for name in INCLUDE_FOLDERS]
+    command = [*compiler.command, *flags, *given]
+    files = [source_dir / name for name in sorted(sources) if name.endswith(".c")]
+    files += [_own_object(compiler, [*command, *includes], file, work_dir) for file in own]
     executable = work_dir / "firmware"
-    _compile([*compiler.command, *flags, *given, *map(str, files), "-o", str(executable), "-lm"])
+    _compile([*command, f"-I{source_dir}", *includes, *map(str, files), "-o", str(executable), "-lm"])
     return NativeBuild(executable, compiler, flags, sanitizers)
 
 
+def _own_object(compiler: Toolchain, command: Sequence[str], source: Path, work_dir: Path) -> Path:
+    """One of midge's own C files as an object in `work_dir`, from an earlier build where there was one."""
+    firmware = firmware_dir()
+    made = work_dir / f"{'_'.join(source.relative_to(firmware).with_suffix('').parts)}.o"
+    headers = [file for folder in ("link", "port") for file in sorted((firmware / folder).rglob("*.h"))]
+    key = object_key(compiler.version, [*command, str(source)], (source, *headers))
+    if not fetch(key, made):
+        _compile([*command, "-c", str(source), "-o", str(made)])
+        keep(key, made)
+    return made
+
+
 def _sanitizer_flags(sanitizers: str) -> tuple[str, ...]:
-    return (f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g", "-O1")
+    return (f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g", "-O0")
 
 
-def _best_sanitizers(compiler: Sequence[str], work_dir: Path) -> str:
+@cache
+def _best_sanitizers(compiler: tuple[str, ...]) -> str:
     """The most that this compiler can link and run: a compiler may know a sanitizer and lack its library."""
-    work_dir.mkdir(parents=True, exist_ok=True)
-    probe = work_dir / "probe.c"
-    probe.write_text("int main(void) { return 0; }\n")
-    for sanitizers in _SANITIZERS:
-        try:
-            _compile([*compiler, *_sanitizer_flags(sanitizers), str(probe), "-o", str(work_dir / "probe")])
-            if subprocess.run([str(work_dir / "probe")], capture_output=True, timeout=_BUILD_SECONDS).returncode == 0:
-                return sanitizers
-        except (ToolchainError, OSError):
-            continue
+    with tempfile.TemporaryDirectory(prefix="midge-") as folder:
+        source, probe = Path(folder) / "probe.c", Path(folder) / "probe"
+        source.write_text("int main(void) { return 0; }\n")
+        for sanitizers in _SANITIZERS:
+            try:
+                _compile([*compiler, *_sanitizer_flags(sanitizers), str(source), "-o", str(probe)])
+                if subprocess.run([str(probe)], capture_output=True, timeout=_BUILD_SECONDS).returncode == 0:
+                    return sanitizers
+            except (ToolchainError, OSError):
+                continue
     raise ToolchainError(
         f"{compiler[0]} has neither AddressSanitizer nor UndefinedBehaviorSanitizer",
         hint="install gcc or clang with their sanitizer libraries, or run without sanitizers",

@@ -33,7 +33,13 @@ class Samples:
 
 
 def training_samples(module: GraphModule, data: Dataset, seed: int) -> tuple[Samples, Samples]:
-    """The samples of split 1 to train on and those of split 2 to watch; without split 2, a fifth of split 1.
+    """The samples to train on and those to watch, see training_places."""
+    train, watch = training_places(data, seed)
+    return samples_at(module, data, train), samples_at(module, data, watch)
+
+
+def training_places(data: Dataset, seed: int) -> tuple[Indices, Indices]:
+    """The indices of split 1 to train on and those of split 2 to watch; without split 2, a fifth of split 1.
 
     Raises SettingsError when there is nothing to train on.
     """
@@ -47,7 +53,7 @@ def training_samples(module: GraphModule, data: Dataset, seed: int) -> tuple[Sam
             f"{data.path} has {len(data.calibrate)} samples to train on and {len(data.tune)} to watch",
             hint="add an array `split` to the file: 1 for samples to train on, 2 to watch, 0 to evaluate",
         )
-    return samples_at(module, data, train), samples_at(module, data, watch)
+    return train, watch
 
 
 def samples_at(module: GraphModule, data: Dataset, indices: Indices) -> Samples:

@@ -13,10 +13,13 @@ from midge.train.require import require_torch
 def apply(graph: Graph, step: Train, material: Material) -> Graph:
     """The network trained further, as midge.train.tune.fine_tune."""
     require_torch()
+    from midge.train.gradual import finished, schedule_of
     from midge.train.tune import fine_tune
 
     data = require_data(graph, material)
-    return fine_tune(graph, data, step, material.settings, progress=material.progress).graph
+    schedule = schedule_of(step, material)
+    made = fine_tune(graph, data, step, material.settings, schedule=schedule, progress=material.progress).graph
+    return finished(made, step, material)
 
 
 def require_data(graph: Graph, material: Material) -> Dataset:

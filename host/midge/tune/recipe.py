@@ -100,7 +100,11 @@ def choices(layers: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
 def measure(bench: Bench, recipe: Mapping[str, str]) -> Measured:
     """Quantize, score, compile, and run one inference on the emulated core. Raises MidgeError where that cannot be."""
     settings = settings_of(bench.settings, recipe)
-    made = quantize_with(bench.canonical, settings, bench.samples)
+    return run_once(bench, quantize_with(bench.canonical, settings, bench.samples), settings)
+
+
+def run_once(bench: Bench, made: Graph, settings: Settings) -> Measured:
+    """Score the integer network `made`, compile it, and run one inference on the emulated core."""
     graph = run_passes(made, OPTIMIZE)
     score = bench.yardstick.score(graph)
     compiled = compile_graph(bench.imported, bench.canonical, graph, settings, bench.board)

@@ -37,6 +37,8 @@ from midge.tune.recipe import Bench, Measured, choices, measure, set_up
 from midge.tune.study import Study
 
 Preference = Literal["accuracy", "flash", "latency"]
+# What counts as lost: the mean squared error of the outputs, or points of accuracy.
+Loss = Literal["error", "drop"]
 PREFERENCES: tuple[str, ...] = get_args(Preference)
 # Beyond one trial for each single change, unless the user says how many.
 MORE_TRIALS = 24
@@ -161,27 +163,28 @@ def _stop(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def front(found: tuple[Found, ...]) -> tuple[Found, ...]:
-    """Those that no other equals or beats in error, flash, RAM and cycles; the most accurate first."""
-    ordered = sorted(found, key=lambda f: (_values(f), sorted(f.recipe.items())))
+def front(found: tuple[Found, ...], loss: Loss = "error") -> tuple[Found, ...]:
+    """Those that no other equals or beats in loss, flash, RAM and cycles; the most accurate first."""
+    values = partial(_values, loss)
+    ordered = sorted(found, key=lambda f: (values(f), sorted(f.recipe.items())))
     kept: list[Found] = []
     for one in ordered:
-        if not any(all(a <= b for a, b in zip(_values(k), _values(one), strict=True)) for k in kept):
+        if not any(all(a <= b for a, b in zip(values(k), values(one), strict=True)) for k in kept):
             kept.append(one)
     return tuple(kept)
 
 
-def best(found: tuple[Found, ...], budgets: Budgets, prefer: Preference) -> Found | None:
+def best(found: tuple[Found, ...], budgets: Budgets, prefer: Preference, loss: Loss = "error") -> Found | None:
     """The one that keeps to the budgets and is best by what is preferred; None when none keeps to them."""
     order: Mapping[str, Callable[[Measured], tuple[float, ...]]] = {
-        "accuracy": lambda m: (m.error, m.flash_bytes, m.cycles),
-        "flash": lambda m: (m.flash_bytes, m.error, m.cycles),
-        "latency": lambda m: (m.cycles, m.error, m.flash_bytes),
+        "accuracy": lambda m: (getattr(m, loss), m.flash_bytes, m.cycles),
+        "flash": lambda m: (m.flash_bytes, getattr(m, loss), m.cycles),
+        "latency": lambda m: (m.cycles, getattr(m, loss), m.flash_bytes),
     }
     fitting = [f for f in found if budgets.hold(f.measured)]
     return min(fitting, key=lambda f: order[prefer](f.measured), default=None)
 
 
-def _values(found: Found) -> tuple[float, ...]:
+def _values(loss: Loss, found: Found) -> tuple[float, ...]:
     m = found.measured
-    return m.error, m.flash_bytes, m.ram_bytes, m.cycles
+    return getattr(m, loss), m.flash_bytes, m.ram_bytes, m.cycles

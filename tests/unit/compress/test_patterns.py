@@ -7,11 +7,13 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from midge.compress.patterns import RATIOS, groups_of, kept_of_all, kept_of_each
+from midge.compress.patterns import groups_of, kept_of_all, kept_of_each, ratio_sparsity
 from midge.compress.steps import Granularity
 from midge.errors import SettingsError
 from midge.ir.tensor import Array
+from midge.kernels.sparsity import PATTERNS
 
+RATIOS = [name for name in get_args(Granularity) if ratio_sparsity(name) is not None]
 SHAPED: tuple[Granularity, ...] = ("fine", "1x2", "1x4", "kernels")
 
 
@@ -20,15 +22,15 @@ def drawn(shape: tuple[int, ...], seed: int = 0) -> Array:
     return values
 
 
-def test_a_vector_is_four_neighbors_of_the_last_axis() -> None:
-    ids = groups_of((2, 3, 1, 8), "1x4")
-    assert ids[0, 0, 0].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+def test_a_vector_is_four_output_channels_of_one_position() -> None:
+    ids = groups_of((8, 3, 1, 2), "1x4")
+    assert ids[:, 0, 0, 0].tolist() == [0, 0, 0, 0, 6, 6, 6, 6]
     assert len(np.unique(ids)) == 2 * 3 * 2
-    assert [np.unique(row).size for row in ids.reshape(-1, 8)] == [2] * 6
+    assert (np.bincount(ids.reshape(-1)) == 4).all()
 
 
-def test_a_row_that_does_not_divide_ends_in_a_short_vector() -> None:
-    assert groups_of((2, 6), "1x4").tolist() == [[0, 0, 0, 0, 1, 1], [2, 2, 2, 2, 3, 3]]
+def test_channels_that_do_not_divide_end_in_a_short_vector() -> None:
+    assert groups_of((6, 2), "1x4").tolist() == [[0, 1]] * 4 + [[2, 3]] * 2
 
 
 def test_a_kernel_is_all_taps_of_a_pair_of_channels() -> None:
@@ -38,21 +40,26 @@ def test_a_kernel_is_all_taps_of_a_pair_of_channels() -> None:
 
 
 @pytest.mark.parametrize("granularity", RATIOS)
-def test_each_group_keeps_its_largest(granularity: Granularity) -> None:
-    stay, along = RATIOS[granularity]
-    scores = drawn((5, 2, 2, 2 * along + 3))
-    kept = kept_of_each(scores, granularity, 1 - stay / along)
-    for row, mask in zip(scores.reshape(-1, scores.shape[-1]), kept.reshape(-1, scores.shape[-1]), strict=True):
-        for start in (0, along):
-            best = np.sort(row[start : start + along])[-stay:]
-            assert sorted(row[start : start + along][mask[start : start + along]]) == best.tolist()
-        assert mask[2 * along :].sum() == -(-stay * 3 // along)
+def test_each_window_keeps_its_largest_vectors(granularity: Granularity) -> None:
+    pattern = PATTERNS[granularity]
+    stay, window = pattern.kept, pattern.window
+    scores = drawn((8, 2, 2, 2 * window + 3))
+    kept = kept_of_each(scores, granularity, 1 - stay / window)
+    for first in (0, 4):
+        mask = kept[first : first + 4]
+        assert (mask == mask[:1]).all()
+        sums = scores[first : first + 4].sum(axis=0)
+        for row, stays in zip(sums.reshape(-1, sums.shape[-1]), mask[0].reshape(-1, sums.shape[-1]), strict=True):
+            for start in (0, window):
+                best = np.sort(row[start : start + window])[-stay:]
+                assert sorted(row[start : start + window][stays[start : start + window]]) == best.tolist()
+            assert stays[2 * window :].sum() == -(-stay * 3 // window)
 
 
 def test_n_of_m_at_a_lower_sparsity_takes_only_what_goes_later_too() -> None:
     scores = drawn((8, 16))
-    early, late = kept_of_each(scores, "2:4", 0.2), kept_of_each(scores, "2:4", 0.5)
-    assert (~early).sum() == round(0.2 * scores.size)
+    early, late = kept_of_each(scores, "2:4", 0.25), kept_of_each(scores, "2:4", 0.5)
+    assert (~early).sum() == scores.size // 4
     assert not (~early & late).any()
 
 
@@ -74,9 +81,9 @@ def test_so_much_goes_as_was_asked(granularity: Granularity, comparable: bool, s
 
 
 def test_what_goes_first_is_the_least() -> None:
-    scores = np.array([[1.0, 2, 3, 4, 9, 9, 9, 9]])
+    scores = np.array([[1.0, 2, 3, 4, 9, 9, 9, 9]]).T
     kept = kept_of_all({"a": scores}, "1x4", 0.5, comparable=True)
-    assert kept["a"].tolist() == [[False] * 4 + [True] * 4]
+    assert kept["a"].tolist() == [[False]] * 4 + [[True]] * 4
 
 
 def test_scores_that_cannot_be_compared_count_as_shares_of_their_layer() -> None:
@@ -88,7 +95,7 @@ def test_scores_that_cannot_be_compared_count_as_shares_of_their_layer() -> None
 
 def test_a_sparsity_that_would_empty_a_layer_is_refused() -> None:
     with pytest.raises(SettingsError) as error:
-        kept_of_all({"a": drawn((1, 4)), "b": drawn((1, 8))}, "1x4", 0.9, comparable=True)
+        kept_of_all({"a": drawn((4, 1)), "b": drawn((8, 1))}, "1x4", 0.9, comparable=True)
     assert "0.333" in error.value.message
 
 

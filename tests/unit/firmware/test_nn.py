@@ -134,7 +134,9 @@ def test_the_reciprocal_equals_the_definition(library: ctypes.CDLL) -> None:
 
 def test_an_exponential_equals_the_definition(library: ctypes.CDLL) -> None:
     drawn = -np.random.default_rng(12).integers(0, 31 << 26, COUNT)
-    x = np.concatenate([drawn, -np.arange(2000), -(np.arange(124) << 24), np.arange(1000) - (31 << 26)]).astype(np.int32)
+    x = np.concatenate([drawn, -np.arange(2000), -(np.arange(124) << 24), np.arange(1000) - (31 << 26)]).astype(
+        np.int32
+    )
     assert np.array_equal(_call(library, "exp_q5", x), exp_on_negative_values(x, 5))
 
 

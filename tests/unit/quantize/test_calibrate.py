@@ -155,7 +155,13 @@ def kws(asset: Callable[[str], Path]) -> tuple[Graph, Dataset, float]:
 
 
 # Relative entropy looks at how often values come up, not at what they do, and cuts deepest.
-@pytest.mark.parametrize(("method", "points"), [(m, 1.0 if m == "kl" else 0.5) for m in get_args(Method)])
+METHODS = [
+    pytest.param(method, 1.0 if method == "kl" else 0.5, marks=[] if method == Settings().ranges else pytest.mark.long)
+    for method in get_args(Method)
+]
+
+
+@pytest.mark.parametrize(("method", "points"), METHODS)
 def test_int8_keyword_spotting_is_close_to_float(
     method: Method, points: float, kws: tuple[Graph, Dataset, float]
 ) -> None:

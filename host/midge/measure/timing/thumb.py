@@ -7,7 +7,7 @@ from the operands. An instruction that it does not know counts as one that compu
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -17,6 +17,8 @@ Kind = Literal[
     "compute", "load", "store", "load pair", "store pair", "load many", "store many", "branch", "table", "it"
 ]
 NOTHING: frozenset[str] = frozenset()
+# Far enough from both ends of the memory for any branch.
+_SOMEWHERE = 0x2000_0000
 
 _MULTIPLE = {"ldm": "load many", "ldmdb": "load many", "pop": "load many"} | {
     **dict.fromkeys(("stm", "stmdb", "push"), "store many"),
@@ -78,13 +80,19 @@ class Instruction:
         return self.name.startswith("v")
 
 
-@lru_cache(maxsize=4)
 def decode(code: bytes, address: int) -> tuple[Instruction, ...]:
-    """The instructions of `code`, whole ones that lie at `address`; remembered for whoever asks next.
+    """The instructions of `code`, whole ones that lie at `address`.
 
     Raises MissingExtraError: capstone is not installed.
     """
-    return tuple(_decoded(code, address))
+    found, moved = _decoded_somewhere(code), address - _SOMEWHERE
+    return tuple(i if i.target is None else replace(i, target=i.target + moved) for i in found)
+
+
+@lru_cache(maxsize=2048)
+def _decoded_somewhere(code: bytes) -> tuple[Instruction, ...]:
+    """The instructions at an address that serves for all: code comes again, elsewhere and in other firmware."""
+    return tuple(_decoded(code, _SOMEWHERE))
 
 
 def _decoded(code: bytes, address: int) -> Iterator[Instruction]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from midge.ir.graph import Op
+from midge.ir.channels import Ties
+from midge.ir.graph import Op, tie_elementwise
 from midge.ir.tensor import Shape, Tensor
 from midge.ops.formats import SourceOp
 from midge.ops.tflite_writing import integers, written
@@ -25,6 +26,10 @@ class Resize(Op):
         if min(self.size) < 1:
             raise ValueError(f"size {self.size}")
         return ((n, *self.size, channels),)
+
+    def ties(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Ties:
+        """Channel by channel."""
+        return tie_elementwise(inputs, outputs)
 
 
 def resize_reader(kind: type[Resize]) -> Callable[[SourceOp], Resize]:

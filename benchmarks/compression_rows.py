@@ -1,0 +1,116 @@
+"""What compression is measured with: one row for each technique alone, and for the best of them together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from midge.compress.steps import AnyStep, Cluster, Distil, Prune, Train
+
+SEEDS = 5
+# Stands for the float network of the same seed.
+TEACHER = "TEACHER"
+BITS = {"int8": 8, "int4": 4, "int2": 2, "ternary": 2, "binary": 1}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One way to compress: steps, then quantization by `settings`.
+
+    `student`: it starts from the network of half the size, hardly trained. `against`: the row that points are lost to,
+    and at most `limit` of them. `must_beat`: another row, which this one must get more right than.
+    """
+
+    title: str
+    steps: tuple[AnyStep, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    student: bool = False
+    against: str = "int8"
+    limit: float | None = None
+    must_beat: str | None = None
+
+    @property
+    def technique(self) -> str:
+        """The names of the steps."""
+        names = [str(type(step).__struct_config__.tag) for step in self.steps]
+        return " + ".join(names) or ("none" if self.settings.get("precision") == "float" else "quantize")
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether a step trains."""
+        return any(isinstance(step, Train) for step in self.steps)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Criterion, granularity and sparsity of the pruning, and how wide weights are."""
+        prune = next((step for step in self.steps if isinstance(step, Prune)), None)
+        qat = next((step.qat for step in self.steps if isinstance(step, Train) and step.qat), None)
+        width = qat or self.settings.get("weights", "int8")
+        return {
+            "criterion": None if prune is None else prune.criterion,
+            "granularity": None if prune is None else prune.granularity,
+            "sparsity": None if prune is None else prune.sparsity,
+            "weight_bits": 32 if self.settings.get("precision") == "float" else BITS[width],
+        }
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long a network is trained: epochs of the float network, and of one that is trained in quantized form.
+
+    `student`: there is one of half the size.
+    """
+
+    epochs: int
+    qat_epochs: int
+    rate: float = 1e-3
+    student: bool = True
+
+
+def rows(effort: Effort) -> dict[str, Row]:
+    """All rows, by key."""
+    train = Train(epochs=effort.epochs, learning_rate=effort.rate)
+    again = Train(epochs=effort.epochs, learning_rate=effort.rate)
+    taught = Distil(epochs=effort.epochs, learning_rate=effort.rate, teacher=TEACHER)
+
+    def qat(width: Any) -> Distil:
+        return Train(epochs=effort.qat_epochs, learning_rate=effort.rate, qat=width)
+
+    made: dict[str, Row] = {
+        "float": Row("float", settings={"precision": "float"}, against="float"),
+        "int8": Row("int8", against="float", limit=0.5),
+        "int4": Row("int4 by rounding", settings={"weights": "int4", "equalize": True}, against="float"),
+        "qat-int4": Row("int4 trained", (qat("int4"),), against="float", limit=0.7),
+        "qat-int2": Row("int2 trained", (qat("int2"),), against="float", limit=3.0),
+    }
+    made |= {
+        f"1x4-50-{c}": Row(f"half pruned 1x4 by {c}", (Prune(sparsity=0.5, granularity="1x4", criterion=c),))
+        for c in _CRITERIA
+    }
+    made |= {
+        "2:4": Row("2 of 4 pruned", (Prune(sparsity=0.5, granularity="2:4"), train)),
+        "1x4-75": Row(
+            "three quarters pruned 1x4", (Prune(sparsity=0.75, granularity="1x4", rounds=2), again), limit=1.5
+        ),
+        "fine-87": Row("seven eighths pruned", (Prune(sparsity=0.875), again), limit=2.0),
+        "filters-50": Row(
+            "half the MACs gone with filters", (Prune(sparsity=0.5, granularity="filters"), again), limit=1.0
+        ),
+        "cluster-64": Row("64 values", (Cluster(values=64),)),
+        "cluster-16": Row("16 values", (Cluster(values=16),)),
+        "cluster-4": Row("4 values", (Cluster(values=4), train)),
+        "alone": Row("a student of half the size, alone", (train,), student=True),
+        "distilled": Row("the same student, distilled", (taught,), student=True, must_beat="alone"),
+        "together": Row(
+            "all together: student, half its MACs pruned, distilled, int8",
+            (Prune(sparsity=0.5, granularity="filters"), taught),
+            student=True,
+            against="float",
+            limit=1.0,
+        ),
+    }
+    return {key: row for key, row in made.items() if effort.student or not row.student}
+
+
+_CRITERIA: tuple[Any, ...] = ("magnitude", "activation")

@@ -1,0 +1,38 @@
+"""`midge train`: a network's weights are trained further, in float or as they will be deployed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from midge.cli.compressing import files_from
+from midge.cli.options import load_dataset
+from midge.cli.talk import show_progress
+from midge.cli.training import layer_widths, step_options, training_options, write_trained
+from midge.compress.steps import Train
+from midge.errors import SettingsError
+from midge.importers import import_model
+from midge.passes import CANONICALIZE, run_passes
+from midge.settings import Settings
+from midge.train.require import require_torch
+
+
+@click.command()
+@training_options
+def command(**options: Any) -> None:
+    """Train a network further: on split 1 of the data, watched on split 2; split 0 is never looked at.
+
+    With --qat it becomes integers whose rounding is trained too; zeros stay zeros, clusters stay clusters.
+    """
+    files, layers = files_from(options), layer_widths(options.pop("layers"))
+    step = Train(**step_options(options))
+    require_torch()
+    from midge.train import fine_tune
+
+    graph = run_passes(import_model(files.model).graph, CANONICALIZE)
+    data = load_dataset(files.data, graph)
+    if data is None:
+        raise SettingsError("training needs data", hint="--data FILE.npz with x, y and split")
+    settings = Settings(layers=layers, seed=files.seed)
+    write_trained(files, step, fine_tune(graph, data, step, settings, progress=show_progress))

@@ -1,0 +1,34 @@
+"""CONV_2D of floats, four channels at a time, see midge.kernels.float_quads."""
+
+from __future__ import annotations
+
+from midge.kernels.float_quads import NEEDS, bind_quads, fits_quads
+from midge.kernels.geometry import Window, pixels_joined, window_of, window_overlap
+from midge.kernels.variant import Binding, Layer, Variant
+
+
+def fits(layer: Layer) -> bool:
+    """As fits_quads, without groups, and windows whose rows lie side by side in memory."""
+    if not fits_quads(layer):
+        return False
+    x, weights = layer.inputs[:2]
+    return x.shape[3] == weights.shape[3] and (_window(layer).dilation_w == 1 or weights.shape[2] == 1)
+
+
+def bind(layer: Layer) -> Binding:
+    """As bind_quads, with the sizes of the window."""
+    made = bind_quads(layer)
+    return Binding({**_window(layer).params, **made.params}, made.constants)
+
+
+def overlap(layer: Layer) -> int:
+    """All channels of a window are read for each output channel."""
+    return window_overlap(layer, channelwise=False)
+
+
+def _window(layer: Layer) -> Window:
+    weights = layer.inputs[1].shape
+    return pixels_joined(window_of(layer, (weights[1], weights[2])))
+
+
+VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, overlap=overlap)
