@@ -9,7 +9,17 @@ from math import inf, prod
 
 import numpy as np
 
-from differential.draw_tensors import Case, Rng, activation, clustered_weights, names, narrow_weights, one_op, pair
+from differential.draw_tensors import (
+    Case,
+    Rng,
+    activation,
+    clustered_weights,
+    names,
+    narrow_weights,
+    one_op,
+    pair,
+    sparse_weights,
+)
 from midge.ir.graph import NO_CLAMP, Clamp, Padding
 from midge.ir.tensor import DType, Quant, Shape, Tensor
 from midge.kernels.select import layer_of
@@ -140,6 +150,20 @@ def _packed(draw: Callable[[Rng], Case]) -> Callable[[Rng], Case]:
     return drawn
 
 
+def _sparse(draw: Callable[[Rng], Case]) -> Callable[[Rng], Case]:
+    """The same layers with vectors of zeros, and a scale that spreads what sums these give."""
+
+    def drawn(rng: Rng) -> Case:
+        case = draw(rng)
+        x, w, *rest = (case.graph.tensors[name] for name in case.op.inputs)
+        y, few = case.graph.output_tensors[0], sparse_weights(w, rng)
+        share = max(float(np.mean(np.asarray(few.data) != 0)), 0.01) ** 0.5
+        quant = Quant.per_tensor(y.q.scale * share, y.q.zero_point)
+        return one_op(case.op, [x, few, *rest], replace(y, quant=quant), rng)
+
+    return drawn
+
+
 DRAWS: Mapping[tuple[str, str], Callable[[Rng], Case]] = {
     ("fully_connected", "dsp"): _matrix,
     ("conv2d", "dsp_pointwise"): _pointwise,
@@ -147,4 +171,6 @@ DRAWS: Mapping[tuple[str, str], Callable[[Rng], Case]] = {
     ("fully_connected", "dsp_packed"): _packed(_matrix),
     ("conv2d", "dsp_packed_pointwise"): _packed(_pointwise),
     ("conv2d", "dsp_packed_window"): _packed(_window),
+    ("fully_connected", "dsp_sparse"): _sparse(_matrix),
+    ("conv2d", "dsp_sparse_pointwise"): _sparse(_pointwise),
 }

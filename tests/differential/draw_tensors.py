@@ -115,7 +115,7 @@ def weighted(rng: Rng, dtype: DType, x: Tensor, shape: Shape, axis: int) -> tupl
         spread = _just_above(float(scales[0]) * x.q.scale)
     elif rng.random() < 0.1:
         spread *= 1e-4
-    weights = sometimes_narrow(weights, axis)
+    weights = sometimes_sparse(sometimes_narrow(weights, axis), axis)
     constants = [weights, Tensor("b", (units,), DType.S32, data=bias.astype(np.int32))]
     if dtype is DType.S16 and rng.random() < 0.8:
         # Sums of 64 bits, from those that fit 32 to those that have all 48.
@@ -123,6 +123,31 @@ def weighted(rng: Rng, dtype: DType, x: Tensor, shape: Shape, axis: int) -> tupl
         constants[1] = Tensor("b", (units,), DType.S64, data=wide)
         spread = max(spread, float(scales.max()) * x.q.scale / 100)
     return constants[: 1 + int(rng.random() < 0.8)], spread
+
+
+def sometimes_sparse(weights: Tensor, axis: int, share: float = 0.15) -> Tensor:
+    """The same weights, or, for that share of them, with vectors of four output channels gone.
+
+    Drawn by the weights, as `sometimes_narrow`.
+    """
+    own = np.random.default_rng([3, zlib.crc32(np.asarray(weights.data).tobytes())])
+    return sparse_weights(weights, own) if axis == 0 and own.random() < share else weights
+
+
+def sparse_weights(weights: Tensor, rng: Rng) -> Tensor:
+    """Weights of which a share of the vectors of four output channels (axis 0) are gone: by chance, of the last
+    positions, or every so many; of some channels all."""
+    rows = np.asarray(weights.data).reshape(weights.shape[0], -1)
+    groups, positions = -(-len(rows) // 4), rows.shape[1]
+    kept = rng.random((groups, positions)) >= rng.choice([0.3, 0.5, 0.75, 0.9])
+    if rng.random() < 0.2:
+        kept &= np.arange(positions) < rng.integers(1, positions + 1)
+    if rng.random() < 0.2:
+        kept = np.broadcast_to(np.arange(positions) % rng.integers(2, 21) == 0, kept.shape).copy()
+    if rng.random() < 0.3:
+        kept[rng.integers(groups)] = rng.random() < 0.5
+    data = np.where(np.repeat(kept, 4, axis=0)[: len(rows)], rows, 0).astype(np.int8)
+    return replace(weights, data=data.reshape(weights.shape))
 
 
 def sometimes_narrow(weights: Tensor, axis: int, share: float = 0.4) -> Tensor:

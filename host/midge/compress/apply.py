@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from midge.compress.steps import AnyStep
 from midge.ir.graph import Graph
+from midge.ir.tensor import Array
 from midge.ir.verify import verify
 from midge.progress import Progress, silent
 from midge.settings import Settings
@@ -23,12 +24,16 @@ class CompressionNote(UserWarning):
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """What a step may draw on: the network before any step, data whose split 0 no step looks at, and settings."""
+    """What a step may draw on: the network before any step, data whose split 0 no step looks at, and settings.
+
+    `snapshots`: the real weights by name as they were at some times of a training, where there is one.
+    """
 
     original: Graph
     data: Dataset | None
     settings: Settings
     progress: Progress = silent
+    snapshots: Sequence[Mapping[str, Array]] = ()
 
 
 def compress(

@@ -87,7 +87,7 @@ def stream(sums: Sums, r: Requantization, order: Array) -> Stream:
     asked = requantize(sums, r, (0, 8, 0, 8))
     starts = asked.starts.copy()
     starts[:, 1::2] += starts[:, 0::2]
-    words = np.concatenate([starts, _groups_of_weights(asked.sums.weights, order), asked.tail], axis=1)
+    words = np.concatenate([starts, paired_words(asked.sums.weights, order), asked.tail], axis=1)
     return Stream(int32_words(words), words.shape[1], asked.shift, r.low, r.high)
 
 
@@ -143,8 +143,8 @@ def in_order(weights: Array, order: Array) -> Array:
     return np.where(order >= 0, weights[:, np.maximum(order, 0)], 0)
 
 
-def _groups_of_weights(weights: Array, order: Array) -> Array:
-    """(groups, words): for each pair of positions the word of channels 0, 1 and that of 2, 3."""
+def paired_words(weights: Array, order: Array) -> Array:
+    """(groups, words) of whole groups: for each pair of positions the word of channels 0, 1 and that of 2, 3."""
     ordered = in_order(weights, order)
     halves = (ordered[0::2] + 256 * ordered[1::2]) & 0xFFFF
     words = halves[:, 0::2] | halves[:, 1::2] << 16

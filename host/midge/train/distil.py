@@ -24,6 +24,7 @@ from midge.ir.tensor import Tensor
 from midge.passes import CANONICALIZE, run_passes
 from midge.progress import Progress, silent
 from midge.settings import Settings
+from midge.train.gradual import finished, schedule_of
 from midge.train.inherit import inherit
 from midge.train.loop import Schedule, train
 from midge.train.losses import Batch, Loss, task_loss
@@ -39,7 +40,9 @@ def apply(graph: Graph, step: Distil, material: Material) -> Graph:
     teacher = material.original
     if step.teacher is not None:
         teacher = run_passes(import_model(Path(step.teacher)).graph, CANONICALIZE)
-    return distil(graph, teacher, data, step, material.settings, progress=material.progress).graph
+    schedule = schedule_of(step, material)
+    made = distil(graph, teacher, data, step, material.settings, schedule=schedule, progress=material.progress).graph
+    return finished(made, step, material)
 
 
 def distil(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import msgspec
 
 from midge.compress import prune
 from midge.compress.apply import Material
 from midge.compress.steps import Train
+from midge.compress.weighted import find_weights
 from midge.ir.graph import Graph
 from midge.ir.tensor import Array
 from midge.train.loop import Schedule
@@ -16,6 +18,8 @@ from midge.train.module import GraphModule
 
 # The part of training after which nothing more goes: what is left needs the rest to recover.
 _ENOUGH = 0.6
+# So many epochs tell how much a weight moves.
+_LOOKS_BACK = 4
 
 
 def schedule_of(options: Train, material: Material) -> Schedule | None:
@@ -25,12 +29,15 @@ def schedule_of(options: Train, material: Material) -> Schedule | None:
         return None
     prune.check(step)
     final: dict[str, Array] = {}
+    past: list[dict[str, Array]] = []
 
     def masks(done: float, module: GraphModule) -> Mapping[str, Array]:
         if final:
             return final
         part = msgspec.structs.replace(step, sparsity=prune.cubic(step.sparsity, done / _ENOUGH))
-        found = prune.masks(module.to_graph(), part, material)
+        graph = module.to_graph()
+        past.append({w.name: w.real for w in find_weights(graph)})
+        found = prune.masks(graph, part, replace(material, snapshots=past[-_LOOKS_BACK:]))
         if done >= _ENOUGH:
             final.update(found)
         return found

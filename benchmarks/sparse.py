@@ -1,0 +1,118 @@
+"""Weights with zeros on the emulated Cortex-M4F: modelled cycles and bytes of constants of two layers.
+
+    python benchmarks/sparse.py            prints a table: 1x1 convolution, fully connected layer
+
+Weights are normally distributed; the vectors of four channels with the least magnitude are gone, out of all of the
+layer (1x4) or out of each window of positions (N:M). Every output is compared with the interpreter; a difference ends
+it with an error. Cycles are of the layer's kernel, requantization included, under a model of the core that
+docs/benchmarks.md says how far to trust.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from narrow import BOARD, LAYERS
+
+from midge.boards import load_board
+from midge.data import draw_inputs
+from midge.importers import Imported
+from midge.ir.graph import Graph
+from midge.ir.tensor import Array
+from midge.kernels.sparsity import PATTERNS
+from midge.measure.agreement import agreement
+from midge.pipeline import compile_graph
+from midge.run.device import Interpreter
+from midge.run.devices import emulated_device
+from midge.settings import Settings
+
+ROWS = (("dense", 0.0), ("1x4", 0.5), ("1x4", 0.75), ("2:4", 0.5), ("1:4", 0.75), ("1:8", 0.875))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One layer with a share of its weights gone: its kernel, cycles, constants, and what of these says where weights
+    stand or fills up, beside kept weights and what requantizes."""
+
+    layer: str
+    granularity: str
+    sparsity: float
+    kernel: str
+    cycles: int
+    macs: int
+    const_bytes: int
+    index_bytes: int
+
+
+def sparse(graph: Graph, granularity: str, sparsity: float) -> Graph:
+    """The graph with that share of its only layer's weights gone."""
+    if granularity == "dense":
+        return graph
+    w = graph.tensors["w"]
+    assert w.data is not None
+    pattern = PATTERNS[granularity]
+    rows = w.data.reshape(w.shape[0], -1)
+    energy = (rows.astype(np.float64) ** 2).reshape(-1, pattern.channels, rows.shape[1]).sum(axis=1)
+    if pattern.window:
+        windows = energy.reshape(len(energy), -1, pattern.window)
+        kept = (windows.argsort(axis=2).argsort(axis=2) >= pattern.window - pattern.kept).reshape(energy.shape)
+    else:
+        pairs = -np.sort(-energy, axis=1).reshape(len(energy), -1, pattern.multiple).mean(axis=2)
+        gone = pairs.reshape(-1).argsort().argsort().reshape(pairs.shape) < round(sparsity * pairs.size)
+        kept = (-energy).argsort(axis=1).argsort(axis=1) < pattern.multiple * (~gone).sum(axis=1, keepdims=True)
+    data = np.where(np.repeat(kept, pattern.channels, axis=0), rows, 0).reshape(w.shape).astype(np.int8)
+    return replace(graph, tensors={**graph.tensors, "w": replace(w, data=data)})
+
+
+def measure(name: str, granularity: str, sparsity: float, kernel: str | None = None) -> Row:
+    """The row of a layer, exact, or an AssertionError; `kernel` takes another one than midge would."""
+    graph = sparse(LAYERS[name]("int8"), granularity, sparsity)
+    op = graph.ops[0]
+    kernels = {op.kernels: kernel} if kernel else {}
+    settings = Settings(board=BOARD, precision="as-is", optimize="speed", kernels=kernels)
+    imported = Imported(graph, Path("layer.tflite"), "0" * 64, "tflite")
+    compiled = compile_graph(imported, graph, graph, settings, load_board(BOARD))
+    inputs = draw_inputs(graph, 1, seed=0)[0]
+    with tempfile.TemporaryDirectory(prefix="midge-") as folder, emulated_device(compiled, Path(folder)) as device:
+        sample = device.infer(inputs)
+    differing = agreement(sample.outputs, Interpreter(graph).infer(inputs).outputs).mismatches
+    assert not differing, f"{name}, {granularity} {sparsity}: {differing} values differ"
+    program = compiled.program
+    const_bytes = program.constant_bytes
+    return Row(
+        *(name, granularity, sparsity, program.calls[0].variant, sample.layer_ticks[0], program.macs, const_bytes),
+        index_bytes=const_bytes - _kept_bytes(graph.tensors["w"].data) - _other_bytes(graph),
+    )
+
+
+def _kept_bytes(weights: Array | None) -> int:
+    """Weights in vectors of four channels that are not all zero."""
+    assert weights is not None
+    return 4 * int((weights.reshape(len(weights) // 4, 4, -1) != 0).any(axis=1).sum())
+
+
+def _other_bytes(graph: Graph) -> int:
+    """Three words for each channel, and the sizes that layers with a shared kernel tell it."""
+    return 12 * graph.tensors["w"].shape[0] + 40
+
+
+def main() -> None:
+    """Print all rows."""
+    heads = f"{'cycles':>10}{'cycles/MAC':>12}{'constants':>12}{'index':>10}{'of kept':>9}"
+    print(f"{'layer':28}{'weights':>14}  {'kernel':22}{heads}")
+    for name in LAYERS:
+        for granularity, sparsity in ROWS:
+            row = measure(name, granularity, sparsity)
+            kept = row.macs // (125 if "pointwise" in name else 1) * (1 - sparsity)
+            print(
+                f"{name:28}{granularity:>8}{sparsity:6.1%}  {row.kernel:22}{row.cycles:10,}"
+                f"{row.cycles / row.macs:12.2f}{row.const_bytes:10,} B{row.index_bytes:8,} B"
+                f"{row.index_bytes / kept:9.1%}"
+            )
+
+
+if __name__ == "__main__":
+    main()

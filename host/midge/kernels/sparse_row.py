@@ -1,0 +1,168 @@
+"""A row of activations times a matrix with zeros in vectors of four channels, on cores with 16-bit SIMD.
+
+What firmware/nn/midge_dsp_row.h reads: the stream of midge.kernels.sparse_channels, with neighbors before strangers.
+A word stands before the starting values: in bits 0 to 8 the bytes of code that the first turn of strangers leaves out,
+in bits 9 to 18 how often four pairs of neighbors there are, above that the number of pairs of strangers. Each pair has
+a byte of the index, four are a word:
+
+    neighbors   twice the distance to the pair before
+    strangers   the distance of the first from the position before, that of the second from the first: four bits each
+
+Where a distance is too large, positions without weights come between. Neighbors are whole turns; strangers lack what
+there is too few of in the first turn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from midge.ir.tensor import Array
+from midge.kernels.paired_channels import Sums, int32_words
+from midge.kernels.sparse_channels import SparseStream, kept_positions, neighbors_of, sparse_stream
+from midge.numerics.requantize import Requantization
+
+# Pairs in a turn of the loop of strangers, 52 bytes of code each; the first of each word of the index takes 12 more.
+STRANGERS_TURN = 8
+_PAIR_CODE, _WORD_CODE = 52, 12
+# Pairs in a turn of the loop of neighbors.
+_TURNS = (16, 8, 4)
+_FAR, _NEAR = 127, 15
+_NEIGHBORS_BIT, _STRANGERS_BIT = 9, 19
+MOST_POSITIONS = 8184
+"""So many the counts of pairs have room for."""
+# Cycles of templates/kernels/dsp_sparse_row.j2: a pair with its share of a word of the index; of neighbors half at an
+# odd address; a turn.
+_NEIGHBORS_CYCLES, _STRANGERS_CYCLES = 12.0, 15.0
+_NEIGHBORS_TURN_CYCLES, _STRANGERS_TURN_CYCLES = 3, 4
+_GROUP_CYCLES = 55
+
+
+@dataclass(frozen=True, eq=False)
+class RowGroup:
+    """Places of a group in the order of the stream, (n, 2) with -1 where no weights are, and bytes of the index."""
+
+    neighbors: Array
+    strangers: Array
+    index: Array
+
+
+@dataclass(frozen=True, eq=False)
+class RowPlan:
+    """All groups; pairs of neighbors in a turn."""
+
+    groups: tuple[RowGroup, ...]
+    turn: int
+
+    @property
+    def cycles(self) -> float:
+        """Estimated, for one row."""
+        total = 0.0
+        for group in self.groups:
+            neighbors, strangers = len(group.neighbors), len(group.strangers)
+            total += _GROUP_CYCLES + _NEIGHBORS_CYCLES * neighbors + _STRANGERS_CYCLES * strangers
+            total += _NEIGHBORS_TURN_CYCLES * (neighbors // self.turn)
+            total += _STRANGERS_TURN_CYCLES * -(-strangers // STRANGERS_TURN)
+        return total
+
+    @property
+    def index(self) -> Array:
+        """The bytes of all groups."""
+        return np.concatenate([group.index for group in self.groups])
+
+
+def row_plan(sums: Sums, order: Array) -> RowPlan:
+    """With the turn that takes the fewest cycles, or without neighbors; `order` as in paired_channels.stream."""
+    kept = kept_positions(sums.weights, order)
+    plans = [RowPlan(tuple(_group(places, turn) for places in kept), turn) for turn in _TURNS]
+    plans.append(RowPlan(tuple(_group(places, 0) for places in kept), min(_TURNS)))
+    return min(plans, key=lambda p: p.cycles)
+
+
+def _group(kept: Array, turn: int) -> RowGroup:
+    firsts = _stepped_over(kept, neighbors_of(kept)) if turn else []
+    while turn and len(spread := _spread(firsts, _FAR)) % turn:
+        firsts = firsts[: -(len(spread) % turn)]
+    spread = _spread(firsts, _FAR)
+    slots = _spread(_strangers(kept, firsts) or [0], _NEAR)
+    slots += [(slots[-1][0], False)] * (len(slots) % 2)
+    neighbors = [(first, first + 1) if is_real else (-1, -1) for first, is_real in spread]
+    strangers = [place if is_real else -1 for place, is_real in slots]
+    steps = [2 * step for step in _steps(spread)]
+    return RowGroup(
+        np.array(neighbors, np.int64).reshape(-1, 2),
+        np.array(strangers, np.int64).reshape(-1, 2),
+        np.concatenate([np.array(steps, np.int64), _strangers_bytes(_steps(slots))]),
+    )
+
+
+def _strangers(kept: Array, firsts: list[int]) -> list[int]:
+    places = np.array(firsts, np.int64)
+    alone: list[int] = np.setdiff1d(kept, np.concatenate([places, places + 1])).tolist()
+    return alone
+
+
+def _stepped_over(kept: Array, firsts: list[int]) -> list[int]:
+    """Without the neighbors that strangers need to step on, where these lie too far apart."""
+    rest = list(firsts)
+    last = 0
+    alone = _strangers(kept, firsts)
+    while alone:
+        if alone[0] - last <= _NEAR:
+            last = alone.pop(0)
+            continue
+        near = [first for first in rest if last < first <= last + _NEAR]
+        last += _NEAR
+        if near:
+            rest.remove(near[-1])
+            last = near[-1] + 1
+    return rest
+
+
+def _spread(places: list[int], most: int) -> list[tuple[int, bool]]:
+    """Rising places no further than `most` apart, from 0 on; the added ones are marked as not real."""
+    found: list[tuple[int, bool]] = []
+    start = 0
+    for place in places:
+        while place - start > most:
+            start += most
+            found.append((start, False))
+        found.append((place, True))
+        start = place
+    return found
+
+
+def _steps(slots: list[tuple[int, bool]]) -> list[int]:
+    places = [0, *(place for place, _ in slots)]
+    return [after - before for before, after in pairwise(places)]
+
+
+def _strangers_bytes(steps: list[int]) -> Array:
+    """The first word holds what is left over, in its last bytes."""
+    pairs = np.array(steps, np.int64).reshape(-1, 2)
+    found = pairs[:, 0] | pairs[:, 1] << 4
+    return np.concatenate([np.zeros(-len(found) % 4, np.int64), found])
+
+
+def _skipped(strangers: int) -> int:
+    """Bytes of code that the first turn leaves out, its word of the index among them: that is loaded already."""
+    slot = -strangers % STRANGERS_TURN
+    return slot * _PAIR_CODE + (1 + slot // 4) * _WORD_CODE
+
+
+def row_stream(found: RowPlan, sums: Sums, r: Requantization, order: Array) -> SparseStream:
+    """The words, without the index."""
+    groups = found.groups
+    heads = [
+        _skipped(len(g.strangers)) | len(g.neighbors) // 4 << _NEIGHBORS_BIT | len(g.strangers) << _STRANGERS_BIT
+        for g in groups
+    ]
+    pairs = [np.concatenate([g.neighbors, g.strangers]) for g in groups]
+    return sparse_stream(pairs, sums, r, order, np.array(heads, np.int64)[:, None])
+
+
+def index_words(index: Array) -> Array:
+    """Bytes, four to a word, int32."""
+    return int32_words((index.reshape(-1, 4) << np.arange(0, 32, 8)).sum(axis=1))
