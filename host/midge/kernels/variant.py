@@ -78,8 +78,9 @@ class Variant:
     (negative where it takes less). `overlap` is the distance in bytes (see midge.memory.plan.Overlap) that input 0 must
     keep ahead of output 0 when they share memory: 0 in place, None never. `floats` says whether it computes with
     floats, which not every compiler can link. `packed`: constants take fewer bytes (weights fewer than 8 bits), which
-    costs cycles. `signs`: it multiplies values of one bit, and outruns whatever else fits. `slow`: it is
-    for flash alone, and comes after all others but the portable one.
+    costs cycles. `signs`: it multiplies values of one bit, and outruns whatever else fits. `slow`: it is for flash
+    alone, and comes after all others but the portable one. `cycles` estimates what the layer takes, on the core that
+    the variant is made for, where the weights' values decide; None where they do not.
     """
 
     module: str
@@ -93,6 +94,7 @@ class Variant:
     packed: bool = False
     signs: bool = False
     slow: bool = False
+    cycles: Callable[[Layer], int] | None = None
 
     @property
     def op(self) -> str:
