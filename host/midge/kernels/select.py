@@ -129,8 +129,8 @@ def _best(layer: Layer, core: Core, goal: Goal, wanted: str | None, timings: Tim
 
 
 def _ranked(layer: Layer, able: Sequence[Variant], goal: Goal, timings: Timings) -> list[Variant]:
-    """Best first: by measured cycles, else in the declared order; but variants that take more memory than the goal
-    allows come last, the plainest of them first.
+    """Best first: by measured cycles, else by estimated ones, else in the declared order; but variants that take more
+    memory than the goal allows come last, the plainest of them first.
 
     Packed weights save flash and cost cycles. So for `speed` they come behind the others unless they were measured to
     lose nothing; `balanced` takes those that the core has kernels of its own for; `size` takes what is smallest.
@@ -138,7 +138,7 @@ def _ranked(layer: Layer, able: Sequence[Variant], goal: Goal, timings: Timings)
     if len(able) == 1:
         return list(able)
     cycles = timings.get(signature(layer), {})
-    fastest = sorted(able, key=lambda v: (cycles.get(v.name, _UNMEASURED), v.packed))
+    fastest = sorted(by_estimate(layer, able), key=lambda v: (cycles.get(v.name, _UNMEASURED), v.packed))
     allowance = _ALLOWANCES.get(goal)
     if allowance is None:
         return fastest
@@ -152,6 +152,12 @@ def _ranked(layer: Layer, able: Sequence[Variant], goal: Goal, timings: Timings)
         v for v in fastest if v.scratch_bytes(layer) <= allowance.scratch_bytes and _flash_bytes(layer, v) <= flash
     ]
     return [*fitting, plainest]
+
+
+def by_estimate(layer: Layer, able: Sequence[Variant]) -> list[Variant]:
+    """The same variants, those that estimate their cycles by these in the places that they have together."""
+    quickest = iter(sorted((v.cycles(layer), place) for place, v in enumerate(able) if v.cycles))
+    return [able[next(quickest)[1]] if v.cycles else v for v in able]
 
 
 def _flash_bytes(layer: Layer, variant: Variant) -> int:
