@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from midge.boards import load_board
+from midge.ir.graph import Graph
 from midge.ir.tensor import Array
 from midge.kernels.paired_channels import folded_sums
+from midge.kernels.select import layer_of, select
 from midge.kernels.sparse_channels import grouped, kept_positions, steps
 from midge.kernels.sparse_row import row_plan
+from midge.kernels.timings import signature
+from midge.settings import Goal
 
 SHARES = (0.02, 0.1, 0.25, 0.5, 0.9)
 
@@ -67,3 +74,33 @@ def test_a_row_keeps_each_position_once_and_in_reach(share: float) -> None:
         strangers = np.cumsum(np.stack([bytes_ & 15, bytes_ >> 4], axis=1).reshape(-1))
         real = group.strangers.reshape(-1) >= 0
         assert (strangers[real] == group.strangers.reshape(-1)[real]).all()
+
+
+def _pruned(monkeypatch: pytest.MonkeyPatch, sparsity: float) -> Graph:
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[3] / "benchmarks"))
+    import sparse
+
+    graph: Graph = sparse.sparse(sparse.LAYERS["fully connected 640 to 128"]("int8"), "1x4", sparsity)
+    return graph
+
+
+@pytest.mark.parametrize("goal", ["speed", "balanced", "size"])
+def test_each_goal_leaves_zeros_out_where_there_are_many(goal: Goal, monkeypatch: pytest.MonkeyPatch) -> None:
+    core = load_board("nucleo_l4r5zi").core
+    (chosen,) = select(_pruned(monkeypatch, 0.75), core, goal).variants
+    assert chosen is not None
+    assert chosen.name == "dsp_sparse"
+
+
+def test_few_zeros_are_multiplied(monkeypatch: pytest.MonkeyPatch) -> None:
+    (chosen,) = select(_pruned(monkeypatch, 0.15), load_board("nucleo_l4r5zi").core).variants
+    assert chosen is not None
+    assert chosen.name == "dsp"
+
+
+def test_what_was_measured_goes_before_what_is_estimated(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = _pruned(monkeypatch, 0.75)
+    timings = {signature(layer_of(graph, 0)): {"dsp": 1000, "dsp_sparse": 2000}}
+    (chosen,) = select(graph, load_board("nucleo_l4r5zi").core, timings=timings).variants
+    assert chosen is not None
+    assert chosen.name == "dsp"
