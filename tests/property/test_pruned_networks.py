@@ -72,6 +72,24 @@ def test_a_network_without_filters_is_the_network_with_zeros(graph: Graph, spars
     check_filters(graph, sparsity)
 
 
+def check_blocks(graph: Graph, sparsity: float) -> None:
+    try:
+        made = compress(graph, [Prune(sparsity=sparsity, granularity="blocks")], None, Settings())
+    except SettingsError as refused:
+        assert refused.hint
+        return
+    assert made.macs <= (1 - sparsity) * graph.macs
+    for inputs in draw_inputs(graph, 1, 0):
+        assert [y.shape for y in interpret(made, inputs)] == [y.shape for y in interpret(graph, inputs)]
+
+
+@FEW
+@given(graph=networks())
+def test_a_network_without_blocks_still_runs(graph: Graph) -> None:
+    assume(any(op.weight_axis for op in graph.ops))
+    check_blocks(graph, 0.1)
+
+
 @FEW
 @given(graph=networks(), granularity=st.sampled_from(PATTERNS))
 def test_zeros_in_a_pattern_leave_all_else_as_it_was(graph: Graph, granularity: Granularity) -> None:
@@ -85,4 +103,5 @@ def test_zeros_in_a_pattern_leave_all_else_as_it_was(graph: Graph, granularity: 
 def test_many_networks_are_pruned(graph: Graph, sparsity: float, granularity: Granularity) -> None:
     assume(any(op.weight_axis for op in graph.ops))
     check_filters(graph, sparsity)
+    check_blocks(graph, sparsity)
     check_pattern(graph, granularity)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
-from types import ModuleType
 
 import msgspec
 import numpy as np
 
 from midge.compress.apply import Material
+from midge.compress.blocks import without_blocks
 from midge.compress.channels import without
+from midge.compress.criteria import criterion_named
 from midge.compress.filters import Choice, choose_filters
 from midge.compress.least_squares import fit_remaining
 from midge.compress.patterns import fitting, kept_of_all, kept_of_each, ratio_sparsity
@@ -28,7 +28,9 @@ def apply(graph: Graph, step: Prune, material: Material) -> Graph:
     where data is missing that the criterion needs.
     """
     check(step)
-    rounds = max(step.rounds, criterion(step).ROUNDS)
+    if step.granularity == "blocks":
+        return without_blocks(graph, step, material)
+    rounds = max(step.rounds, criterion_named(step.criterion).ROUNDS)
     made, filters = graph, None
     for number in range(1, rounds + 1):
         part = msgspec.structs.replace(step, sparsity=cubic(step.sparsity, number / rounds))
@@ -55,23 +57,20 @@ def masks(graph: Graph, step: Prune, material: Material) -> Mapping[str, Array]:
     Weights that are zero already are the first to go. What is asked of a layer before it is whole, as while training,
     is a lower sparsity.
     """
+    if step.granularity == "blocks":
+        raise SettingsError("blocks go at once, not little by little", hint="prune blocks first, then train")
     if step.granularity == "filters":
         return _filters(graph, step, material).kept
     scores = _scores(graph, fitting(find_weights(graph, step.layers), step), step, material)
     if ratio_sparsity(step.granularity) is not None:
         return {name: kept_of_each(found, step.granularity, step.sparsity) for name, found in scores.items()}
-    return kept_of_all(scores, step.granularity, step.sparsity, criterion(step).COMPARABLE)
-
-
-def criterion(step: Prune) -> ModuleType:
-    """The module that judges weights, see midge.compress.criteria."""
-    return import_module(f"midge.compress.criteria.{step.criterion}")
+    return kept_of_all(scores, step.granularity, step.sparsity, criterion_named(step.criterion).COMPARABLE)
 
 
 def _filters(graph: Graph, step: Prune, material: Material) -> Choice:
     find_weights(graph, step.layers)
     scores = _scores(graph, find_weights(graph), step, material)
-    return choose_filters(graph, scores, step, criterion(step).COMPARABLE)
+    return choose_filters(graph, scores, step, criterion_named(step.criterion).COMPARABLE)
 
 
 def _scores(graph: Graph, weights: Sequence[Weights], step: Prune, material: Material) -> Mapping[str, Array]:
@@ -79,7 +78,7 @@ def _scores(graph: Graph, weights: Sequence[Weights], step: Prune, material: Mat
     least = np.finfo(np.float64).tiny
     return {
         name: np.where(np.asarray(graph.tensors[name].data) == 0, 0.0, np.maximum(found, least))
-        for name, found in criterion(step).scores(graph, weights, material).items()
+        for name, found in criterion_named(step.criterion).scores(graph, weights, material).items()
     }
 
 
