@@ -168,12 +168,6 @@ def by_estimate(layer: Layer, able: Sequence[Variant]) -> list[Variant]:
     return [able[next(quickest)[1]] if v.cycles else v for v in able]
 
 
-def by_estimate(layer: Layer, able: Sequence[Variant]) -> list[Variant]:
-    """The same variants, those that estimate their cycles by these in the places that they have together."""
-    quickest = iter(sorted((v.cycles(layer), place) for place, v in enumerate(able) if v.cycles))
-    return [able[next(quickest)[1]] if v.cycles else v for v in able]
-
-
 def give_way(layers: Mapping[int, Layer], ranked: Mapping[int, list[Variant]], room: int) -> None:
     """Drops the best variants of layers, in place, until all that are first take at most `room` bytes of flash, or none
     has one behind it that is smaller: first where that saves most."""
