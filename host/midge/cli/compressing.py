@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 import numpy as np
@@ -25,7 +25,7 @@ from midge.ir.graph import Graph
 from midge.ops.quantize import Quantize
 from midge.passes import CANONICALIZE, run_passes
 from midge.quantize import quantize_model
-from midge.settings import Settings
+from midge.settings import Goal, Settings
 from midge.tune.gain import Gain, gain
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -33,12 +33,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Files:
-    """Where a command reads and writes, and the `board` that it must pay on. `seed`: of whatever is drawn."""
+    """Where a command reads and writes, and what it must pay on: the `board`, with kernels that `optimize` favors.
+
+    `seed`: of whatever is drawn.
+    """
 
     model: Path
     data: Path | None
     output: Path
     board: str
+    optimize: Goal
     seed: int
     as_json: bool
 
@@ -48,6 +52,13 @@ _OPTIONS = (
     click.option("--data", "data_path", type=click.Path(path_type=Path), help=".npz with x, y and split."),
     click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .tflite to write."),
     click.option("--board", default=Settings.board, show_default=True, help="Where the gain is measured, emulated."),
+    click.option(
+        "--optimize",
+        type=click.Choice(get_args(Goal)),
+        default=Settings.optimize,
+        show_default=True,
+        help="What the kernels that it is measured with favor.",
+    ),
     click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of whatever is drawn."),
     JSON,
 )
@@ -64,13 +75,13 @@ def compress_options(function: F) -> F:
 
 def files_from(options: dict[str, Any]) -> Files:
     """Takes the flags of compress_options out of `options`; what is left is the step's."""
-    names = ("model", "data_path", "output", "board", "seed", "as_json")
+    names = ("model", "data_path", "output", "board", "optimize", "seed", "as_json")
     return Files(*(options.pop(name) for name in names))
 
 
 def compress_file(files: Files, steps: Sequence[AnyStep]) -> None:
     """Do the steps and write the result. Raises MidgeError as midge.compress.apply.compress."""
-    settings = replace(Settings(), board=files.board, seed=files.seed)
+    settings = replace(Settings(), board=files.board, optimize=files.optimize, seed=files.seed)
     graph = writable(run_passes(import_model(files.model).graph, CANONICALIZE), settings)
     data = load_dataset(files.data, graph) if files.data is not None else None
     load_board(settings.board)

@@ -22,8 +22,8 @@ LANES = 4
 
 
 @dataclass(frozen=True, eq=False)
-class _Space:
-    """Groups that are in the same tensors, the least important first."""
+class Space:
+    """Groups that are in the same tensors, the least important first; scores of layers are `comparable` or not."""
 
     groups: Array
     importance: Array
@@ -84,7 +84,8 @@ def choose_filters(graph: Graph, scores: Mapping[str, Array], step: Prune, compa
 def _chosen(graph: Graph, channels: Channels, scores: Mapping[str, Array], step: Prune, comparable: bool) -> Array:
     """Which groups go: the least important for their MACs, chunk by chunk; then back come those that need not have."""
     gone = np.zeros(channels.groups + 1, bool)
-    spaces = _spaces(graph, channels, _importance(graph, channels, scores, comparable), step, comparable)
+    importance = group_importance(graph, channels, scores, comparable)
+    spaces = find_spaces(graph, channels, importance, comparable, step.layers)
     costs = _Costs(graph, channels, step.layers)
     total = costs.all(gone)
     goal, left = (1 - step.sparsity) * total, total
@@ -116,7 +117,7 @@ def _chosen(graph: Graph, channels: Channels, scores: Mapping[str, Array], step:
     return gone
 
 
-def _chunks(costs: _Costs, spaces: Sequence[_Space], taken: Sequence[int], gone: Array, lanes: int) -> list[_Chunk]:
+def _chunks(costs: _Costs, spaces: Sequence[Space], taken: Sequence[int], gone: Array, lanes: int) -> list[_Chunk]:
     """What could go next, one chunk of each space."""
     found = []
     for index, space in enumerate(spaces):
@@ -127,7 +128,7 @@ def _chunks(costs: _Costs, spaces: Sequence[_Space], taken: Sequence[int], gone:
     return found
 
 
-def _importance(graph: Graph, channels: Channels, scores: Mapping[str, Array], comparable: bool) -> Array:
+def group_importance(graph: Graph, channels: Channels, scores: Mapping[str, Array], comparable: bool) -> Array:
     """By group: the scores of all weights that go with it, those of each layer as shares where need be."""
     found = np.zeros(channels.groups + 1)
     for (layer, index), along in channels.constants.items():
@@ -141,21 +142,23 @@ def _importance(graph: Graph, channels: Channels, scores: Mapping[str, Array], c
     return found
 
 
-def _spaces(graph: Graph, channels: Channels, importance: Array, step: Prune, comparable: bool) -> Sequence[_Space]:
+def find_spaces(
+    graph: Graph, channels: Channels, importance: Array, comparable: bool, layers: Sequence[str] = ()
+) -> Sequence[Space]:
     """Groups by the tensors that they are in; with named layers only those whose filters a named one has."""
     where: dict[int, list[tuple[str, int]]] = {}
     for name, ids in channels.activations.items():
         for group, count in zip(*np.unique(ids, return_counts=True), strict=True):
             where.setdefault(int(group), []).append((name, int(count)))
-    made = {g for op in graph.ops if op.name in step.layers for g in channels.activations[op.outputs[0]].tolist()}
+    made = {g for op in graph.ops if op.name in layers for g in channels.activations[op.outputs[0]].tolist()}
     alike: dict[tuple[tuple[str, int], ...], list[int]] = {}
     for group, places in where.items():
-        if group != STAYS and (not step.layers or group in made):
+        if group != STAYS and (not layers or group in made):
             alike.setdefault(tuple(sorted(places)), []).append(group)
     spaces = []
     for groups in alike.values():
         order = np.array(groups)[np.argsort(importance[groups], kind="stable")]
-        spaces.append(_Space(order, importance[order], comparable))
+        spaces.append(Space(order, importance[order], comparable))
     return spaces
 
 

@@ -61,12 +61,16 @@ class Cluster(Step, frozen=True, kw_only=True, tag="cluster"):
 
 
 class Factor(Step, frozen=True, kw_only=True, tag="factor"):
-    """Layers become products of smaller ones: `rank` of each, or the least that keeps `energy` of the squares."""
+    """Layers become products of smaller ones: `rank` of each, or the least that keeps `energy` of the squares.
+
+    `measured`: what is cheaper is measured on the emulated core of the settings' board, not estimated.
+    """
 
     module: ClassVar[str] = "midge.compress.factor"
     form: FactorForm = "auto"
     rank: Count | None = None
     energy: Portion = 0.95
+    measured: bool = False
     layers: tuple[str, ...] = ()
 
 
@@ -78,7 +82,7 @@ class Share(Step, frozen=True, kw_only=True, tag="share"):
 
 
 class Scale(Step, frozen=True, kw_only=True, tag="scale"):
-    """`width` of the filters of every layer, and `depth` of the blocks, remain."""
+    """`width` of the filters of every layer, and `depth` of the units that could be left out, remain."""
 
     module: ClassVar[str] = "midge.compress.scale"
     width: Portion = 1.0
@@ -134,7 +138,7 @@ def step_from_table(table: object) -> AnyStep:
     except msgspec.ValidationError as problem:
         known = ", ".join(str(kind.__struct_config__.tag) for kind in AnyStep.__args__)
         raise SettingsError(
-            f"compress: {_in_words(str(problem))}", hint=f"technique is one of {known}; docs/compression.md says more"
+            f"compress: {_in_words(str(problem))}", hint=f"technique is one of {known}; docs/compressing.md says more"
         ) from problem
 
 

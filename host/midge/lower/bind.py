@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,11 +26,13 @@ def bind(selection: Selection, alive: Lifetimes, plan: MemoryPlan) -> Program:
     prefix = f"midge_{name}"
     layers = selection.layers()
     symbols = unique(f"{prefix}_{c_name(layer.op.name)}" for layer, _ in layers)
-    calls, constants = [], []
+    calls: list[KernelCall] = []
+    stored = _Stored({})
     for index, ((layer, variant), symbol) in enumerate(zip(layers, symbols, strict=True)):
         binding = variant.bind(layer)
-        constants += _constants(layer, binding, symbol)
-        calls.append(_call(index, layer, variant, binding, symbol, alive, plan))
+        kept = stored.add(layer, binding, symbol)
+        calls.append(_call(index, layer, variant, binding, kept, alive, plan))
+    constants = list(stored.arrays.values())
     slots, initial = _states(graph, prefix, plan)
     constants += initial
     return Program(
@@ -64,15 +68,37 @@ def _states(graph: Graph, prefix: str, plan: MemoryPlan) -> tuple[list[StateSlot
     return slots, constants
 
 
-def _constants(layer: Layer, binding: Binding, symbol: str) -> list[ConstantArray]:
-    return [
-        ConstantArray(f"{symbol}_{c.role}", c.c_type, np.ascontiguousarray(c.values).reshape(-1), layer.op.name)
-        for c in binding.constants
-    ]
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    """Where the constants of a layer are, by role, and how many bytes of them no earlier layer has brought."""
+
+    symbols: Mapping[str, str]
+    new_bytes: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Stored:
+    """Constants by what they hold: equal ones lie in flash once, whoever reads them."""
+
+    arrays: dict[tuple[str, bytes], ConstantArray]
+
+    def add(self, layer: Layer, binding: Binding, symbol: str) -> _Kept:
+        symbols, new_bytes = {}, 0
+        for c in binding.constants:
+            values = np.ascontiguousarray(c.values).reshape(-1)
+            key = (c.c_type, values.tobytes())
+            there = self.arrays.get(key)
+            if there is None:
+                self.arrays[key] = ConstantArray(f"{symbol}_{c.role}", c.c_type, values, layer.op.name)
+                new_bytes += values.nbytes
+            elif layer.op.name not in there.comment.split(", "):
+                self.arrays[key] = replace(there, comment=f"{there.comment}, {layer.op.name}")
+            symbols[c.role] = self.arrays[key].symbol
+        return _Kept(symbols, new_bytes)
 
 
 def _call(
-    index: int, layer: Layer, variant: Variant, binding: Binding, symbol: str, alive: Lifetimes, plan: MemoryPlan
+    index: int, layer: Layer, variant: Variant, binding: Binding, kept: _Kept, alive: Lifetimes, plan: MemoryPlan
 ) -> KernelCall:
     def place(tensor: Tensor) -> int:
         return plan.offsets[alive.buffer_of[tensor.name]]
@@ -82,11 +108,11 @@ def _call(
         for i, t in enumerate(layer.inputs)
         if not t.is_constant and i not in layer.op.updates
     ]
-    kept = [(k, layer.inputs[i]) for k, i in enumerate(layer.op.updates)]
-    arguments += [Argument(f"state{k}", t.dtype.c_type, False, offset=place(t)) for k, t in kept]
+    states = [(k, layer.inputs[i]) for k, i in enumerate(layer.op.updates)]
+    arguments += [Argument(f"state{k}", t.dtype.c_type, False, offset=place(t)) for k, t in states]
     written = [(i, t) for i, t in enumerate(layer.outputs) if i not in layer.op.updates.values()]
     arguments += [Argument(f"out{i}", t.dtype.c_type, False, offset=place(t)) for i, t in written]
-    arguments += [Argument(c.role, c.c_type, True, symbol=f"{symbol}_{c.role}") for c in binding.constants]
+    arguments += [Argument(c.role, c.c_type, True, symbol=kept.symbols[c.role]) for c in binding.constants]
     if variant.scratch_bytes(layer):
         arguments.append(Argument("scratch", "uint8_t", False, offset=plan.offsets[scratch_name(layer.op.name)]))
     shapes = f"{_shapes(t for t in layer.inputs if not t.is_constant)} -> {_shapes(layer.outputs)}"
@@ -100,7 +126,7 @@ def _call(
         tuple(arguments),
         shapes,
         layer.op.macs(layer.inputs, layer.outputs),
-        sum(c.values.nbytes for c in binding.constants),
+        kept.new_bytes,
         "binary" if variant.signs else str(binding.params["width"]) if variant.packed else None,
     )
 

@@ -39,7 +39,8 @@ class Argument:
 class KernelCall:
     """One layer: which variant, with which literals and arguments. `shapes` is for people.
 
-    `constant_bytes` is what its constants take in flash, `width` that of packed weights, None where none are packed.
+    `constant_bytes` is what its constants take in flash that no earlier layer has there, `width` that of packed
+    weights, None where none are packed.
     """
 
     index: int

@@ -32,6 +32,12 @@ def midge(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     return run
 
 
+@pytest.fixture(autouse=True)
+def no_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is gained on the emulated core has tests of its own, and takes seconds."""
+    monkeypatch.setattr("midge.cli.compressing._gained", lambda *_: None)
+
+
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     """The small network as a .tflite."""
@@ -64,3 +70,35 @@ def test_an_unknown_layer_is_refused_and_nothing_is_written(midge: Run, model: P
     assert code == 1
     assert "nowhere" in said
     assert not (tmp_path / "made.tflite").exists()
+
+
+def test_factor_writes_a_model_of_fewer_macs(midge: Run, model: Path, tmp_path: Path) -> None:
+    made = tmp_path / "made.tflite"
+    code, out, _ = midge("factor", model, "--energy", 0.6, "--form", "svd", "-o", made, "--json")
+    assert code == 0
+    facts = json.loads(out)
+    assert facts["after"]["macs"] < facts["before"]["macs"]
+    assert import_model(made).graph.macs == facts["after"]["macs"]
+
+
+@pytest.mark.parametrize(("flag", "value"), [("--energy", 1.5), ("--rank", 0)])
+def test_a_rank_or_energy_that_is_none_is_refused(
+    midge: Run, model: Path, tmp_path: Path, flag: str, value: float
+) -> None:
+    code, _, said = midge("factor", model, flag, value, "-o", tmp_path / "made.tflite")
+    assert code == 1
+    assert flag[2:] in said
+
+
+def test_share_says_when_no_two_layers_are_alike(midge: Run, model: Path, tmp_path: Path) -> None:
+    code, _, said = midge("share", model, "-o", tmp_path / "made.tflite")
+    assert code == 0
+    assert "nothing to share" in said
+
+
+def test_scale_writes_a_narrower_model(midge: Run, model: Path, tmp_path: Path) -> None:
+    made = tmp_path / "made.tflite"
+    code, out, _ = midge("scale", model, "--width", 0.5, "-o", made, "--json")
+    assert code == 0
+    assert json.loads(out)["after"]["macs"] < 0.5 * json.loads(out)["before"]["macs"]
+    assert import_model(made).graph.macs == json.loads(out)["after"]["macs"]

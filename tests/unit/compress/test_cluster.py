@@ -21,6 +21,8 @@ from midge.interpreter import interpret, interpret_all
 from midge.ir.graph import Graph
 from midge.quantize import quantize_model
 from midge.settings import Settings
+from small_graphs import floats, pointwise
+from small_graphs import graph as small_graph
 
 LAYERS = ("stem", "dw", "pw", "wide", "fc")
 
@@ -65,14 +67,20 @@ def test_the_few_integers_are_those_that_clustering_chose(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("rounding", ["adaround", "blocks"])
 def test_learnt_rounding_leaves_zeros_and_clusters_alone(tmp_path: Path, rounding: str) -> None:
-    graph = pruned(network())
-    data = dataset(tmp_path / "d.npz", graph)
-    settings = Settings(rounding=rounding)
-    clustered = apply(graph, Cluster(values=5, layers=("wide",)), material(graph))
-    quantized = quantize_model(clustered, settings, data)
-    assert len(np.unique(weights_of(quantized, "wide"))) <= 5
-    for name in LAYERS:
-        assert not weights_of(quantized, name)[weights_of(graph, name) == 0].any()
+    rng = np.random.default_rng(0)
+    weights = rng.normal(0, 1, (8, 1, 1, 6))
+    weights.reshape(-1)[::3] = 0
+    layers = [floats("v", (6, 1, 1, 2), rng.normal(0, 1, (6, 1, 1, 2))), floats("w", weights.shape, weights)]
+    sizes = [floats(name, (1, 2, 2, depth)) for name, depth in (("x", 2), ("a", 6), ("y", 8))]
+    ops = [pointwise("first", ["x", "v"], "a"), pointwise("last", ["a", "w"], "y")]
+    of = small_graph(["x"], ["y"], [*sizes, *layers], ops)
+    clustered = apply(of, Cluster(values=5, layers=("last",)), material(of))
+    quantized = quantize_model(clustered, Settings(rounding=rounding), dataset(tmp_path / "d.npz", of))
+    integers = weights_of(quantized, "last")
+    assert len(np.unique(integers)) <= 5
+    assert not integers[weights == 0].any()
+    nearest = quantize_model(clustered, Settings(), dataset(tmp_path / "d.npz", of))
+    assert (weights_of(quantized, "first") != weights_of(nearest, "first")).any()
 
 
 def test_an_int8_network_keeps_its_scales_and_gets_few_integers(tmp_path: Path) -> None:
