@@ -55,6 +55,7 @@ static inline float midge_tanh(float x) {
 
 static inline float midge_neg(float x) { return -x; }
 static inline float midge_square(float x) { return x * x; }
+static inline float midge_sign(float x) { return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x; }
 
 static inline float midge_abs(float x) {
     union {

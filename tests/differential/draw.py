@@ -99,7 +99,7 @@ FAMILIES: Mapping[str, tuple[Sequence[str], tuple[DType, ...]]] = {
 
 
 # Of the families above, what neither TFLite nor midge has in int16.
-_WITHOUT_INT16 = {"DIV", "PRELU", "REDUCE_PROD", "SQUARED_DIFFERENCE", "SUM"}
+_WITHOUT_INT16 = {"DIV", "PRELU", "REDUCE_PROD", "SIGN", "SQUARED_DIFFERENCE", "SUM"}
 
 
 def draw_cases(kind: str, count: int, seed: int = 0, code: str = "") -> list[Case]:

@@ -13,7 +13,7 @@ from midge.ir.tensor import DType, Quant
 # Where a real function is not defined below zero.
 _FROM_ZERO = {"LOG", "RSQRT", "SQRT"}
 # Functions that TFLite has no int8 form of; midge's own are compared with the real function elsewhere.
-WITHOUT_INT8 = {"DIV", "LOG", "NEG", "SQRT", "SQUARE"}
+WITHOUT_INT8 = {"DIV", "LOG", "NEG", "SIGN", "SQRT", "SQUARE"}
 
 
 def _unary(code: str, dtype: DType, rng: Rng) -> Case:
@@ -61,7 +61,7 @@ def _binary(code: str, dtype: DType, rng: Rng) -> Case:
 
 
 UNARY: Mapping[str, Callable[[str, DType, Rng], Case]] = dict.fromkeys(
-    ("ABS", "ELU", "EXP", "GELU", "HARD_SWISH", "LOG", "NEG", "RSQRT", "SQRT", "SQUARE"), _unary
+    ("ABS", "ELU", "EXP", "GELU", "HARD_SWISH", "LOG", "NEG", "RSQRT", "SIGN", "SQRT", "SQUARE"), _unary
 )
 BINARY: Mapping[str, Callable[[str, DType, Rng], Case]] = dict.fromkeys(
     ("DIV", "MAXIMUM", "MINIMUM", "PRELU", "SQUARED_DIFFERENCE"), _binary

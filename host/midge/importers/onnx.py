@@ -23,6 +23,7 @@ from midge.ir.rewrite import rewire
 from midge.ir.tensor import Array, DType, Quant, Shape, Tensor
 from midge.ir.verify import verify
 from midge.ops import onnx_readers
+from midge.ops.constant import Constant
 from midge.ops.formats import UnsupportedOp
 from midge.ops.onnx_nodes import OnnxNode, Sketch
 from midge.ops.quantize import Quantize
@@ -33,9 +34,9 @@ try:
     from google.protobuf.message import DecodeError
 
     from midge.importers.onnx_folding import FOLDABLE, fold
-    from midge.importers.onnx_inputs import chosen_shapes, input_type
+    from midge.importers.onnx_inputs import chosen_shapes, has_batch, input_type
     from midge.importers.onnx_quants import stored_quant
-    from midge.importers.onnx_values import ConstantReader, attributes, clean
+    from midge.importers.onnx_values import ConstantReader, as_output, attributes, clean
 except ImportError as problem:
     raise MissingExtraError(
         "reading ONNX models needs the package onnx, which is not installed", hint="pip install 'midge[onnx]'"
@@ -157,13 +158,17 @@ class _Reader:
         name: str = self.safe[proto.name]
         try:
             is_tensor = proto.type.HasField("tensor_type")
-            dtype, shape = input_type(proto.type.tensor_type, is_tensor, self.shapes.get(proto.name))
+            chosen, batch = self.shapes.get(proto.name), has_batch(self.proto.output)
+            dtype, shape = input_type(proto.type.tensor_type, is_tensor, chosen, batch=batch)
         except UnsupportedOp as problem:
             self.lost.add(proto.name)
             self.problems.append(Problem(name, "network input", problem.reason, problem.remedy))
             return None
         self.values[proto.name] = name
         self.sketch.tensors[name] = Tensor(name, shape, dtype)
+        if not self.sketch.tensors[name].elements:
+            # Its value is known: nothing has to read it.
+            self.constants[proto.name] = np.zeros(shape, dtype.numpy)
         return name
 
     def _node(self, node: Any, name: str) -> None:
@@ -252,7 +257,7 @@ class _Reader:
     def _tensor(self, name: str) -> Tensor | None:
         if not name:
             return None
-        if name in self.values:
+        if name in self.values and name not in self.constants:
             return self.sketch.tensors[self.values[name]]
         if name not in self.constants:
             raise DamagedFile(f"it reads {clean(name)!r} before anything writes it")
@@ -271,9 +276,7 @@ class _Reader:
             if proto.name in self.lost:
                 continue
             if proto.name in self.constants:
-                self.problems.append(
-                    Problem(clean(proto.name), "network output", "it is a constant", "export the model without it")
-                )
+                outputs += self._constant_output(proto.name)
                 continue
             if proto.name not in self.values:
                 raise DamagedFile(f"nothing writes the output {clean(proto.name)!r}")
@@ -288,6 +291,20 @@ class _Reader:
                 tensor = self._unsigned(tensor, self.safe[proto.name])
             outputs.append(self._copied(tensor, proto.name, outputs))
         return outputs
+
+    def _constant_output(self, raw: str) -> list[str]:
+        """An operator that gives the constant; none, and a problem, where no network gives such a one."""
+        stored = self.constants[raw]
+        value = as_output(stored)
+        if value is None or raw in self.quants:
+            reason = f"it is a constant of {stored.size} elements of {stored.dtype.name}"
+            self.problems.append(Problem(clean(raw), "network output", reason, "export the model without it"))
+            return []
+        name = self.sketch.fresh(self.safe.get(raw, "output"))
+        self.sketch.tensors[name] = Tensor(name, value.shape, DType(value.dtype.name))
+        values = tuple(value.reshape(-1).tolist())
+        self.sketch.ops.append(Constant(name=name, inputs=(), outputs=(name,), shape=value.shape, values=values))
+        return [name]
 
     def _unsigned(self, tensor: Tensor, wanted: str) -> Tensor:
         """An int8 tensor with a scale as the network's uint8 output, which gets its name where it can."""

@@ -21,8 +21,8 @@ _MOST_ELEMENTS = 16 << 20
 
 _ELEMENTWISE = """Abs Add And Cast Ceil Clip DequantizeLinear Div Equal Exp Floor Greater GreaterOrEqual Identity Less
 LessOrEqual Log Max Min Mod Mul Neg Not Or Pow QuantizeLinear Reciprocal Relu Round Sign Sqrt Sub Where Xor"""
-_SHRINKING = """Concat Flatten ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum Reshape Shape Size Slice Split
-Squeeze Transpose Unsqueeze"""
+_SHRINKING = """Concat Flatten ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd
+ReduceSum ReduceSumSquare Reshape Shape Size Slice Split Squeeze Transpose Unsqueeze"""
 _GROWING = "ConstantOfShape Expand Gather Range Tile"
 FOLDABLE = frozenset(f"{_ELEMENTWISE} {_SHRINKING} {_GROWING}".split())
 

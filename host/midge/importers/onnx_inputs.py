@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -28,8 +28,16 @@ def chosen_shapes(shapes: Mapping[str, Shape], inputs: Collection[str], name: st
     return shapes
 
 
-def input_type(proto: Any, is_tensor: bool, chosen: Shape | None = None) -> tuple[DType, Shape]:
+def has_batch(outputs: Iterable[Any]) -> bool:
+    """Whether all network outputs begin with a dimension that is open, or 0 as some exporters write an open one."""
+    dims = [list(proto.type.tensor_type.shape.dim) for proto in outputs]
+    return all(not shape or shape[0].dim_value < 1 for shape in dims)
+
+
+def input_type(proto: Any, is_tensor: bool, chosen: Shape | None = None, *, batch: bool = True) -> tuple[DType, Shape]:
     """Element type and shape of a network input; open dimensions as `chosen`, else a first one is a batch of 1.
+
+    A dimension of 0 is one, but for the first of several where the network has a `batch`: there it is taken for open.
 
     Raises UnsupportedOp where that leaves a dimension open, SettingsError where `chosen` contradicts the file.
     """
@@ -46,10 +54,11 @@ def input_type(proto: Any, is_tensor: bool, chosen: Shape | None = None) -> tupl
         raise UnsupportedOp("it has no shape", _STATIC)
     shape = []
     for index, dim in enumerate(proto.shape.dim):
-        fixed = dim.dim_value if dim.HasField("dim_value") else 0
-        if fixed < 1 and index > 0 and chosen is None:
+        fixed = int(dim.dim_value) if dim.HasField("dim_value") else -1
+        is_open = fixed < 0 or (fixed == 0 and index == 0 and batch and len(proto.shape.dim) > 1)
+        if is_open and index > 0 and chosen is None:
             raise UnsupportedOp(f"its dimension {index} is dynamic", f"{_STATIC}, or say it: --input-shape NAME=1x7x5")
-        shape.append(int(max(fixed, 1)))
+        shape.append(1 if is_open else fixed)
     if chosen is not None:
         declared = [int(dim.dim_value) if dim.HasField("dim_value") else 0 for dim in proto.shape.dim]
         if len(chosen) != len(declared) or any(0 < d != c for d, c in zip(declared, chosen, strict=True)):

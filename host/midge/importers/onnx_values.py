@@ -14,6 +14,8 @@ from midge.importers.flatbuffer import DamagedFile
 from midge.importers.limits import MAX_CONSTANT_BYTES, MAX_ELEMENTS
 from midge.ir.tensor import Array
 
+# What a network can give that is known beforehand: types, and elements, which the graph keeps one by one.
+_OUTPUT_TYPES, _MOST_OUTPUTS = ("float32", "int32", "int8", "bool"), 1 << 16
 _EXTERNAL = onnx.TensorProto.EXTERNAL
 
 
@@ -117,3 +119,10 @@ def _numbers(values: Any) -> bool:
 def clean(text: str) -> str:
     """Text of the file made safe to print, and not too long."""
     return "".join(c if c.isprintable() else "?" for c in text[:80])
+
+
+def as_output(value: Array) -> Array | None:
+    """A constant as a network's output, int64 as the int32 that holds it; None for one that is too large or no type."""
+    if value.dtype == np.int64 and np.array_equal(value, value.astype(np.int32)):
+        value = value.astype(np.int32)
+    return value if value.dtype.name in _OUTPUT_TYPES and value.size <= _MOST_OUTPUTS else None

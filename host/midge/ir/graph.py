@@ -13,8 +13,9 @@
 A state is read like an input, and nothing writes it: what an operator computes for the next call is a tensor of its
 own, which `updates` names. So operators have no side effects and their order is that of their tensors alone.
 
-Layout is NHWC for activations, OHWI for convolution weights, 1HWC for depthwise weights. Shapes are static and every
-dimension is at least 1; a scalar has shape (). Multipliers and shifts are derived when a kernel is bound, never stored.
+Layout is NHWC for activations, OHWI for convolution weights, 1HWC for depthwise weights. Shapes are static; a scalar
+has shape (). Only an input that nothing reads and a constant output may be without elements. Multipliers and shifts are
+derived when a kernel is bound, never stored.
 """
 
 from __future__ import annotations

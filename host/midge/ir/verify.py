@@ -48,7 +48,7 @@ def _verify_states(graph: Graph, known: set[str]) -> None:
 
 def _verify_tensor(name: str, tensor: Tensor) -> None:
     _require(tensor.name == name, f"tensor {tensor.name} is filed under {name}")
-    _require(all(d >= 1 for d in tensor.shape), f"tensor {name} has an empty dimension: {tensor.shape}")
+    _require(all(d >= 0 for d in tensor.shape), f"tensor {name} has the shape {tensor.shape}")
     for kind, values in (("constant", tensor.data), ("state", tensor.initial)):
         _require(
             values is None or (values.shape == tensor.shape and values.dtype == tensor.dtype.numpy),
@@ -70,6 +70,8 @@ def _verify_op(graph: Graph, op: Op, known: set[str], unchanged: bool) -> None:
     if unchanged:
         return
     inputs, outputs = graph.inputs_of(op), graph.outputs_of(op)
+    empty = [t.name for t in (*inputs, *outputs) if not t.elements]
+    _require(not empty or not op.inputs, f"{op.name} ({op.kind}) has nothing to do: {empty} without elements")
     try:
         shapes = op.infer(inputs)
     except ValueError as problem:

@@ -40,7 +40,8 @@ def bind(selection: Selection, alive: Lifetimes, plan: MemoryPlan) -> Program:
         prefix=prefix,
         hash=_hash(calls, constants, slots),
         midge_version=__version__,
-        arena_bytes=plan.arena_bytes,
+        # C has no arrays without elements.
+        arena_bytes=max(plan.arena_bytes, 1),
         arena_lower_bound_bytes=plan.lower_bound_bytes,
         scratch_bytes=max((variant.scratch_bytes(layer) for layer, variant in layers), default=0),
         inputs=_ports(graph, graph.inputs, "input", alive, plan),

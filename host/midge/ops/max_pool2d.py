@@ -17,7 +17,7 @@ from midge.ops.families.pool import Pool, pool_reader, written_pool
 from midge.ops.formats import SourceOp, UnsupportedOp
 from midge.ops.onnx_nodes import OnnxNode
 from midge.ops.onnx_plain_integers import exact_in_float
-from midge.ops.onnx_windows import channels_first, channels_last, onnx_window
+from midge.ops.onnx_windows import WindowAxis, channels_first, channels_last, onnx_window, window_axes
 from midge.ops.uint8 import as_int8
 
 
@@ -66,8 +66,10 @@ def to_tflite(op: MaxPool2D, inputs: Sequence[Tensor], outputs: Sequence[Tensor]
 def from_onnx(node: OnnxNode) -> list[Tensor]:
     """Reads an ONNX MaxPool whose indices nothing reads."""
     node.only_output()
-    x = node.tensor(0)
-    window = onnx_window(node, x, node.integers("kernel_shape", ()))
+    x, kernel = node.tensor(0), node.integers("kernel_shape", ())
+    if len(x.shape) == 5:
+        return [_of_volumes(node, x, window_axes(node, x, kernel))]
+    window = onnx_window(node, x, kernel)
     fields: dict[str, Any] = {
         "kernel": window.kernel,
         "stride": window.stride,
@@ -77,6 +79,31 @@ def from_onnx(node: OnnxNode) -> list[Tensor]:
     }
     y = node.add(MaxPool2D, [channels_last(node, x)], "", integers=True, **fields)
     return [channels_first(node, y, len(x.shape))]
+
+
+def _of_volumes(node: OnnxNode, x: Tensor, axes: Sequence[WindowAxis]) -> Tensor:
+    """The largest value of each window over x (N, C, D, H, W): first of each slice, then of those."""
+    n, c, depth, height, width = x.shape
+    whole = WindowAxis(1, 1, 1, (0, 0), 0)
+    slices = node.reshape(node.transpose(x, (0, 2, 3, 4, 1), "ndhwc"), (n * depth, height, width, c), "slices")
+    flat = _pooled(node, slices, axes[1], axes[2], "")
+    height, width = flat.shape[1:3]
+    y = _pooled(node, node.reshape(flat, (n, depth, height * width, c), "columns"), axes[0], whole, "depth")
+    return node.transpose(node.reshape(y, (n, y.shape[1], height, width, c), "volume"), (0, 4, 1, 2, 3), "ncdhw")
+
+
+def _pooled(node: OnnxNode, x: Tensor, high: WindowAxis, wide: WindowAxis, role: str) -> Tensor:
+    return node.add(
+        MaxPool2D,
+        [x],
+        role,
+        integers=True,
+        kernel=(high.kernel, wide.kernel),
+        stride=(high.stride, wide.stride),
+        padding=(high.whole_padding, wide.whole_padding),
+        clamp=NO_CLAMP,
+        dilation=(high.dilation, wide.dilation),
+    )
 
 
 def from_onnx_global(node: OnnxNode) -> list[Tensor]:

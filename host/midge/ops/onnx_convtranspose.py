@@ -1,13 +1,16 @@
-"""ONNX's ConvTranspose over one or two dimensions, one group."""
+"""ONNX's ConvTranspose over one, two or three dimensions, one group."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 
 from midge.ir.graph import NO_CLAMP
 from midge.ir.tensor import Tensor
+from midge.ops.add import Add
 from midge.ops.formats import UnsupportedOp
 from midge.ops.onnx_nodes import OnnxNode
 from midge.ops.onnx_windows import channels_first, channels_last
@@ -18,8 +21,8 @@ def from_onnx(node: OnnxNode) -> list[Tensor]:
     """Reads a ConvTranspose; dilated weights are spread with zeros."""
     x, weights = node.tensor(0), node.weights(1)
     spatial = len(x.shape) - 2
-    if spatial not in (1, 2) or node.attributes.get("group", 1) != 1:
-        raise UnsupportedOp(f"{spatial} dimensions or groups", "midge has one and two dimensions, and one group")
+    if spatial not in (1, 2, 3) or node.attributes.get("group", 1) != 1:
+        raise UnsupportedOp(f"{spatial} dimensions or groups", "midge has one to three dimensions, and one group")
     dilation = node.integers("dilations", [1] * spatial)
     weights = _spread(weights, dilation)
     stride = node.integers("strides", [1] * spatial)
@@ -29,10 +32,12 @@ def from_onnx(node: OnnxNode) -> list[Tensor]:
     pads, size = _pads(node, full, stride, x.shape[2:])
     if min(size) < 1 or any(min(pair) < 0 for pair in pads):
         raise UnsupportedOp(f"pads {pads} of {full}", "export with pads that are not negative")
+    bias = node.optional(2)
+    if spatial == 3:
+        return [_of_volumes(node, x, weights, bias, stride, pads, size)]
     if spatial == 1:
         weights = node.reshape(weights, (*weights.shape[:2], 1, weights.shape[2]), "iohw")
         stride, pads, size = (1, *stride), [(0, 0), *pads], [1, *size]
-    bias = node.optional(2)
     inputs = [channels_last(node, x), node.transpose(weights, (1, 2, 3, 0), "weights")]
     y = node.add(
         TransposeConv,
@@ -44,6 +49,52 @@ def from_onnx(node: OnnxNode) -> list[Tensor]:
         clamp=NO_CLAMP,
     )
     return [channels_first(node, y, len(x.shape))]
+
+
+def _of_volumes(
+    node: OnnxNode,
+    x: Tensor,
+    weights: Tensor,
+    bias: Tensor | None,
+    stride: Sequence[int],
+    pads: Sequence[tuple[int, int]],
+    size: Sequence[int],
+) -> Tensor:
+    """x (N, C, D, H, W) spread by `weights` (C, O, KD, KH, KW) to `size`, `pads` cut off.
+
+    Each slice is spread to KD slices for each output channel; those are then added up where they overlap in depth.
+    """
+    n, _, depth, height, width = x.shape
+    channels, out, kd, kh, kw = weights.shape
+    if weights.data is None or weights.quant is not None:
+        raise UnsupportedOp("weights that are no plain floats", "export the model as float32")
+    # (O and KD, KH, KW, C): the slices of an output channel lie beside each other.
+    spread = np.transpose(weights.data, (1, 2, 3, 4, 0)).reshape(out * kd, kh, kw, channels)
+    slices = node.reshape(node.transpose(x, (0, 2, 3, 4, 1), "ndhwc"), (n * depth, height, width, channels), "slices")
+    flat = node.add(
+        TransposeConv,
+        [slices, node.new_constant("weights", spread)],
+        "",
+        stride=(stride[1], stride[2]),
+        padding=(pads[1], pads[2]),
+        size=(size[1], size[2]),
+        clamp=NO_CLAMP,
+    )
+    one_by_one = np.eye(kd, dtype=np.float32).reshape(1, kd, 1, kd)
+    columns = node.reshape(flat, (n, depth, prod(size[1:]) * out, kd), "columns")
+    y = node.add(
+        TransposeConv,
+        [columns, node.new_constant("overlap", one_by_one)],
+        "depth",
+        stride=(stride[0], 1),
+        padding=(pads[0], (0, 0)),
+        size=(size[0], columns.shape[2]),
+        clamp=NO_CLAMP,
+    )
+    volume = node.reshape(y, (n, *size, out), "volume")
+    if bias is not None:
+        volume = node.add(Add, [volume, bias], "bias", clamp=NO_CLAMP)
+    return node.transpose(volume, (0, 4, 1, 2, 3), "ncdhw")
 
 
 def _spread(weights: Tensor, dilation: tuple[int, ...]) -> Tensor:

@@ -36,6 +36,7 @@ from midge.ops.onnx_plain_integers import chosen, exact_in_float
 from midge.ops.prelu import Prelu
 from midge.ops.relu import Relu
 from midge.ops.select_v2 import SelectV2
+from midge.ops.sign import Sign
 from midge.ops.sqrt import Sqrt
 from midge.ops.square import Square
 from midge.ops.sub import Sub
@@ -174,6 +175,7 @@ ONNX: dict[str, OnnxReader] = {
     "Selu": _selu,
     "Sigmoid": unary(Logistic),
     "Softplus": _softplus,
+    "Sign": unary(Sign),
     "Sqrt": unary(Sqrt),
     "Sub": exact_in_float(binary(Sub, clamp=NO_CLAMP)),
     "Sum": _many(Add, clamp=NO_CLAMP),

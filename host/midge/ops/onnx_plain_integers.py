@@ -22,7 +22,7 @@ def exact_in_float(read: OnnxReader) -> OnnxReader:
         kinds = {t.dtype for t in node.inputs if t is not None}
         if kinds not in ({DType.U8}, {DType.S8}) or any(t is not None and t.quant is not None for t in node.inputs):
             return list(read(node))
-        inputs = tuple(t and _as_float(node, t, f"x{i}") for i, t in enumerate(node.inputs))
+        inputs = tuple(t and as_float(node, t, f"x{i}") for i, t in enumerate(node.inputs))
         (y,) = read(replace(node, inputs=inputs, name=f"{node.name}/float"))
         whole = node.add(Cast, [y], "int32", dtype=DType.S32)
         return [node.add(Cast, [whole], "", integers=True, dtype=kinds.pop())]
@@ -30,7 +30,8 @@ def exact_in_float(read: OnnxReader) -> OnnxReader:
     return reading
 
 
-def _as_float(node: OnnxNode, x: Tensor, role: str) -> Tensor:
+def as_float(node: OnnxNode, x: Tensor, role: str) -> Tensor:
+    """The integers x as floats."""
     if x.data is not None:
         return node.new_constant(role, x.data)
     return node.add(Cast, [x], role, integers=True, dtype=DType.F32)

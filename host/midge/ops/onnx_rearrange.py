@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,8 @@ from midge.ops.split import Split
 from midge.ops.take import Take
 from midge.ops.tile import Tile
 
+# The places of values that GatherElements chooses, which the operator keeps one by one.
+_MOST_PLACES = 1 << 16
 _DAMAGED = "the file is damaged: export it again"
 
 
@@ -33,9 +37,17 @@ def _split(node: OnnxNode) -> list[Tensor]:
         sizes = [*[part] * (count - 1), x.shape[axis] - part * (count - 1)]
     else:
         sizes = [int(n) for n in given]
-    if len(sizes) != count or min(sizes) < 1:
-        raise UnsupportedOp(f"parts {sizes} of {x.shape[axis]}", "export the model without empty parts")
-    return node.add_parts(Split, [x], count, axis=axis, sizes=tuple(sizes))
+    if len(sizes) != count or min(sizes) < 0 or sum(sizes) != x.shape[axis]:
+        raise UnsupportedOp(f"{count} parts {sizes} of {x.shape[axis]}", _DAMAGED)
+    filled = [size for size in sizes if size]
+    parts = iter(node.add_parts(Split, [x], len(filled), axis=axis, sizes=tuple(filled)))
+    return [next(parts) if size else _without_elements(node, x, axis) for size in sizes]
+
+
+def _without_elements(node: OnnxNode, x: Tensor, axis: int) -> Tensor:
+    """A part of x of size 0: a constant."""
+    shape = (*x.shape[:axis], 0, *x.shape[axis + 1 :])
+    return replace(x, name=node.sketch.fresh(f"{node.name}/empty"), shape=shape, data=np.zeros(shape, x.dtype.numpy))
 
 
 def _slice(node: OnnxNode) -> list[Tensor]:
@@ -75,6 +87,19 @@ def _gather(node: OnnxNode) -> list[Tensor]:
     indices = node.constant(1)
     chosen = tuple(node.axis(int(i), x.shape[axis]) for i in indices.reshape(-1))
     return [_moved(node, Gather, x, axis=axis, indices=chosen, shape=indices.shape)]
+
+
+def _gather_elements(node: OnnxNode) -> list[Tensor]:
+    """Constant places of single values: of all values in one row."""
+    x, chosen = node.tensor(0), node.constant(1)
+    axis = node.axis(int(node.attributes.get("axis", 0)), len(x.shape))
+    if chosen.ndim != len(x.shape) or chosen.size > _MOST_PLACES:
+        raise UnsupportedOp(f"places {list(chosen.shape)} in {list(x.shape)}", f"at most {_MOST_PLACES}")
+    places = list(np.indices(chosen.shape))
+    places[axis] = np.where(chosen < 0, chosen + x.shape[axis], chosen)
+    flat = np.ravel_multi_index(tuple(places), x.shape).reshape(-1)
+    row = node.reshape(x, (prod(x.shape),), "row")
+    return [_moved(node, Gather, row, axis=0, indices=tuple(flat.tolist()), shape=chosen.shape)]
 
 
 def _tile(node: OnnxNode) -> list[Tensor]:
@@ -117,6 +142,7 @@ ONNX = {
     "DepthToSpace": _depth_to_space,
     "Expand": _expand,
     "Gather": _gather,
+    "GatherElements": _gather_elements,
     "Slice": _slice,
     "SpaceToDepth": _space_to_depth,
     "Split": _split,

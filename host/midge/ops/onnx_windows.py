@@ -14,6 +14,22 @@ _MOST = 1 << 20
 
 
 @dataclass(frozen=True)
+class WindowAxis:
+    """A window along one dimension. `padding`: before and after, without what ceil_mode pads more, `ceil_extra`."""
+
+    kernel: int
+    stride: int
+    dilation: int
+    padding: tuple[int, int]
+    ceil_extra: int
+
+    @property
+    def whole_padding(self) -> tuple[int, int]:
+        """`padding` with what ceil_mode adds after it."""
+        return self.padding[0], self.padding[1] + self.ceil_extra
+
+
+@dataclass(frozen=True)
 class OnnxWindow:
     """A window over (height, width); one-dimensional ones have height 1. `ceil_extra`: what ceil_mode pads more."""
 
@@ -32,9 +48,24 @@ class OnnxWindow:
 
 def onnx_window(node: OnnxNode, x: Tensor, kernel: Sequence[int]) -> OnnxWindow:
     """The window of `node` over x (N, C, L) or (N, C, H, W)."""
+    if len(x.shape) not in (3, 4):
+        raise UnsupportedOp(f"windows over {max(len(x.shape) - 2, 0)} dimensions", "midge has one and two dimensions")
+    axes = window_axes(node, x, kernel)
+    if len(axes) == 1:
+        axes = [WindowAxis(1, 1, 1, (0, 0), 0), *axes]
+    high, wide = axes
+    return OnnxWindow(
+        (high.kernel, wide.kernel),
+        (high.stride, wide.stride),
+        (high.dilation, wide.dilation),
+        (high.padding, wide.padding),
+        (high.ceil_extra, wide.ceil_extra),
+    )
+
+
+def window_axes(node: OnnxNode, x: Tensor, kernel: Sequence[int]) -> list[WindowAxis]:
+    """The window of `node` along each of the dimensions of x (N, C, ...)."""
     spatial = len(x.shape) - 2
-    if spatial not in (1, 2):
-        raise UnsupportedOp(f"windows over {max(spatial, 0)} dimensions", "midge has one and two dimensions")
     if len(kernel) != spatial:
         raise ValueError(f"a kernel {list(kernel)} over {spatial} dimensions")
     stride, dilation = node.integers("strides", [1] * spatial), node.integers("dilations", [1] * spatial)
@@ -49,15 +80,7 @@ def onnx_window(node: OnnxNode, x: Tensor, kernel: Sequence[int]) -> OnnxWindow:
         _ceil_extra(n, sum(p), p[0], r, s) if ceil else 0
         for n, p, r, s in zip(x.shape[2:], pads, reach, stride, strict=True)
     ]
-    if spatial == 1:
-        return OnnxWindow((1, kernel[0]), (1, stride[0]), (1, dilation[0]), ((0, 0), pads[0]), (0, extra[0]))
-    return OnnxWindow(
-        (kernel[0], kernel[1]),
-        (stride[0], stride[1]),
-        (dilation[0], dilation[1]),
-        (pads[0], pads[1]),
-        (extra[0], extra[1]),
-    )
+    return [WindowAxis(*axis) for axis in zip(kernel, stride, dilation, pads, extra, strict=True)]
 
 
 def _pads(node: OnnxNode, size: Sequence[int], reach: Sequence[int], stride: Sequence[int]) -> list[tuple[int, int]]:

@@ -18,6 +18,7 @@ from midge.ops.hard_swish import HardSwish
 from midge.ops.log import Log
 from midge.ops.neg import Neg
 from midge.ops.rsqrt import Rsqrt
+from midge.ops.sign import Sign
 from midge.ops.sqrt import Sqrt
 from midge.ops.square import Square
 from midge.ops.sum import Sum
@@ -29,7 +30,13 @@ Reals = NDArray[np.float64]
 
 @pytest.mark.parametrize(
     ("kind", "function", "scale"),
-    [(Neg, np.negative, 0.06), (Square, np.square, 0.2), (Sqrt, np.sqrt, 0.02), (Log, np.log, 0.05)],
+    [
+        (Neg, np.negative, 0.06),
+        (Square, np.square, 0.2),
+        (Sqrt, np.sqrt, 0.02),
+        (Log, np.log, 0.05),
+        (Sign, np.sign, 0.01),
+    ],
 )
 def test_a_unary_table_is_within_half_a_step(
     kind: type[Unary], function: Callable[[Reals], Reals], scale: float

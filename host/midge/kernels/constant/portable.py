@@ -6,10 +6,11 @@ from midge.kernels.variant import Binding, Constant, Layer, Variant
 
 
 def bind(layer: Layer) -> Binding:
-    """All values, as an array."""
+    """All values, as an array where there are any."""
     y = layer.outputs[0]
     (values,) = layer.op.evaluate((), layer.outputs, ())
-    return Binding({"elements": y.elements}, (Constant("values", y.dtype.c_type, values),))
+    constants = (Constant("values", y.dtype.c_type, values),) if y.elements else ()
+    return Binding({"elements": y.elements}, constants)
 
 
 def fits(_: Layer) -> bool:

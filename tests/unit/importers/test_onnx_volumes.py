@@ -1,0 +1,102 @@
+"""ONNX's rarer forms: windows over three dimensions, tensors without elements, outputs that are known beforehand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import TensorProto
+
+from midge.errors import UnsupportedModelError
+from midge.importers import Imported
+from midge.importers.onnx import import_onnx
+from midge.interpreter import interpret
+from midge.ir.graph import Graph
+from midge.passes import CANONICALIZE, run_passes
+from midge.pipeline import compile_model
+from midge.settings import Settings
+from unit.importers.onnx_file import node, onnx_model
+from unit.importers.test_onnx import assert_equals_reference, drawn, kinds
+
+
+def imported(graph: Graph) -> Imported:
+    return Imported(graph, Path("net.onnx"), "0" * 64, "onnx")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"strides": [2, 1, 3], "pads": [1, 0, 1, 0, 1, 1]},
+        {"dilations": [2, 1, 2], "strides": [1, 2, 1], "output_padding": [0, 1, 0]},
+    ],
+)
+def test_a_transposed_convolution_of_a_volume_is_two_of_planes(options: dict[str, list[int]]) -> None:
+    nodes = [node("ConvTranspose", ["x", "w", "b"], ["y"], **options)]
+    graph = assert_equals_reference(
+        onnx_model(nodes, {"x": [1, 3, 4, 5, 2]}, ["y"], {"w": drawn(3, 2, 3, 2, 3), "b": drawn(2)}),
+        drawn(1, 3, 4, 5, 2),
+    )
+    assert kinds(graph).count("transpose_conv") == 2
+
+
+@pytest.mark.parametrize("options", [{}, {"strides": [2, 1, 2], "pads": [1, 0, 1, 0, 1, 1]}, {"ceil_mode": 1}])
+def test_the_largest_values_of_a_volume_are_those_of_planes_and_then_of_depth(options: dict[str, Any]) -> None:
+    nodes = [node("MaxPool", ["x"], ["y"], kernel_shape=[2, 3, 2], **options)]
+    graph = assert_equals_reference(onnx_model(nodes, {"x": [2, 3, 5, 6, 5]}, ["y"]), drawn(2, 3, 5, 6, 5))
+    assert kinds(graph).count("max_pool2d") == 2
+
+
+def test_single_values_are_gathered_along_an_axis() -> None:
+    places = np.array([[[1, -1, 0, 0]], [[2, 0, -3, 1]]])
+    nodes = [node("GatherElements", ["x", "i"], ["y"], axis=1)]
+    assert_equals_reference(onnx_model(nodes, {"x": [2, 3, 4]}, ["y"], {"i": places}), drawn(2, 3, 4))
+
+
+def test_integer_products_are_exact_or_refused() -> None:
+    def model(depth: int) -> Any:
+        weights = np.random.default_rng(1).integers(-128, 128, (depth, 3)).astype(np.int8)
+        nodes = [node("MatMulInteger", ["x", "w", "z"], ["y"])]
+        constants = {"w": weights, "z": np.array(-7, np.int8)}
+        return onnx_model(nodes, {"x": [2, depth]}, ["y"], constants, kind=TensorProto.INT8)
+
+    x = np.random.default_rng(2).integers(-128, 128, (2, 60)).astype(np.int8)
+    assert_equals_reference(model(60), x)
+    with pytest.raises(UnsupportedModelError, match="float32 does not hold"):
+        import_onnx(model(2000).SerializeToString(), "net")
+
+
+def test_a_part_of_size_0_is_a_constant_output() -> None:
+    nodes = [node("Split", ["x", "sizes"], ["a", "none", "b"], axis=1)]
+    model = onnx_model(nodes, {"x": [2, 5]}, ["a", "none", "b"], {"sizes": np.array([2, 0, 3])})
+    graph = assert_equals_reference(model, drawn(2, 5))
+    assert [t.shape for t in graph.output_tensors] == [(2, 2), (2, 0), (2, 3)]
+
+
+def test_an_output_that_is_known_beforehand_is_given_from_flash() -> None:
+    nodes = [node("Add", ["a", "a"], ["sum"]), node("Relu", ["x"], ["y"])]
+    model = onnx_model(nodes, {"x": [1, 3]}, ["y", "sum"], {"a": drawn(2, 2)})
+    graph = assert_equals_reference(model, drawn(1, 3))
+    assert kinds(graph) == ["constant", "relu"] or kinds(graph) == ["relu", "constant"]
+    compiled = compile_model(imported(graph), Settings(precision="as-is"))
+    assert compiled.program.outputs[1].elements == 4
+
+
+def test_what_nothing_is_left_of_compiles_to_a_network_that_does_nothing() -> None:
+    model = onnx_model([node("Relu", ["x"], ["r"]), node("Flatten", ["r"], ["y"])], {"x": [3, 0, 2]}, ["y"])
+    graph = run_passes(import_onnx(model.SerializeToString(), "net"), CANONICALIZE)
+    (y,) = interpret(graph, [np.zeros((3, 0, 2), np.float32)])
+    assert y.shape == (3, 0)
+    program = compile_model(imported(graph), Settings(precision="as-is")).program
+    assert (program.inputs[0].bytes, program.outputs[0].bytes) == (0, 0)
+
+
+def test_a_first_dimension_of_0_is_a_batch_where_the_outputs_have_one_too() -> None:
+    model = onnx_model([node("Relu", ["x"], ["y"])], {"x": [0, 4]}, ["y"])
+    dim = model.graph.output[0].type.tensor_type.shape.dim
+    assert [t.shape for t in import_onnx(model.SerializeToString(), "net").input_tensors] == [(1, 4)]
+    dim.add().dim_value = 3
+    dim.add().dim_value = 4
+    assert [t.shape for t in import_onnx(model.SerializeToString(), "net").input_tensors] == [(0, 4)]
