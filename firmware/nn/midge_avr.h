@@ -163,6 +163,19 @@ static inline int32_t midge_avr_line(const int8_t *in, const uint16_t *offsets, 
     return begin;
 }
 
+/* A channel's sum over the weights of a list (midge.kernels.fully_connected.avr_nonzeros). Both the stream and the
+ * activations are left where the list ends. */
+static inline int32_t midge_avr_nonzeros(const int8_t **in, const MIDGE_FLASH uint8_t **stream) {
+    const uint32_t start = midge_avr_number(stream, 3);
+    int32_t sum = (int32_t)(start << 8) >> 8;
+    *in += (int16_t)midge_avr_number(stream, 2);
+    for (uint16_t left = (uint16_t)(2 * midge_avr_number(stream, 1)); left; --left) {
+        *in += midge_avr_number(stream, 1);
+        sum += **in * (int8_t)midge_avr_number(stream, 1);
+    }
+    return sum;
+}
+
 /* A channel's sum over the window at `in`, with rows `stride` bytes apart and pixels `step`: the stream has where it
  * starts and its weights, and is left behind them. */
 static inline uint32_t midge_avr_taps(const int8_t *in, uint16_t stride, const MIDGE_FLASH uint8_t **stream, int rows,

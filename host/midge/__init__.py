@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from midge.boards import list_boards, load_board
+    from midge.compress.techniques import cluster, factor, prune, scale, share
     from midge.data import load_data, load_golden
+    from midge.exporters import export_tflite
     from midge.importers import import_model, import_torch
     from midge.interpreter import interpret
     from midge.pipeline import Compiled, compile_model, run_model
@@ -35,8 +37,11 @@ _HOME = {
     "Compiled": "pipeline",
     "Report": "report.record",
     "Settings": "settings",
+    "cluster": "compress.techniques",
     "compare": "report.compare",
     "compile_model": "pipeline",
+    "export_tflite": "exporters",
+    "factor": "compress.techniques",
     "import_model": "importers",
     "import_torch": "importers",
     "interpret": "interpreter",
@@ -44,8 +49,11 @@ _HOME = {
     "load_board": "boards",
     "load_data": "data",
     "load_golden": "data",
+    "prune": "compress.techniques",
     "read_report": "report.record",
     "run_model": "pipeline",
+    "scale": "compress.techniques",
+    "share": "compress.techniques",
     "to_json": "report.record",
     "verify_model": "verification",
 }
@@ -55,8 +63,11 @@ __all__ = [
     "Report",
     "Settings",
     "__version__",
+    "cluster",
     "compare",
     "compile_model",
+    "export_tflite",
+    "factor",
     "import_model",
     "import_torch",
     "interpret",
@@ -64,8 +75,11 @@ __all__ = [
     "load_board",
     "load_data",
     "load_golden",
+    "prune",
     "read_report",
     "run_model",
+    "scale",
+    "share",
     "to_json",
     "verify_model",
 ]

@@ -93,7 +93,7 @@ def compile_graph(
 ) -> Compiled:
     """The second half of compile_model: a graph that is ready to be deployed becomes C."""
     graph = verify(store_states(graph))
-    selection = select(graph, board.core, settings.optimize, settings.kernels, timings)
+    selection = select(graph, board.core, settings.optimize, settings.kernels, timings, board.flash_bytes)
     alive = lifetimes(selection)
     plan = plan_memory(alive.buffers, alive.overlaps, alive.states)
     program = bind(selection, alive, plan)

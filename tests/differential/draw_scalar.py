@@ -11,7 +11,7 @@ import numpy as np
 from differential.draw_dense import DRAWS as DENSE
 from differential.draw_dense import draw_first_layer, draw_long_rows, draw_one_channel
 from differential.draw_depthwise import draw_usual_depthwise
-from differential.draw_sparse import VARIANTS as WITH_CODE
+from differential.draw_sparse import VARIANTS as SPARSE
 from differential.draw_tensors import Case, Rng, one_op
 from midge.ir.tensor import DType, Quant, Tensor
 from midge.kernels.select import layer_of, variants
@@ -28,9 +28,9 @@ NARROW: Mapping[tuple[str, str], tuple[Callable[[Rng], Case], ...]] = {
     ("conv2d", "riscv_planes"): (draw_one_channel,),
     ("conv2d", "avr_line"): (draw_first_layer, *DRAWS["conv2d"]),
 }
-VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "scalar" in v.needs)
-AVR_VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "avr" in v.needs and v not in WITH_CODE)
-RISCV_VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "rv32m" in v.needs and v not in WITH_CODE)
+VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "scalar" in v.needs and v not in SPARSE)
+AVR_VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "avr" in v.needs and v not in SPARSE)
+RISCV_VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "rv32m" in v.needs and v not in SPARSE)
 MAC16_VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "mac16" in v.needs)
 
 

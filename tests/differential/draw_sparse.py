@@ -1,5 +1,5 @@
-"""Draws matrices with many zeros, for kernels that have their weights as code: powers of two, few different values,
-the ends of int8, channels without weights."""
+"""Draws matrices with many zeros, for kernels that leave these out: powers of two, few different values, the ends of
+int8, channels without weights."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from midge.kernels.select import layer_of, variants
 from midge.kernels.variant import Variant
 from midge.ops.fully_connected import FullyConnected
 
-VARIANTS = tuple(v for v in variants("fully_connected") if v.name.endswith("_code"))
+VARIANTS = tuple(v for v in variants("fully_connected") if v.name.endswith(("_code", "_nonzeros")))
 
 
 def sparse_cases(variant: Variant, count: int, seed: int = 0, widest: int = 160) -> list[Case]:

@@ -70,6 +70,11 @@ def int32_words(values: Array) -> Array:
     return (values & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
 
 
+def row_instructions(units: int, positions: int) -> int:
+    """What one row takes by eight channels at a time, about."""
+    return 2 * units * positions + 15 * units + 400
+
+
 def quads(positions: int) -> int:
     """Quads that hold that many positions."""
     return -(-positions // QUAD)

@@ -93,21 +93,27 @@ def select(
     goal: Goal = "speed",
     overrides: Mapping[str, str] | None = None,
     timings: Timings | None = None,
+    flash_bytes: int | None = None,
 ) -> Selection:
     """The best variant of each op that the core can run and that fits the layer.
 
     `overrides` is {op kind: variant name}, for the layers where that variant fits; `timings` are measured cycles.
+    `flash_bytes` is the board's flash: where the best take more, those that gain least for it give way.
     Raises SettingsError for an override that names no kernel, InternalError when nothing fits (then `check` of the
     operator lets through what no kernel does).
     """
     wanted = dict(overrides or {})
     for kind, name in wanted.items():
         _check_override(kind, name)
-    chosen: list[Variant | None] = []
+    ranked: dict[int, list[Variant]] = {}
     for index, op in enumerate(graph.ops):
-        layer = layer_of(graph, index)
-        chosen.append(None if op.is_view else _best(layer, core, goal, wanted.get(op.kernels), timings or {}))
-    return Selection(graph, tuple(chosen))
+        if not op.is_view:
+            ranked[index] = _best(layer_of(graph, index), core, goal, wanted.get(op.kernels), timings or {})
+    if flash_bytes is not None:
+        room = (flash_bytes - core.harness.flash_bytes) * 7 // 8
+        give_way({index: layer_of(graph, index) for index in ranked}, ranked, room)
+    first = {index: found[0] for index, found in ranked.items()}
+    return Selection(graph, tuple(first.get(index) for index in range(len(graph.ops))))
 
 
 def able_variants(layer: Layer, core: Core, name: str | None = None) -> tuple[Variant, ...]:
@@ -118,19 +124,20 @@ def able_variants(layer: Layer, core: Core, name: str | None = None) -> tuple[Va
     return tuple(v for v in named if v.needs <= features and v.fits(layer))
 
 
-def _best(layer: Layer, core: Core, goal: Goal, wanted: str | None, timings: Timings) -> Variant:
+def _best(layer: Layer, core: Core, goal: Goal, wanted: str | None, timings: Timings) -> list[Variant]:
+    """Best first; the wanted one alone where it is able."""
     if wanted is not None and (preferred := able_variants(layer, core, wanted)):
-        return preferred[0]
+        return [preferred[0]]
     able = able_variants(layer, core)
     if not able:
         types = ", ".join(t.dtype.value for t in (*layer.inputs, *layer.outputs))
         raise InternalError(f"no kernel does {layer.op.name} ({layer.op.kind} on {types}) for {core.name}")
-    return _ranked(layer, able, goal, timings)[0]
+    return _ranked(layer, able, goal, timings)
 
 
 def _ranked(layer: Layer, able: Sequence[Variant], goal: Goal, timings: Timings) -> list[Variant]:
-    """Best first: by measured cycles, else in the declared order; but variants that take more memory than the goal
-    allows come last, the plainest of them first.
+    """Best first: by measured cycles, else by estimated ones, else in the declared order; but variants that take more
+    memory than the goal allows come last, the plainest of them first.
 
     Packed weights save flash and cost cycles. So for `speed` they come behind the others unless they were measured to
     lose nothing; `balanced` takes those that the core has kernels of its own for; `size` takes what is smallest.
@@ -138,7 +145,7 @@ def _ranked(layer: Layer, able: Sequence[Variant], goal: Goal, timings: Timings)
     if len(able) == 1:
         return list(able)
     cycles = timings.get(signature(layer), {})
-    fastest = sorted(able, key=lambda v: (cycles.get(v.name, _UNMEASURED), v.packed))
+    fastest = sorted(by_estimate(layer, able), key=lambda v: (cycles.get(v.name, _UNMEASURED), v.packed))
     allowance = _ALLOWANCES.get(goal)
     if allowance is None:
         return fastest
@@ -152,6 +159,46 @@ def _ranked(layer: Layer, able: Sequence[Variant], goal: Goal, timings: Timings)
         v for v in fastest if v.scratch_bytes(layer) <= allowance.scratch_bytes and _flash_bytes(layer, v) <= flash
     ]
     return [*fitting, plainest]
+
+
+def by_estimate(layer: Layer, able: Sequence[Variant]) -> list[Variant]:
+    """The same variants, those that estimate their cycles by these in the places that they have together."""
+    quickest = iter(sorted((v.cycles(layer), place) for place, v in enumerate(able) if v.cycles))
+    return [able[next(quickest)[1]] if v.cycles else v for v in able]
+
+
+def give_way(layers: Mapping[int, Layer], ranked: Mapping[int, list[Variant]], room: int) -> None:
+    """Drops the best variants of layers, in place, until all that are first take at most `room` bytes of flash, or none
+    has one behind it that is smaller: first where that saves most."""
+    if sum(_most_bytes(layers[index], found[0]) for index, found in ranked.items()) <= room:
+        return
+    taken = {index: _flash_bytes(layers[index], found[0]) for index, found in ranked.items()}
+    smaller = {index: _smaller(layers[index], found) for index, found in ranked.items()}
+    while sum(taken.values()) > room:
+        saved = {index: taken[index] - rest[0][0] for index, rest in smaller.items() if rest}
+        if not saved:
+            return
+        most = max(saved, key=lambda index: saved[index])
+        taken[most], variant = smaller[most].pop(0)
+        del ranked[most][: ranked[most].index(variant)]
+
+
+def _smaller(layer: Layer, found: Sequence[Variant]) -> list[tuple[int, Variant]]:
+    """(bytes, variant) of those that are smaller than all before them, in their order."""
+    sizes: list[tuple[int, Variant]] = []
+    least = _flash_bytes(layer, found[0])
+    for variant in found[1:]:
+        size = _flash_bytes(layer, variant)
+        if size < least:
+            least = size
+            sizes.append((size, variant))
+    return sizes
+
+
+def _most_bytes(layer: Layer, variant: Variant) -> int:
+    """More than its constants take, without packing them."""
+    constants = sum(t.bytes for t in layer.inputs if t.is_constant)
+    return 2 * constants + 32 * max(layer.outputs[0].shape[-1:], default=1) + max(variant.code_bytes(layer), 0)
 
 
 def _flash_bytes(layer: Layer, variant: Variant) -> int:

@@ -78,7 +78,8 @@ class Variant:
     (negative where it takes less). `overlap` is the distance in bytes (see midge.memory.plan.Overlap) that input 0 must
     keep ahead of output 0 when they share memory: 0 in place, None never. `floats` says whether it computes with
     floats, which not every compiler can link. `packed`: its weights take fewer than 8 bits each, which
-    costs cycles. `signs`: it multiplies values of one bit, and outruns whatever else fits.
+    costs cycles. `signs`: it multiplies values of one bit, and outruns whatever else fits. `cycles` estimates what the
+    layer takes, on the core that the variant is made for, where the weights' values decide; None where they do not.
     """
 
     module: str
@@ -91,6 +92,7 @@ class Variant:
     code_bytes: Callable[[Layer], int] = _no_code
     packed: bool = False
     signs: bool = False
+    cycles: Callable[[Layer], int] | None = None
 
     @property
     def op(self) -> str:

@@ -32,6 +32,7 @@ from midge.train.module import GraphModule
 from midge.train.samples import samples_at, training_places
 from midge.train.step import require_data
 from midge.train.tune import Trained, answers, path_of, start_module
+from midge.train.worth import warn_without_gain
 
 
 def apply(graph: Graph, step: Distil, material: Material) -> Graph:
@@ -40,6 +41,7 @@ def apply(graph: Graph, step: Distil, material: Material) -> Graph:
     teacher = material.original
     if step.teacher is not None:
         teacher = run_passes(import_model(Path(step.teacher)).graph, CANONICALIZE)
+    warn_without_gain(graph, step, material)
     schedule = schedule_of(step, material)
     made = distil(graph, teacher, data, step, material.settings, schedule=schedule, progress=material.progress).graph
     return finished(made, step, material)

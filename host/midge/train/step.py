@@ -15,8 +15,10 @@ def apply(graph: Graph, step: Train, material: Material) -> Graph:
     require_torch()
     from midge.train.gradual import finished, schedule_of
     from midge.train.tune import fine_tune
+    from midge.train.worth import warn_without_gain
 
     data = require_data(graph, material)
+    warn_without_gain(graph, step, material)
     schedule = schedule_of(step, material)
     made = fine_tune(graph, data, step, material.settings, schedule=schedule, progress=material.progress).graph
     return finished(made, step, material)

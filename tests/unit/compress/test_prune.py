@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import midge
 from midge.compress.apply import Material, compress
 from midge.compress.prune import cubic, masks
 from midge.compress.steps import Criterion, Granularity, Prune
@@ -157,6 +158,15 @@ def test_what_cannot_be_is_refused_in_words(step: Prune, says: str) -> None:
         compress(two(np.ones((4, 4)), np.ones((4, 4))), [step], None, FEW)
     assert says in error.value.message
     assert error.value.hint
+
+
+def test_a_technique_is_a_function_too() -> None:
+    graph = import_model(DIGITS / "digits.tflite").graph
+    made = midge.prune(graph, sparsity=0.5, granularity="filters")
+    assert made.macs <= 0.5 * graph.macs
+    assert len(midge.export_tflite(made)) > 0
+    with pytest.raises(SettingsError, match="granularty"):
+        midge.prune(graph, sparsity=0.5, granularty="filters")
 
 
 def test_data_without_calibration_samples_is_refused(tmp_path: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from midge.compress.apply import compress
+from midge.compress.apply import Material, compress
 from midge.compress.steps import Prune, Train, step_from_table, step_to_table
 from midge.compress.weighted import find_weights
 from midge.data import Dataset, load_data
@@ -19,6 +20,8 @@ from midge.passes import CANONICALIZE, run_passes
 from midge.settings import Settings
 
 pytest.importorskip("torch", reason='needs PyTorch: pip install "midge[train]"')
+
+from midge.train import worth
 
 DIGITS = Path(__file__).parents[3] / "examples" / "digits"
 
@@ -54,6 +57,20 @@ def test_what_was_asked_is_gone_in_the_end(step: Prune, digits: tuple[Graph, Dat
         assert sum((f == 0).sum() for f in found) >= 0.75 * sum(f.size for f in found)
     at_once = compress(graph, [step], data, Settings(calibration_samples=8))
     assert right(made, data) > right(at_once, data)
+
+
+def test_what_gains_nothing_is_said_before_a_long_training(
+    digits: tuple[Graph, Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph, data = digits
+    few = Prune(sparsity=0.02)
+    material = Material(graph, data, Settings(calibration_samples=8))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        worth.warn_without_gain(graph, Train(epochs=1, prune=few), material)
+    monkeypatch.setattr(worth, "_LONG", 0)
+    with pytest.warns(worth.NoGainWarning, match="gains nothing on nucleo_l4r5zi"):
+        worth.warn_without_gain(graph, Train(epochs=1, prune=few), material)
 
 
 def test_a_step_within_a_step_is_read_back() -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from midge.kernels.pixel_pairs import Scaling, padded_depth, scaling_of
+from midge.kernels.pixel_pairs import Scaling, row_cycles, scaling_of
 from midge.kernels.thumb_code import ThumbCode, thumb_code
 from midge.kernels.variant import Binding, Constant, Layer, Variant
 from midge.kernels.weights_as_code import Matrix, is_worth, matrix_of, terms
@@ -24,8 +24,7 @@ def fits(layer: Layer) -> bool:
     if matrix is None:
         return False
     units, width = matrix.shape
-    # What scalar_int16 takes, about.
-    dense = (91 * padded_depth(width) // 8 + 154) * units // 4 + 9 * width + 200
+    dense = row_cycles(units, width)
     if 2 * matrix.nonzeros > dense:
         return False
     made = _made(matrix)
@@ -47,6 +46,11 @@ def code_bytes(layer: Layer) -> int:
     return _of(layer).code.bytes
 
 
+def cycles(layer: Layer) -> int:
+    """What it takes on a Cortex-M0+, within a few of a hundred."""
+    return _of(layer).code.cycles
+
+
 def _of(layer: Layer) -> _Made:
     matrix = matrix_of(layer)
     made = _made(matrix) if matrix is not None else None
@@ -60,4 +64,4 @@ def _made(matrix: Matrix) -> _Made | None:
     return _Made(scaled, thumb_code(matrix.rows, scaled.is_signed)) if scaled.split >= 0 else None
 
 
-VARIANT = Variant(__name__, fits=fits, bind=bind, needs=frozenset({"armv6m"}), code_bytes=code_bytes)
+VARIANT = Variant(__name__, fits=fits, bind=bind, needs=frozenset({"armv6m"}), code_bytes=code_bytes, cycles=cycles)

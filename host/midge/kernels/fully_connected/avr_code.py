@@ -51,6 +51,11 @@ def code_bytes(layer: Layer) -> int:
     return _of(layer).bytes
 
 
+def cycles(layer: Layer) -> int:
+    """What it takes where no activation is zero, about."""
+    return _of(layer).cycles
+
+
 def _of(layer: Layer) -> ByteCode:
     matrix = matrix_of(layer)
     made = _made(matrix) if matrix is not None else None
@@ -63,4 +68,4 @@ def _made(matrix: Matrix) -> ByteCode | None:
     return byte_code(matrix)
 
 
-VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, code_bytes=code_bytes)
+VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, code_bytes=code_bytes, cycles=cycles)

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from midge.ir.tensor import Array
-from midge.kernels.position_quads import NEEDS, Scaling, scaling_of
+from midge.kernels.position_quads import NEEDS, Scaling, row_instructions, scaling_of
 from midge.kernels.riscv_code import RiscvCode, riscv_code
 from midge.kernels.variant import Binding, Constant, Layer, Variant
 from midge.kernels.weights_as_code import Matrix, is_worth, matrix_of, terms
@@ -30,8 +30,7 @@ def fits(layer: Layer) -> bool:
     if matrix is None:
         return False
     units, width = matrix.shape
-    # What riscv_eights takes, about.
-    dense = 2 * units * width + 15 * units + 400
+    dense = row_instructions(units, width)
     if 2 * matrix.nonzeros > dense:
         return False
     made = _made(matrix)
@@ -53,6 +52,11 @@ def code_bytes(layer: Layer) -> int:
     return _of(layer).code.bytes
 
 
+def cycles(layer: Layer) -> int:
+    """What it takes, in instructions."""
+    return _of(layer).code.instructions
+
+
 def _of(layer: Layer) -> _Made:
     matrix = matrix_of(layer)
     made = _made(matrix) if matrix is not None else None
@@ -69,4 +73,4 @@ def _made(matrix: Matrix) -> _Made | None:
     return _Made(scaled, riscv_code(rows, scaled.words.shape[1]), rows)
 
 
-VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, code_bytes=code_bytes)
+VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, code_bytes=code_bytes, cycles=cycles)

@@ -9,7 +9,16 @@ import numpy as np
 
 from midge.ir.tensor import Array
 from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
-from midge.kernels.position_quads import MOST_TOGETHER, NEEDS, QUAD, Scaling, can_add, int32_words, scaling_of
+from midge.kernels.position_quads import (
+    MOST_TOGETHER,
+    NEEDS,
+    QUAD,
+    Scaling,
+    can_add,
+    int32_words,
+    row_instructions,
+    scaling_of,
+)
 from midge.kernels.variant import Binding, Constant, Layer, Variant
 from midge.ops.fully_connected import FullyConnected, fully_connected_requantization
 
@@ -89,6 +98,11 @@ def _stream(groups: Array, drains: Array) -> Array:
     return stream
 
 
+def cycles(layer: Layer) -> int:
+    """What it takes, in instructions, about."""
+    return row_instructions(*layer.inputs[1].shape)
+
+
 def _depth(rows: Array) -> int:
     return -(-rows.shape[1] // _TURN) * _TURN
 
@@ -103,4 +117,4 @@ def _rows(layer: Layer) -> Array:
     return constant_data(layer.inputs[1]).astype(np.int64)
 
 
-VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes)
+VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes, cycles=cycles)

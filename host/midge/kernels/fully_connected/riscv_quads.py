@@ -41,6 +41,13 @@ def scratch_bytes(layer: Layer) -> int:
     return 8 * QUAD * quads(layer.inputs[1].shape[1])
 
 
+def cycles(layer: Layer) -> int:
+    """What it takes, in instructions, about."""
+    units, width = layer.inputs[1].shape
+    batch = layer.inputs[0].elements // width
+    return -(-batch // QUAD) * (5 * units * width + 15 * units + 9 * width) + 300
+
+
 def _rows(layer: Layer) -> Array:
     return np.asarray(constant_data(layer.inputs[1]).astype(np.int64))
 
@@ -49,4 +56,4 @@ def _requantization(layer: Layer) -> Requantization:
     return fully_connected_requantization(cast(FullyConnected, layer.op), layer.inputs, layer.outputs)
 
 
-VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes)
+VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes, cycles=cycles)

@@ -9,7 +9,7 @@ import numpy as np
 
 from midge.ir.tensor import Array
 from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
-from midge.kernels.pixel_pairs import NEEDS, can_pack, padded_depth, scaling_of
+from midge.kernels.pixel_pairs import NEEDS, can_pack, padded_depth, row_cycles, scaling_of
 from midge.kernels.variant import Binding, Constant, Layer, Variant
 from midge.ops.fully_connected import FullyConnected, fully_connected_requantization
 
@@ -43,6 +43,11 @@ def scratch_bytes(layer: Layer) -> int:
     return 4 * padded_depth(layer.inputs[1].shape[1])
 
 
+def cycles(layer: Layer) -> int:
+    """What it takes on a Cortex-M0+, about."""
+    return row_cycles(*layer.inputs[1].shape)
+
+
 def _packed(rows: Array, depth: int) -> Array:
     """Two outputs in a word, the words of two pairs alternate."""
     padded = np.pad(rows, ((0, -len(rows) % _GROUP), (0, depth - rows.shape[1])))
@@ -68,4 +73,4 @@ def _rows(layer: Layer) -> Array:
     return constant_data(layer.inputs[1]).astype(np.int64)
 
 
-VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes)
+VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes, cycles=cycles)

@@ -1,5 +1,5 @@
-"""The assembly of kernels with weights as code, on sparse matrices, equals the interpreter, and is as large as they
-say."""
+"""Kernels that leave zeros out, on sparse matrices, equal the interpreter on their cores; those with weights as code
+are as large as they say."""
 
 from __future__ import annotations
 
@@ -36,24 +36,26 @@ class _Core:
 CORES = {
     "armv6m_code": _Core("cortex-m0plus"),
     "riscv_code": _Core("rv32imc"),
+    "scalar_nonzeros": _Core("cortex-m0plus"),
     "avr_code": _Core("mega2560", ("gcc",), 12, 500),
+    "avr_nonzeros": _Core("mega2560", ("gcc",), 12, 500),
 }
-COUNT, WIDEST = 8, 160
+COUNT, WIDEST = 6, 100
 LONG = [(name, compiler) for name, core in CORES.items() for compiler in core.compilers]
 
 
-def test_every_variant_with_weights_as_code_has_a_core() -> None:
+def test_every_variant_for_sparse_matrices_has_a_core() -> None:
     assert {v.name for v in VARIANTS} == CORES.keys()
 
 
 @pytest.mark.parametrize("name", CORES)
-def test_assembly_equals_the_interpreter_and_is_as_large_as_estimated(name: str, tmp_path: Path) -> None:
+def test_kernels_equal_the_interpreter_and_are_as_large_as_estimated(name: str, tmp_path: Path) -> None:
     _compare(name, "gcc", tmp_path, COUNT, WIDEST)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(("name", "compiler"), LONG)
-def test_assembly_of_wide_layers_equals_the_interpreter(name: str, compiler: str, tmp_path: Path) -> None:
+def test_kernels_of_wide_layers_equal_the_interpreter(name: str, compiler: str, tmp_path: Path) -> None:
     _compare(name, compiler, tmp_path, CORES[name].count, CORES[name].widest)
 
 
@@ -67,7 +69,7 @@ def _compare(name: str, compiler: str, folder: Path, count: int, widest: int) ->
     image = compile_firmware(_sources(rendered), board, toolchain, folder / "build")
     with _running(image, board) as line:
         assert differences(rendered, _outputs(line, rendered)) == {}
-    for item in rendered:
+    for item in rendered if name.endswith("_code") else ():
         layer = layer_of(item.case.graph, 0)
         taken = sum(s.bytes for s in image.functions if f"{item.program.prefix}_fully_connected" in s.name)
         # A table has no name of its own.
