@@ -140,7 +140,8 @@ def _ranked(layer: Layer, able: Sequence[Variant], goal: Goal, timings: Timings)
     memory than the goal allows come last, the plainest of them first.
 
     Packed weights save flash and cost cycles. So for `speed` they come behind the others unless they were measured to
-    lose nothing; `balanced` takes those that the core has kernels of its own for; `size` takes what is smallest.
+    lose nothing; `balanced` takes those that the core has kernels of its own for; `size` takes what is smallest. Who
+    takes less flash than the plainest may take as much scratch memory more.
     """
     if len(able) == 1:
         return list(able)
@@ -154,11 +155,11 @@ def _ranked(layer: Layer, able: Sequence[Variant], goal: Goal, timings: Timings)
         fastest.sort(key=lambda v: not (v.signs or (v.packed and v.needs)))
     else:
         plainest = min((v for v in able if v.name in _PLAINEST), key=lambda v: _flash_bytes(layer, v))
-    flash = allowance.flash * _flash_bytes(layer, plainest)
-    fitting = [
-        v for v in fastest if v.scratch_bytes(layer) <= allowance.scratch_bytes and _flash_bytes(layer, v) <= flash
-    ]
-    return [*fitting, plainest]
+    sizes = {v.name: _flash_bytes(layer, v) for v in able}
+    most = sizes[plainest.name]
+    light = [v for v in fastest if v.scratch_bytes(layer) <= max(allowance.scratch_bytes, most - sizes[v.name])]
+    least = min([most, *(sizes[v.name] for v in light if v.cycles)]) if goal == "size" else most
+    return [*(v for v in light if sizes[v.name] <= allowance.flash * least), plainest]
 
 
 def by_estimate(layer: Layer, able: Sequence[Variant]) -> list[Variant]:
