@@ -63,7 +63,8 @@ class Row:
 class Effort:
     """How long a network is trained: epochs of the float network, and of one that is trained in quantized form.
 
-    Without `all_rows` there is no student, and a few techniques are shown.
+    Without `all_rows` there is no student, and a few techniques are shown. `levers`: this is the network of the four
+    levers, whose last row has a limit.
     """
 
     epochs: int
@@ -71,6 +72,7 @@ class Effort:
     rate: float = 2e-3
     qat_rate: float = 1e-3
     all_rows: bool = True
+    levers: bool = False
 
 
 def rows(effort: Effort) -> dict[str, Row]:
@@ -114,7 +116,7 @@ def rows(effort: Effort) -> dict[str, Row]:
             {"layers": {"hidden": "int4"}},
             student=True,
             against="float",
-            limit=1.0,
+            limit=1.0 if effort.levers else None,
         ),
     }
     return {key: row for key, row in made.items() if effort.all_rows or (not row.student and key in _FEW)}
