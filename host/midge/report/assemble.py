@@ -98,7 +98,7 @@ def _cycles(compiled: Compiled, evaluation: Evaluation, said: bool) -> record.Cy
 def layer_cycles(
     call: KernelCall, said: bool, spent: int, as_time: bool, latency: record.Latency | None
 ) -> record.LayerCycles:
-    """What a layer spent: cycles, or instructions where those are no time. `said`: the firmware has named its kernel."""
+    """What a layer spent: cycles, or instructions where those are no time. `said`: the firmware named its kernel."""
     return record.LayerCycles(
         name=call.layer,
         op=call.op,
