@@ -5,18 +5,17 @@ Inputs and outputs keep the file's shapes and order of axes (N, C, H, W). A batc
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from midge.errors import MissingExtraError, ModelFileError, UnsupportedModelError
+from midge.errors import MissingExtraError, ModelFileError
 from midge.importers import limits
 from midge.importers.flatbuffer import DamagedFile
-from midge.importers.names import layer_name, unique_names
+from midge.importers.names import unique_names
 from midge.importers.problems import Problem, unknown_operator, unsupported
 from midge.ir.graph import Graph
 from midge.ir.rewrite import rewire
@@ -31,10 +30,10 @@ from midge.ops.reshape import Reshape
 
 try:
     import onnx
-    from google.protobuf.message import DecodeError
 
     from midge.importers.onnx_folding import FOLDABLE, fold
     from midge.importers.onnx_inputs import chosen_shapes, has_batch, input_type
+    from midge.importers.onnx_proto import DOMAINS, node_name, opsets, parsed
     from midge.importers.onnx_quants import stored_quant
     from midge.importers.onnx_values import ConstantReader, as_output, attributes, clean
 except ImportError as problem:
@@ -42,12 +41,8 @@ except ImportError as problem:
         "reading ONNX models needs the package onnx, which is not installed", hint="pip install 'midge[onnx]'"
     ) from problem
 
-_OLDEST_OPSET = 1
-_DOMAINS = ("", "ai.onnx")
 # What an operator's own code may raise on tensors and attributes that cannot be: the file is at fault.
 _NONSENSE = (ValueError, IndexError, KeyError, TypeError, ArithmeticError)
-# PyTorch's exporter lists the modules around an operator: "['', 'block', 'block.conv', 'conv2d']".
-_SCOPES, _SCOPE = "pkg.torch.onnx.name_scopes", re.compile(r"'([^']*)'")
 NO_SHAPES: Mapping[str, Shape] = {}
 
 
@@ -60,42 +55,11 @@ def import_onnx(data: bytes, name: str, folder: Path | None = None, shapes: Mapp
     every layer at fault, when it is sound but asks for what midge does not do.
     """
     try:
-        graph = _Reader(_parse(data), name, folder, shapes).graph()
+        graph = _Reader(parsed(data), name, folder, shapes).graph()
     except DamagedFile as problem:
         raise ModelFileError(f"{name} is damaged: {problem}", hint="copy or export the file again") from problem
     limits.check_size(graph)
     return verify(graph)
-
-
-def _parse(data: bytes) -> Any:
-    model = onnx.ModelProto()
-    try:
-        model.ParseFromString(data)
-    except DecodeError as problem:
-        raise DamagedFile("it is no whole protobuf") from problem
-    if not model.HasField("graph") or not model.graph.node:
-        raise DamagedFile("it has no operators")
-    sizes = (len(model.graph.node), len(model.graph.initializer))
-    if sizes[0] > limits.MAX_OPS or sizes[1] > limits.MAX_TENSORS:
-        raise DamagedFile(f"it has {sizes[0]} operators and {sizes[1]} constants")
-    if not all(isinstance(text, str) for text in _texts(model)):
-        raise DamagedFile("it has a name that is no text")
-    return model
-
-
-def _texts(model: Any) -> Iterator[Any]:
-    """All names that the importer reads; the package gives bytes for those that are not UTF-8."""
-    graph = model.graph
-    yield from (opset.domain for opset in model.opset_import)
-    yield from (proto.name for protos in (graph.initializer, graph.input, graph.output) for proto in protos)
-    for proto in graph.initializer:
-        yield from (text for entry in proto.external_data for text in (entry.key, entry.value))
-    for node in graph.node:
-        yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
-        yield from (text for entry in node.metadata_props for text in (entry.key, entry.value))
-        for attribute in node.attribute:
-            yield from (attribute.name, attribute.t.name)
-            yield from (text for entry in attribute.t.external_data for text in (entry.key, entry.value))
 
 
 class _Reader:
@@ -107,7 +71,7 @@ class _Reader:
 
     def __init__(self, model: Any, name: str, folder: Path | None, shapes: Mapping[str, Shape]) -> None:
         self.name, self.proto = name, model.graph
-        self.opsets = _opsets(model, name)
+        self.opsets = opsets(model, name)
         self.shapes = chosen_shapes(shapes, {i.name for i in self.proto.input}, name)
         self.constant_reader = ConstantReader(folder)
         self.sketch = Sketch()
@@ -131,7 +95,7 @@ class _Reader:
         inputs = [name for proto in self.proto.input if (name := self._input(proto)) is not None]
         codes = [clean(node.op_type) for node in self.proto.node]
         names = unique_names(
-            (_layer_name(node, code) for node, code in zip(self.proto.node, codes, strict=True)), of="layer"
+            (node_name(node, code) for node, code in zip(self.proto.node, codes, strict=True)), of="layer"
         )
         for node, name in zip(self.proto.node, names, strict=True):
             try:
@@ -173,7 +137,7 @@ class _Reader:
 
     def _node(self, node: Any, name: str) -> None:
         """Reads one node: its constants are folded, its operators added, or its problem noted."""
-        code = clean(node.op_type if node.domain in _DOMAINS else f"{node.domain}.{node.op_type}")
+        code = clean(node.op_type if node.domain in DOMAINS else f"{node.domain}.{node.op_type}")
         for output in node.output:
             if output:
                 self._define(output)
@@ -328,28 +292,6 @@ class _Reader:
         self.sketch.tensors[name] = replace(tensor, name=name)
         self.sketch.ops.append(Reshape(name=name, inputs=(tensor.name,), outputs=(name,), shape=tensor.shape))
         return name
-
-
-def _opsets(model: Any, name: str) -> dict[str, int]:
-    """The version of each operator set; ONNX's own is the key "" in any spelling."""
-    found = {"" if o.domain in _DOMAINS else clean(o.domain): int(o.version) for o in model.opset_import}
-    version, newest = found.setdefault("", 1), onnx.defs.onnx_opset_version()
-    if not _OLDEST_OPSET <= version <= newest:
-        raise UnsupportedModelError(
-            f"{name} has opset {version}; midge reads {_OLDEST_OPSET} to {newest}",
-            hint="pip install --upgrade onnx" if version > newest else "export the model with opset 13 or newer",
-        )
-    return found
-
-
-def _layer_name(node: Any, code: str) -> str:
-    """What the file calls the node; what PyTorch's exporter says of the module that it comes from goes before that."""
-    scopes = next((e.value for e in node.metadata_props if e.key == _SCOPES), "")
-    named = [scope for scope in _SCOPE.findall(scopes[:2000]) if scope]
-    if named:
-        return layer_name(named[-2] if len(named) > 1 else named[-1], code)
-    raw = node.name or (node.output[0] if node.output else "")
-    return layer_name(raw[:200], code)
 
 
 def _plain_type(value: Any) -> Any:

@@ -17,6 +17,7 @@ from midge.ops.families.pool import Pool, pool_reader, written_pool
 from midge.ops.formats import SourceOp, UnsupportedOp
 from midge.ops.onnx_nodes import OnnxNode
 from midge.ops.onnx_plain_integers import exact_in_float
+from midge.ops.onnx_pool_places import pool_places
 from midge.ops.onnx_windows import WindowAxis, channels_first, channels_last, onnx_window, window_axes
 from midge.ops.uint8 import as_int8
 
@@ -64,10 +65,10 @@ def to_tflite(op: MaxPool2D, inputs: Sequence[Tensor], outputs: Sequence[Tensor]
 
 
 def from_onnx(node: OnnxNode) -> list[Tensor]:
-    """Reads an ONNX MaxPool whose indices nothing reads."""
-    node.only_output()
+    """Reads an ONNX MaxPool; the indices, where anything reads them, over one or two dimensions."""
     x, kernel = node.tensor(0), node.integers("kernel_shape", ())
     if len(x.shape) == 5:
+        node.only_output()
         return [_of_volumes(node, x, window_axes(node, x, kernel))]
     window = onnx_window(node, x, kernel)
     fields: dict[str, Any] = {
@@ -78,7 +79,8 @@ def from_onnx(node: OnnxNode) -> list[Tensor]:
         "dilation": window.dilation,
     }
     y = node.add(MaxPool2D, [channels_last(node, x)], "", integers=True, **fields)
-    return [channels_first(node, y, len(x.shape))]
+    places = [pool_places(node, x, window, (y.shape[1], y.shape[2]))] if any(node.used[1:]) else []
+    return [channels_first(node, y, len(x.shape)), *places]
 
 
 def _of_volumes(node: OnnxNode, x: Tensor, axes: Sequence[WindowAxis]) -> Tensor:

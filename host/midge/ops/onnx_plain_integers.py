@@ -23,9 +23,9 @@ def exact_in_float(read: OnnxReader) -> OnnxReader:
         if kinds not in ({DType.U8}, {DType.S8}) or any(t is not None and t.quant is not None for t in node.inputs):
             return list(read(node))
         inputs = tuple(t and as_float(node, t, f"x{i}") for i, t in enumerate(node.inputs))
-        (y,) = read(replace(node, inputs=inputs, name=f"{node.name}/float"))
+        y, *others = read(replace(node, inputs=inputs, name=f"{node.name}/float"))
         whole = node.add(Cast, [y], "int32", dtype=DType.S32)
-        return [node.add(Cast, [whole], "", integers=True, dtype=kinds.pop())]
+        return [node.add(Cast, [whole], "", integers=True, dtype=kinds.pop()), *others]
 
     return reading
 

@@ -45,6 +45,7 @@ def quantize_graph(
     if not graph.is_float:
         return graph
     _require_weights(graph)
+    _refuse_casts(graph)
     quants = activation_quants(graph, ranges)
     wide = wide_layers(graph, int16_layers, quants) if int16_layers else frozenset()
     types = {op.name: DType.S16 if op.name in wide else activations for op in graph.ops}
@@ -190,6 +191,17 @@ def _require_weights(graph: Graph) -> None:
                     f"layer {op.name} ({op.kind}): the constant {tensor.name} holds NaN or infinity",
                     hint="export the model again from sound weights",
                 )
+
+
+def _refuse_casts(graph: Graph) -> None:
+    """Raises UnsupportedModelError naming a CAST of floats: it would give integers that a scale says nothing of."""
+    for op in graph.ops:
+        kinds = {graph.tensors[name].dtype for name in (*op.inputs, *op.outputs)}
+        if op.family == "cast" and DType.F32 in kinds and len(kinds) > 1:
+            raise UnsupportedModelError(
+                f"layer {op.name} ({op.kind}) makes floats of whole numbers, or these of floats: it stays as it is",
+                hint="--precision float deploys the model as it is",
+            )
 
 
 def _with_float_io(graph: Graph, result: Graph) -> Graph:

@@ -16,6 +16,8 @@ from midge.interpreter import interpret
 from midge.ir.graph import Graph
 from midge.passes import CANONICALIZE, run_passes
 from midge.pipeline import compile_model
+from midge.quantize.int8_graph import quantize_graph
+from midge.quantize.ranges import Range
 from midge.settings import Settings
 from unit.importers.onnx_file import node, onnx_model
 from unit.importers.test_onnx import assert_equals_reference, drawn, kinds
@@ -47,6 +49,58 @@ def test_the_largest_values_of_a_volume_are_those_of_planes_and_then_of_depth(op
     nodes = [node("MaxPool", ["x"], ["y"], kernel_shape=[2, 3, 2], **options)]
     graph = assert_equals_reference(onnx_model(nodes, {"x": [2, 3, 5, 6, 5]}, ["y"]), drawn(2, 3, 5, 6, 5))
     assert kinds(graph).count("max_pool2d") == 2
+
+
+def places_of_largest(x: Any, options: dict[str, Any], out: tuple[int, ...]) -> Any:
+    """By ONNX's definition, window by window: the first of the largest values, counted over the whole input."""
+    (high, wide), (down, right) = options.get("strides", [1, 1]), options.get("dilations", [1, 1])
+    top, left, *_ = options.get("pads", [0] * 4)
+    kernel, size, found = options["kernel_shape"], x.shape[2:], np.zeros(out, np.int32)
+    for n, c, i, j in np.ndindex(*out):
+        taps = [(i * high - top + a * down, j * wide - left + b * right) for a, b in np.ndindex(*kernel)]
+        inside = [(a, b) for a, b in taps if 0 <= a < size[0] and 0 <= b < size[1]]
+        a, b = max(inside, key=lambda place: x[n, c, place[0], place[1]])
+        place = a + b * size[0] if options.get("storage_order") else a * size[1] + b
+        found[n, c, i, j] = (n * x.shape[1] + c) * size[0] * size[1] + place
+    return found
+
+
+@pytest.mark.parametrize("kind", ["float32", "int8"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kernel_shape": [2, 2]},
+        {"kernel_shape": [3, 2], "strides": [2, 1], "pads": [1, 0, 2, 1], "storage_order": 1},
+        {"kernel_shape": [3, 3], "dilations": [2, 3], "pads": [3, 2, 2, 4]},
+        {"kernel_shape": [3, 2], "strides": [2, 2], "ceil_mode": 1},
+    ],
+)
+def test_the_places_of_the_largest_values_are_the_first_of_the_whole_input(options: dict[str, Any], kind: str) -> None:
+    x = np.random.default_rng(3).integers(-3, 1, (2, 3, 7, 6)).astype(kind)
+    given = TensorProto.FLOAT if kind == "float32" else TensorProto.INT8
+    model = onnx_model([node("MaxPool", ["x"], ["y", "i"], **options)], {"x": x.shape}, ["y", "i"], kind=given)
+    imported = import_onnx(model.SerializeToString(), "net")
+    for graph in (imported, run_passes(imported, CANONICALIZE)):
+        largest, places = interpret(graph, [x])
+        np.testing.assert_array_equal(places, places_of_largest(x, options, largest.shape))
+        flat = x.swapaxes(2, 3) if options.get("storage_order") else x
+        np.testing.assert_array_equal(flat.reshape(-1)[places], largest)
+
+
+def test_the_places_along_a_line_count_over_the_whole_input() -> None:
+    x = np.random.default_rng(3).integers(-3, 1, (2, 3, 9)).astype(np.float32)
+    nodes = [node("MaxPool", ["x"], ["y", "i"], kernel_shape=[3], strides=[2], pads=[1, 1])]
+    graph = import_onnx(onnx_model(nodes, {"x": x.shape}, ["y", "i"]).SerializeToString(), "net")
+    options = {"kernel_shape": [1, 3], "strides": [1, 2], "pads": [0, 1, 0, 1]}
+    places = places_of_largest(x[:, :, None], options, (2, 3, 1, 5))
+    np.testing.assert_array_equal(interpret(graph, [x])[1], places[:, :, 0])
+
+
+def test_int8_is_refused_where_floats_become_whole_numbers() -> None:
+    nodes = [node("MaxPool", ["x"], ["y", "i"], kernel_shape=[2, 2])]
+    pooled = import_onnx(onnx_model(nodes, {"x": [1, 1, 4, 4]}, ["y", "i"]).SerializeToString(), "net")
+    with pytest.raises(UnsupportedModelError, match="whole numbers"):
+        quantize_graph(pooled, {name: Range(-1.0, 1.0) for name in pooled.tensors})
 
 
 def test_single_values_are_gathered_along_an_axis() -> None:
