@@ -16,9 +16,11 @@ from midge.train.rounding import Levels, Rounding, settled
 
 # The kernels' tables hold so many values.
 _CLUSTERS = 64
-# The code of a channel's largest weight, and how far from whole numbers codes may be.
+# The largest int8 weight, and how far inside the ends of a table, in parts of them, its other values stay.
 _END = 127
-_WHOLE = 2e-3
+_INNER = 126.49 / _END
+# So near to whole numbers, in steps, are weights that are integers times a scale.
+_WHOLE = 1e-3
 # Where weights have few bits, zero is one level of few: only above this share was it put there on purpose.
 _PRUNED = 0.6
 
@@ -32,9 +34,12 @@ class Keep:
 
 
 class Constant(nn.Module):  # type: ignore[misc]
-    """A float tensor that is trained, its zeros and equal values kept. `value()` has one sample in front."""
+    """A float tensor that is trained. `value()` has one sample in front.
 
-    def __init__(self, data: Array, keep: Keep) -> None:
+    `data`: its values, over `unit` (which broadcasts) where equal values are equal in that unit alone.
+    """
+
+    def __init__(self, data: Array, keep: Keep, unit: Array | None = None) -> None:
         super().__init__()
         values = np.asarray(data, np.float32)
         distinct, places = np.unique(values, return_inverse=True)
@@ -42,6 +47,7 @@ class Constant(nn.Module):  # type: ignore[misc]
         self.shape = values.shape
         self.parameter = nn.Parameter(torch.tensor(distinct if clustered else values))
         self.register_buffer("places", torch.tensor(places.reshape(-1)) if clustered else None)
+        self.register_buffer("unit", None if unit is None else torch.tensor(np.asarray(unit, np.float32)))
         self.register_buffer("mask", None)
         if keep.zeros and (values == 0).any():
             self.set_mask(values != 0)
@@ -55,9 +61,35 @@ class Constant(nn.Module):  # type: ignore[misc]
         found = self.parameter
         if self.places is not None:
             found = found.index_select(0, self.places).reshape(self.shape)
+        if self.unit is not None:
+            found = found * self.unit
         if self.mask is not None:
             found = found * self.mask
         return found.unsqueeze(0)
+
+
+class Clusters(Constant):
+    """Weights as a table of few values, one for the layer, times a size for each channel: what clustering makes.
+
+    Both are trained. The ends of the table, 1 and -1, stay where they are, so that each channel's largest weight is its
+    size, from which quantization finds its scale again; the others stay between them.
+    """
+
+    def __init__(self, codes: Array, sizes: Array, keep: Keep) -> None:
+        super().__init__(np.asarray(codes, np.float64) / _END, keep, sizes)
+        with torch.no_grad():
+            self.register_buffer("ends", torch.where(self.parameter.abs() == 1, self.parameter, 0.0))
+        self.factor = nn.Parameter(torch.zeros_like(self.unit))
+
+    def table_values(self) -> Any:
+        """What the weights are in their channel's size; one sample in front."""
+        inner = self.parameter.clamp(-_INNER, _INNER)
+        found = torch.where(self.ends != 0, self.ends, inner).index_select(0, self.places).reshape(self.shape)
+        return (found if self.mask is None else found * self.mask).unsqueeze(0)
+
+    def value(self) -> Any:
+        """The real values."""
+        return self.table_values() * (self.unit * torch.exp(self.factor)).unsqueeze(0)
 
 
 class Fixed(nn.Module):  # type: ignore[misc]
@@ -98,60 +130,6 @@ class StepSize(nn.Module):  # type: ignore[misc]
         return tuple(found * self.channels if len(found) == 1 else found)
 
 
-class Clusters(Constant):
-    """Weights of few values: a table for all channels, times a scale for each, as midge.compress.cluster makes them.
-
-    `codes`: integers, times `unit` (which broadcasts). Without `step` the scales stay; with it they are learned. Codes
-    of the size `end`, which every channel has one of, stay, so that quantization finds the same scales again.
-    """
-
-    def __init__(
-        self, codes: Array, keep: Keep, unit: Array, step: StepSize | None = None, end: int | None = None
-    ) -> None:
-        super().__init__(codes, Keep(keep.zeros, False))
-        distinct, places = np.unique(codes, return_inverse=True)
-        # The table is as large as the weights are, so that it learns as fast.
-        self.reference = float(np.mean(unit))
-        start = torch.tensor(distinct * self.reference, dtype=torch.float32)
-        self.parameter = nn.Parameter(start.clone())
-        self.places = torch.tensor(places.reshape(-1))
-        self.register_buffer("start", start)
-        self.register_buffer("held", torch.tensor(np.abs(distinct) == end))
-        self.register_buffer("unit", torch.tensor(np.asarray(unit, np.float32)))
-        self.step, self.end = step, end
-
-    def codes(self) -> Any:
-        """What the table holds for each weight."""
-        table = torch.where(self.held, self.start, self.parameter) / self.reference
-        if self.end is not None:
-            table = table.clamp(-self.end, self.end)
-        found = table.index_select(0, self.places).reshape(self.shape)
-        return (found if self.mask is None else found * self.mask).unsqueeze(0)
-
-    def value(self) -> Any:
-        """The real values."""
-        return self.codes() * (self.unit if self.step is None else self.step.value())
-
-
-def _few(values: Array) -> bool:
-    """Whether weights take so few values that this is their structure."""
-    return len(np.unique(values)) <= min(_CLUSTERS, values.size // 2)
-
-
-def trained_weights(data: Array, axis: int, keep: Keep) -> Constant:
-    """Float weights with their structure: the scales of clustered ones lie along `axis`."""
-    if not keep.equals or _few(data):
-        return Constant(data, keep)
-    others = tuple(i for i in range(data.ndim) if i != axis)
-    most = np.abs(data.astype(np.float64)).max(axis=others, keepdims=True)
-    unit = np.where(most > 0, most, 1) / _END
-    codes = np.rint(data / unit)
-    if np.abs(data / unit - codes).max() > _WHOLE or not _few(codes):
-        return Constant(data, keep)
-    step = StepSize(tuple(float(u) for u in unit.reshape(-1)), axis, data.ndim, True)
-    return Clusters(codes, keep, unit, step, _END)
-
-
 class Weights(nn.Module):  # type: ignore[misc]
     """Quantized weights: real shadows, and the integers of a `width` that they are rounded to."""
 
@@ -163,11 +141,10 @@ class Weights(nn.Module):  # type: ignore[misc]
         self.levels = Levels(*LIMITS[width], rounding=kind, sharing=sharing)
 
     def value(self, quantized: bool) -> Any:
-        """At the integers, or the shadows as they are."""
-        if isinstance(self.constant, Clusters):
-            codes = self.constant.codes()
-            return (settled(codes, torch.ones(()), self.levels) if quantized else codes) * self.step.value()
-        real = self.constant.value()
+        """At the integers, or the shadows as they are. Those of clusters are counted in steps: learned steps leave the
+        integers few."""
+        clusters = isinstance(self.constant, Clusters)
+        real = self.constant.table_values() * (_END * self.step.value()) if clusters else self.constant.value()
         if not quantized:
             return real
         return settled(real, self.step.value(), self.levels)
@@ -188,6 +165,27 @@ def width_of_integers(integers: Array) -> Width:
     return next((w for w in fitting if LIMITS[w][0] <= low and high <= LIMITS[w][1]), "int8")
 
 
+def trained_weights(data: Array, axis: int, keep: Keep) -> Constant:
+    """What is trained of float weights with a channel for each index of `axis`."""
+    axes = tuple(i for i in range(data.ndim) if i != axis)
+    sizes = np.abs(np.asarray(data, np.float64)).max(axis=axes, keepdims=True)
+    codes = data / np.where(sizes > 0, sizes, 1) * _END
+    if keep.equals and _are_clusters(codes):
+        return Clusters(np.rint(codes), sizes, keep)
+    return Constant(data, keep)
+
+
+def _are_clusters(codes: Array) -> bool:
+    """Whether real values are few integers."""
+    whole = np.rint(codes)
+    return bool(np.abs(codes - whole).max() < _WHOLE) and _few(whole)
+
+
+def _few(values: Array) -> bool:
+    """Whether weights take so few values that this is their structure, in small layers too."""
+    return len(np.unique(values)) <= min(_CLUSTERS, values.size // 2)
+
+
 def shadows(integers: Array, scales: Array, width: Width, keep: Keep, source: Array | None) -> Constant:
     """What is trained of weights that are `integers` times `scales`, made of float `source` where that is there.
 
@@ -195,12 +193,17 @@ def shadows(integers: Array, scales: Array, width: Width, keep: Keep, source: Ar
     keep.
     """
     keep = replace(keep, zeros=keep.zeros and width != "binary")
-    if keep.equals and width == "int8" and _few(integers):
-        return Clusters(integers, keep, np.broadcast_to(scales, np.broadcast_shapes(scales.shape, (1,))))
+    same = source is None or source.shape != integers.shape or bool(np.abs(source / scales - integers).max() < _WHOLE)
+    if keep.equals and width == "int8" and same and _few(integers):
+        return Clusters(integers, _END * scales, keep)
     if source is None or source.shape != integers.shape:
-        zeros = keep.zeros and (width == "int8" or float((integers == 0).mean()) > _PRUNED)
-        return Constant(integers * scales, Keep(zeros, False))
+        narrow = width != "int8"
+        zeros = keep.zeros and (not narrow or float((integers == 0).mean()) > _PRUNED)
+        held = Keep(zeros, keep.equals and not narrow)
+        return Constant(integers, held, scales)
     real = np.asarray(source, np.float64)
+    if keep.equals and _few(source):
+        return Constant(source, keep)
     low, high = LIMITS[width]
     q = integers.astype(np.float64)
     below = np.where(q <= low, -np.inf, (q - 0.499) * scales)
@@ -208,4 +211,4 @@ def shadows(integers: Array, scales: Array, width: Width, keep: Keep, source: Ar
     if width == "binary":
         below, above = np.where(q < 0, -np.inf, 0.0), np.where(q < 0, -1e-12, np.inf)
     moved = np.clip(real, below, above)
-    return Constant(np.where(real == 0, 0, moved), Keep(keep.zeros, False))
+    return Constant(np.where(real == 0, 0, moved), keep)
