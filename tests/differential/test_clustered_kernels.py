@@ -32,6 +32,6 @@ def test_indices_of_every_width_give_what_the_interpreter_gives(variant: Variant
 def test_codes_give_what_the_interpreter_gives(variant: Variant, tmp_path: Path) -> None:
     if not shutil.which("gcc"):
         pytest.skip("needs gcc: apt-get install gcc")
-    rendered = render_cases(coded_cases(variant, 8), variant, tmp_path)
+    rendered = render_cases(coded_cases(variant, 12), variant, tmp_path)
     assert {item.program.calls[0].params["has_runs"] for item in rendered} == {True, False}
     assert differences(rendered, run_on_host(rendered, tmp_path)) == {}
