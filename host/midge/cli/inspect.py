@@ -137,7 +137,8 @@ def _packed_facts(graph: Graph, op: Op) -> dict[str, Any]:
     if not any(v.packed and v.fits(layer) for v in variants(op.kernels)):
         return {}
     found = narrow_weights(layer)
-    assert found is not None
+    if found is None:
+        return {}
     saved = layer.inputs[1].bytes - found.bytes
     return {"packed": found.width, "packed_bytes": _constant_bytes(graph, op) - saved}
 
