@@ -2,6 +2,7 @@
 
 How much each layer suffers by itself is measured on calibration samples; the exact programme of midge.tune.programme
 then finds the least sum within the bytes that are left, and exchanges between layers lower what they suffer together.
+That is done with scales as they come and with one multiplier for a layer's channels; what suffers less is taken.
 Unlike `midge search` this looks at constants alone, and runs no firmware.
 """
 
@@ -11,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import combinations
+from math import inf
 
 import numpy as np
 
@@ -36,13 +38,29 @@ _ATTEMPTS = 20
 
 def half_the_constants(
     graph: Graph, data: Dataset, settings: Settings, constant_bytes: Callable[[Graph], int]
-) -> Mapping[str, Width]:
-    """Widths of the layers at which the compiled network's constants take half of int8's.
+) -> Settings:
+    """`settings` with what makes the compiled network's constants half of int8's.
 
     `constant_bytes` compiles an integer network. Where 2 bits throughout are still too much, they are what comes back.
     """
     plain = replace(settings, equalize=True, calibration_samples=_SAMPLES)
     samples = calibration_samples(graph, data, plain)
+    limit = constant_bytes(quantize_with(graph, samples=samples, settings=plain)) // 2
+    found = []
+    for one in (False, True):
+        error, widths = _widths(graph, replace(plain, one_multiplier=one), samples, constant_bytes, limit)
+        found.append((error, replace(settings, layers=widths, one_multiplier=one)))
+    return min(found, key=lambda pair: pair[0])[1]
+
+
+def _widths(
+    graph: Graph,
+    plain: Settings,
+    samples: list[list[Array]],
+    constant_bytes: Callable[[Graph], int],
+    limit: int,
+) -> tuple[float, Mapping[str, Width]]:
+    """Widths of the layers at which constants take `limit` bytes at most, and how much the network suffers."""
     make = partial(quantize_with, graph, samples=samples)
     exact = [interpret(graph, sample)[0] for sample in samples]
     int8 = make(settings=plain)
@@ -54,10 +72,9 @@ def half_the_constants(
         layer, width = trials[index]
         narrow = make(settings=replace(plain, layers={layer: width}))
         found[layer, width] = _error(narrow, samples, exact)
-    whole = constant_bytes(int8)
     # What is not weights takes less where weights are packed: biases of 16 bits.
     packed = constant_bytes(make(settings=replace(plain, layers=dict.fromkeys(layers, "int4"))))
-    budget = whole / 2 - (packed - sum(sizes.values()) / 2)
+    budget = limit - (packed - sum(sizes.values()) / 2)
     choices = [[Choice(found[n, w], (sizes[n] * BITS[w] / 8,)) for w in WIDTHS] for n in layers]
     for _ in range(_ATTEMPTS):
         sets = best_sets(choices, (budget,))
@@ -67,10 +84,11 @@ def half_the_constants(
         widths = _exchanged(
             widths, sizes, budget, lambda w: _error(make(settings=replace(plain, layers=w)), samples, exact)
         )
-        if constant_bytes(make(settings=replace(plain, layers=widths))) <= whole / 2:
-            return widths
+        made = make(settings=replace(plain, layers=widths))
+        if constant_bytes(made) <= limit:
+            return _error(made, samples, exact), widths
         budget *= _LESS
-    return dict.fromkeys(layers, WIDTHS[-1])
+    return inf, dict.fromkeys(layers, WIDTHS[-1])
 
 
 def _exchanged(

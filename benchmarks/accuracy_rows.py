@@ -71,8 +71,7 @@ def midge_row(s: Subject, variant: str) -> dict[str, Any]:
     """What midge makes of the network: every rung climbed, each with what it gained."""
     start = time.monotonic()
     if variant == MIXED:
-        widths = half_the_constants(s.graph, s.data, PLAIN_SETTINGS, partial(_constant_bytes, s))
-        settings = replace(PLAIN_SETTINGS, layers=widths)
+        settings = half_the_constants(s.graph, s.data, PLAIN_SETTINGS, partial(_constant_bytes, s))
     else:
         settings = replace(PLAIN_SETTINGS, **VARIANTS[variant])
     ascent = climb(s.graph, s.data, settings, 0.0, PLAIN.get(variant, ()), to_the_top=True, progress=show_progress)

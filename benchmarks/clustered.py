@@ -1,4 +1,4 @@
-"""Weights of few values on an emulated core: cycles per MAC, constants and code of two layers.
+"""Weights of few values or low entropy on an emulated core: cycles per MAC, constants and code of two layers.
 
     python benchmarks/clustered.py [BOARD]     prints a table: 1x1 convolution, fully connected layer
 
@@ -20,18 +20,25 @@ from midge.ir.verify import verify
 from midge.settings import Goal, Settings
 
 ROUNDS = 20
-# Values of the weights (None: all of int8), with what the compiler is asked for.
-ROWS: tuple[tuple[int | None, Goal], ...] = (
-    *((count, goal) for goal in ("speed", "balanced", "size") for count in (None, 64, 16, 4)),  # type: ignore[misc]
+# Weights, by how many values they take or how many of them are zero, with what the compiler is asked for.
+ROWS: tuple[tuple[str, Goal], ...] = (
+    ("any int8", "speed"),
+    ("16 values", "balanced"),
+    ("4 values", "balanced"),
+    ("any int8", "size"),
+    ("64 values", "size"),
+    ("16 values", "size"),
+    ("4 values", "size"),
+    ("75 % zeros", "size"),
 )
 
 
 @dataclass(frozen=True)
 class Row:
-    """One layer with weights of few values: its kernel, cycles per MAC, constants and code in bytes."""
+    """One layer: its weights, its kernel, cycles per MAC, constants and code in bytes."""
 
     layer: str
-    values: int | None
+    weights: str
     goal: Goal
     kernel: str
     cycles_per_mac: float
@@ -39,12 +46,19 @@ class Row:
     code_bytes: int
 
 
-def clustered(graph: Graph, count: int) -> Graph:
-    """The same network, its weights moved to the nearest of `count` values that lie where the weights are dense."""
-    weights = graph.tensors["w"]
-    assert weights.data is not None
-    moved = replace(weights, data=nearest_values(weights.data, count))
-    return verify(replace(graph, tensors={**graph.tensors, "w": moved}))
+def with_weights(graph: Graph, weights: str) -> Graph:
+    """The same network with weights as ROWS call them."""
+    tensor = graph.tensors["w"]
+    assert tensor.data is not None
+    amount, _, kind = weights.partition(" ")
+    if kind == "values":
+        data = nearest_values(tensor.data, int(amount))
+    elif kind == "% zeros":
+        size = np.abs(tensor.data.astype(np.int64))
+        data = np.where(size > np.quantile(size, int(amount) / 100), tensor.data, 0).astype(np.int8)
+    else:
+        data = tensor.data
+    return verify(replace(graph, tensors={**graph.tensors, "w": replace(tensor, data=data)}))
 
 
 def nearest_values(weights: Array, count: int) -> Array:
@@ -60,24 +74,23 @@ def nearest_values(weights: Array, count: int) -> Array:
     return np.asarray(table[np.searchsorted((table[1:] + table[:-1]) / 2, flat)].reshape(weights.shape).astype(np.int8))
 
 
-def measure(name: str, values: int | None, goal: Goal, board: str = BOARD) -> Row:
+def measure(name: str, weights: str, goal: Goal, board: str = BOARD) -> Row:
     """The row of a layer; exact, or an AssertionError."""
-    graph = LAYERS[name]("int8")
-    graph = graph if values is None else clustered(graph, values)
+    graph = with_weights(LAYERS[name]("int8"), weights)
     program, code, cycles = run_layer(graph, Settings(board=board, precision="as-is", optimize=goal))
     kernel = program.calls[0].variant
-    return Row(name, values, goal, kernel, cycles / program.macs, program.constant_bytes, code)
+    return Row(name, weights, goal, kernel, cycles / program.macs, program.constant_bytes, code)
 
 
 def main() -> None:
     """Print all rows."""
     board = sys.argv[1] if len(sys.argv) > 1 else BOARD
-    print(f"{'layer':28}{'values':>8}  {'goal':10}{'kernel':22}{'cycles/MAC':>10}{'constants':>12}{'code':>9}")
+    print(f"{'layer':28}{'weights':12}{'goal':10}{'kernel':22}{'cycles/MAC':>10}{'constants':>12}{'code':>9}")
     for name in LAYERS:
-        for values, goal in ROWS:
-            row = measure(name, values, goal, board)
+        for weights, goal in ROWS:
+            row = measure(name, weights, goal, board)
             sizes = f"{row.cycles_per_mac:10.2f}{row.const_bytes:10,} B{row.code_bytes:7,} B"
-            print(f"{name:28}{values or 'any':>8}  {goal:10}{row.kernel:22}{sizes}")
+            print(f"{name:28}{weights:12}{goal:10}{row.kernel:22}{sizes}", flush=True)
 
 
 if __name__ == "__main__":

@@ -33,17 +33,24 @@ ROWS = (("dense", 0.0), ("1x4", 0.5), ("1x4", 0.75), ("2:4", 0.5), ("1:4", 0.75)
 
 
 @dataclass(frozen=True)
-class Row:
-    """One layer with a share of its weights gone: its kernel, cycles, constants, and what of these says where weights
-    stand or fills up, beside kept weights and what requantizes."""
+class Ran:
+    """A layer's kernel, cycles, multiplications as if nothing were zero, and constants in bytes."""
 
-    layer: str
-    granularity: str
-    sparsity: float
     kernel: str
     cycles: int
     macs: int
     const_bytes: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One layer with a share of its weights gone; `index_bytes` of its constants say where weights stand, or fill up:
+    all beside kept weights and what requantizes."""
+
+    layer: str
+    granularity: str
+    sparsity: float
+    ran: Ran
     index_bytes: int
 
 
@@ -67,11 +74,17 @@ def sparse(graph: Graph, granularity: str, sparsity: float) -> Graph:
     return replace(graph, tensors={**graph.tensors, "w": replace(w, data=data)})
 
 
-def measure(name: str, granularity: str, sparsity: float, kernel: str | None = None) -> Row:
-    """The row of a layer, exact, or an AssertionError; `kernel` takes another one than midge would."""
+def measure(name: str, granularity: str, sparsity: float) -> Row:
+    """The row of a layer, exact, or an AssertionError."""
     graph = sparse(LAYERS[name]("int8"), granularity, sparsity)
-    op = graph.ops[0]
-    kernels = {op.kernels: kernel} if kernel else {}
+    ran = run(graph)
+    index_bytes = ran.const_bytes - _kept_bytes(graph.tensors["w"].data) - _other_bytes(graph)
+    return Row(name, granularity, sparsity, ran, index_bytes)
+
+
+def run(graph: Graph, kernel: str | None = None) -> Ran:
+    """One layer, exact, or an AssertionError; with `kernel` by another one than midge takes."""
+    kernels = {graph.ops[0].kernels: kernel} if kernel else {}
     settings = Settings(board=BOARD, precision="as-is", optimize="speed", kernels=kernels)
     imported = Imported(graph, Path("layer.tflite"), "0" * 64, "tflite")
     compiled = compile_graph(imported, graph, graph, settings, load_board(BOARD))
@@ -79,13 +92,9 @@ def measure(name: str, granularity: str, sparsity: float, kernel: str | None = N
     with tempfile.TemporaryDirectory(prefix="midge-") as folder, emulated_device(compiled, Path(folder)) as device:
         sample = device.infer(inputs)
     differing = agreement(sample.outputs, Interpreter(graph).infer(inputs).outputs).mismatches
-    assert not differing, f"{name}, {granularity} {sparsity}: {differing} values differ"
     program = compiled.program
-    const_bytes = program.constant_bytes
-    return Row(
-        *(name, granularity, sparsity, program.calls[0].variant, sample.layer_ticks[0], program.macs, const_bytes),
-        index_bytes=const_bytes - _kept_bytes(graph.tensors["w"].data) - _other_bytes(graph),
-    )
+    assert not differing, f"{program.calls[0].variant}: {differing} values differ"
+    return Ran(program.calls[0].variant, sample.layer_ticks[0], program.macs, program.constant_bytes)
 
 
 def _kept_bytes(weights: Array | None) -> int:
@@ -106,11 +115,11 @@ def main() -> None:
     for name in LAYERS:
         for granularity, sparsity in ROWS:
             row = measure(name, granularity, sparsity)
-            kept = row.macs // (125 if "pointwise" in name else 1) * (1 - sparsity)
+            ran, weights = row.ran, f"{granularity:>8}{sparsity:6.1%}"
+            kept = (1 - sparsity) * LAYERS[name]("int8").tensors["w"].elements
             print(
-                f"{name:28}{granularity:>8}{sparsity:6.1%}  {row.kernel:22}{row.cycles:10,}"
-                f"{row.cycles / row.macs:12.2f}{row.const_bytes:10,} B{row.index_bytes:8,} B"
-                f"{row.index_bytes / kept:9.1%}"
+                f"{name:28}{weights}  {ran.kernel:22}{ran.cycles:10,}{ran.cycles / ran.macs:12.2f}"
+                f"{ran.const_bytes:10,} B{row.index_bytes:8,} B{row.index_bytes / kept:9.1%}"
             )
 
 

@@ -34,12 +34,13 @@ class Settings:
     finds the range of an activation; `percentile` (of 100, over 50) is for that method. `calibration_samples`: at most
     this many are used, spread over the data. `weights`: how wide they are, and `layers` those of a layer by its name,
     e.g. {"conv_1" = "int4"}; `activations` which layers of an int8 network have int16 ones. `equalize`, `clip_weights`,
-    `rounding` and `bias_correction` are steps of quantization, see midge.quantize. `float_io`: float inputs and outputs
-    around an int8 network. `raw_input`: bytes that firmware passes as they are, of which the network was trained on
-    (byte - `input_mean`) / `input_std`; one number, or one for each channel. `optimize`: what to favor. `protocol`:
-    what the firmware speaks; through its own alone can midge measure. `kernels`: variant by operator, e.g. {"conv2d":
-    "portable"}. `compress`: the steps that come before quantization, see midge.compress.steps; tables are taken too.
-    `seed`: of whatever is drawn.
+    `rounding` and `bias_correction` are steps of quantization, see midge.quantize. `one_multiplier`: weight scales of a
+    layer's channels are powers of two apart, so that one multiplier in flash serves them all. `float_io`: float inputs
+    and outputs around an int8 network. `raw_input`: bytes that firmware passes as they are, of which the network was
+    trained on (byte - `input_mean`) / `input_std`; one number, or one for each channel. `optimize`: what to favor.
+    `protocol`: what the firmware speaks; through its own alone can midge measure. `kernels`: variant by operator, e.g.
+    {"conv2d": "portable"}. `compress`: the steps that come before quantization, see midge.compress.steps; tables are
+    taken too. `seed`: of whatever is drawn.
     """
 
     board: str = "nucleo_l4r5zi"
@@ -52,6 +53,7 @@ class Settings:
     activations: Mapping[str, Activation] = field(default_factory=dict)
     equalize: bool = False
     clip_weights: bool = False
+    one_multiplier: bool = False
     rounding: Rounding = "nearest"
     bias_correction: Correction = "none"
     float_io: bool = False
@@ -81,7 +83,7 @@ class Settings:
         _check_number("percentile", self.percentile, 50, 100, (int, float))
         _check_number("calibration_samples", self.calibration_samples, 1, 1 << 20, (int,))
         _check_number("seed", self.seed, 0, (1 << 63) - 1, (int,))
-        for name in ("float_io", "equalize", "clip_weights"):
+        for name in ("float_io", "equalize", "clip_weights", "one_multiplier"):
             if not isinstance(getattr(self, name), bool):
                 raise SettingsError(f"{name} is {getattr(self, name)!r}", hint="allowed: true, false")
         tables = {"kernels": 'conv2d = "portable"', "layers": 'conv_1 = "int4"', "activations": 'conv_1 = "int16"'}

@@ -1,4 +1,4 @@
-"""Draws int8 layers of realistic sizes whose weights take few values, for kernels that keep indices of them."""
+"""Draws int8 layers of realistic sizes for kernels that keep indices of few weights, or codes of rare ones."""
 
 from __future__ import annotations
 
@@ -25,6 +25,20 @@ _LAYERS: Mapping[str, Sequence[Callable[[Rng], Case]]] = {
 def clustered_cases(variant: Variant, count: int, counts: Sequence[int] = (3, 4, 11, 16, 50, 64)) -> list[Case]:
     """`count` layers that the variant fits, each with weights of at most so many values, one of `counts`."""
     return _fitting(variant, count, lambda weights, rng: clustered_weights(weights, rng, counts))
+
+
+def coded_cases(variant: Variant, count: int) -> list[Case]:
+    """`count` layers that the variant fits: weights that are zero for the most part, or few values, some often."""
+
+    def rare(weights: Tensor, rng: Rng) -> Tensor:
+        shape, most = weights.shape, int(rng.choice([3, 20, 127]))
+        if rng.random() < 0.5:
+            data = rng.integers(-most, most + 1, shape) * (rng.random(shape) < rng.choice([0.03, 0.2]))
+        else:
+            data = np.clip(np.rint(rng.normal(0, rng.choice([0.4, 2, 6]), shape)), -most, most)
+        return replace(weights, data=(data - int(rng.choice([0, 0, 0, 1]))).astype(np.int8))
+
+    return _fitting(variant, count, rare)
 
 
 def _fitting(variant: Variant, count: int, make: Callable[[Tensor, Rng], Tensor]) -> list[Case]:

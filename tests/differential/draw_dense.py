@@ -173,4 +173,5 @@ DRAWS: Mapping[tuple[str, str], Callable[[Rng], Case]] = {
     ("conv2d", "dsp_packed_window"): _packed(_window),
     ("fully_connected", "dsp_sparse"): _sparse(_matrix),
     ("conv2d", "dsp_sparse_pointwise"): _sparse(_pointwise),
+    ("conv2d", "dsp_sparse_window"): _sparse(_window),
 }

@@ -101,6 +101,9 @@ def weighted(rng: Rng, dtype: DType, x: Tensor, shape: Shape, axis: int) -> tupl
         bias = Tensor("b", (units,), dtype, data=rng.normal(0, 1, units).astype(np.float32))
         return [weights, bias][: 1 + int(rng.random() < 0.8)], 1.0
     scales = np.exp(rng.uniform(-6, 0, units if rng.random() < 0.6 else 1)).astype(np.float32)
+    if scales[0] < np.median(scales):
+        # One multiplier for all, shifts for each.
+        scales = scales[0] * np.exp2(np.rint(np.log2(scales / scales[0]))).astype(np.float32)
     quant = Quant(tuple(map(float, scales)), (0,) * len(scales), axis if len(scales) > 1 or units == 1 else None)
     weights = constant(Tensor("w", shape, DType.S8, quant), rng)
     bias = rng.integers(-(reach := int(rng.choice([100, 20_000]))), reach, units, endpoint=True)

@@ -40,14 +40,14 @@ def test_narrow_weights_are_exact_small_and_fast(
 
 
 @pytest.mark.parametrize(
-    ("layer", "values", "cycles_per_mac", "const_bytes"),
+    ("layer", "weights", "cycles_per_mac", "const_bytes"),
     [
-        ("pointwise 64 to 64", 4, 1.9, 64 * 64 // 4 + 64 * 13),
-        ("fully connected 640 to 128", 16, 2.1, 640 * 128 // 2 + 128 * 13),
+        ("pointwise 64 to 64", "4 values", 1.9, 64 * 64 // 4 + 64 * 13),
+        ("fully connected 640 to 128", "16 values", 2.1, 640 * 128 // 2 + 128 * 13),
     ],
 )
 def test_weights_of_few_values_are_exact_small_and_fast(
-    layer: str, values: int, cycles_per_mac: float, const_bytes: int, monkeypatch: pytest.MonkeyPatch
+    layer: str, weights: str, cycles_per_mac: float, const_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     import clustered
@@ -56,7 +56,7 @@ def test_weights_of_few_values_are_exact_small_and_fast(
         find_toolchain(load_board(clustered.BOARD).core)
     except MidgeError as error:
         pytest.skip(f"needs a compiler for {clustered.BOARD}: {error.hint}")
-    row = clustered.measure(layer, values, "balanced")
+    row = clustered.measure(layer, weights, "balanced")
     assert "packed" in row.kernel
     assert row.cycles_per_mac <= cycles_per_mac
     assert row.const_bytes <= const_bytes

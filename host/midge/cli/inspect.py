@@ -19,6 +19,7 @@ from midge.ir.text import graph_text
 from midge.kernels.narrow import narrow_weights
 from midge.kernels.select import variants
 from midge.kernels.variant import Layer
+from midge.measure.precision import precision_of
 from midge.passes import CANONICALIZE, OPTIMIZE, run_passes
 from midge.passes.constant_channels import find_removals
 from midge.quantize.model import float_samples, quantize_with
@@ -90,12 +91,13 @@ def facts(imported: Imported, canonical: Graph, graph: Graph) -> dict[str, Any]:
     `canonical` is the network as it was trained, whose MACs are `macs`; `graph` is what is left of it: the layers,
     `live_macs` and `constant_bytes`. `removed` says layer by layer what went, and why.
     """
+    precision = precision_of(graph)
     return {
         "model": {
             "name": graph.name,
             "format": imported.format,
             "sha256": imported.sha256,
-            "precision": "float32" if graph.is_float else "int8",
+            "precision": precision.replace("float", "float32"),
             "macs": canonical.macs,
             "live_macs": graph.macs,
             "constant_bytes": sum(t.bytes for t in graph.tensors.values() if t.is_constant),
@@ -135,7 +137,8 @@ def _packed_facts(graph: Graph, op: Op) -> dict[str, Any]:
     if not any(v.packed and v.fits(layer) for v in variants(op.kernels)):
         return {}
     found = narrow_weights(layer)
-    assert found is not None
+    if found is None:
+        return {}
     saved = layer.inputs[1].bytes - found.bytes
     return {"packed": found.width, "packed_bytes": _constant_bytes(graph, op) - saved}
 

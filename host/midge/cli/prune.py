@@ -31,6 +31,7 @@ from midge.errors import SettingsError
 @click.option("--sparsity", type=float, help="The part that goes, 0 to 1; of filters and blocks, of the MACs.")
 @LAYERS
 @click.option("--rounds", type=int, default=1, show_default=True, help="So many times a part, each judged anew.")
+@click.option("--even", is_flag=True, help="Every layer loses the same part, but those of few inputs.")
 @click.option("--reconstruct", is_flag=True, help="Fit what remains to the outputs of each layer by least squares.")
 def command(**options: Any) -> None:
     """Prune a float or int8 model.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import get_args
 
 import numpy as np
@@ -11,11 +12,14 @@ import numpy as np
 from midge.compress.steps import Granularity, Prune
 from midge.compress.weighted import Weights
 from midge.errors import SettingsError
+from midge.ir.graph import Graph
 from midge.ir.tensor import Array
 from midge.kernels.sparsity import PATTERNS, POSITION_AXIS, VECTOR_AXIS, Pattern
 
 # No layer keeps less than this part of the share that the network keeps: one that is all but cut through cannot learn.
 _LEAST_SHARE = 0.2
+# What has fewer inputs than this is spared where all else loses the same part.
+_FEW_INPUTS = 16
 
 
 def ratio_sparsity(granularity: Granularity) -> float | None:
@@ -96,6 +100,37 @@ def _best_of_windows(vectors: Array, pattern: Pattern) -> Array:
         allowed[size - size % window :] = -(-pattern.kept * (size % window) // window)
     best: Array = (rank < allowed)[:, :size].reshape(vectors.shape)
     return best
+
+
+def few_inputs(graph: Graph, names: Iterable[str]) -> frozenset[str]:
+    """Weights of first layers, depthwise ones and their like: they are few, and all are needed."""
+    readers = {op.inputs[i]: (op, i) for op in graph.ops for i in op.weight_axis if i < len(op.inputs)}
+    found = set()
+    for name in names:
+        op, index = readers[name]
+        shape = graph.tensors[name].shape
+        if prod(shape) // shape[op.weight_axis[index]] < _FEW_INPUTS:
+            found.add(name)
+    return frozenset(found)
+
+
+def kept_evenly(
+    scores: Mapping[str, Array], spared: Collection[str], granularity: Granularity, sparsity: float, comparable: bool
+) -> Mapping[str, Array]:
+    """As kept_of_all, the same part of every layer but those that are `spared`. Raises SettingsError as that."""
+    total, left = (sum(s.size for n, s in scores.items() if n not in but) for but in ((), spared))
+    part = sparsity * total / max(left, 1)
+    if part >= 1:
+        raise SettingsError(
+            f"sparsity {sparsity:g} cannot be reached evenly: layers of few inputs have {total - left:,} of {total:,} "
+            "weights",
+            hint="leave even out",
+        )
+    kept = {name: np.ones(found.shape, bool) for name, found in scores.items()}
+    for name, found in scores.items():
+        if name not in spared:
+            kept |= kept_of_all({name: found}, granularity, part, comparable)
+    return kept
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from midge.compress.channels import without
 from midge.compress.criteria import criterion_named
 from midge.compress.filters import Choice, choose_filters
 from midge.compress.least_squares import fit_remaining
-from midge.compress.patterns import fitting, kept_of_all, kept_of_each, ratio_sparsity
+from midge.compress.patterns import few_inputs, fitting, kept_evenly, kept_of_all, kept_of_each, ratio_sparsity
 from midge.compress.steps import Prune
 from midge.compress.weighted import Weights, find_weights, masked, samples_for
 from midge.errors import SettingsError
@@ -64,7 +64,10 @@ def masks(graph: Graph, step: Prune, material: Material) -> Mapping[str, Array]:
     scores = _scores(graph, fitting(find_weights(graph, step.layers), step), step, material)
     if ratio_sparsity(step.granularity) is not None:
         return {name: kept_of_each(found, step.granularity, step.sparsity) for name, found in scores.items()}
-    return kept_of_all(scores, step.granularity, step.sparsity, criterion_named(step.criterion).COMPARABLE)
+    comparable = criterion_named(step.criterion).COMPARABLE
+    if step.even:
+        return kept_evenly(scores, few_inputs(graph, scores), step.granularity, step.sparsity, comparable)
+    return kept_of_all(scores, step.granularity, step.sparsity, comparable)
 
 
 def _filters(graph: Graph, step: Prune, material: Material) -> Choice:
@@ -83,7 +86,9 @@ def _scores(graph: Graph, weights: Sequence[Weights], step: Prune, material: Mat
 
 
 def check(step: Prune) -> None:
-    """Raises SettingsError for a granularity that is a sparsity of its own beside another one."""
+    """Raises SettingsError for N:M beside another sparsity than its own, and for what cannot be even."""
+    if step.even and step.granularity in ("filters", "blocks"):
+        raise SettingsError(f"{step.granularity} do not go evenly", hint="leave even out, or name layers")
     wanted = ratio_sparsity(step.granularity)
     if wanted is not None and not np.isclose(step.sparsity, wanted):
         raise SettingsError(

@@ -40,7 +40,8 @@ class Prune(Step, frozen=True, kw_only=True, tag="prune"):
 
     `sparsity`: which part of the weights goes; of filters and blocks, of the multiply-accumulates. `layers`: the names
     of those to prune, all where there are none. `rounds`: so many times a part, each judged anew. `reconstruct`: what
-    remains is fitted to the layer's own outputs by least squares.
+    remains is fitted to the layer's own outputs by least squares. `even`: every layer loses the same part of its
+    weights, but those of a few inputs, which stay; else more goes where it matters less.
     """
 
     module: ClassVar[str] = "midge.compress.prune"
@@ -50,6 +51,7 @@ class Prune(Step, frozen=True, kw_only=True, tag="prune"):
     layers: tuple[str, ...] = ()
     rounds: Count = 1
     reconstruct: bool = False
+    even: bool = False
 
 
 class Cluster(Step, frozen=True, kw_only=True, tag="cluster"):

@@ -108,8 +108,10 @@ class Sums:
 
     @property
     def bias_constant(self) -> Constant:
-        """The bias as it goes to flash."""
-        return Constant("bias", f"{self.bias.dtype.name}_t", self.bias)
+        """The bias as it goes to flash: in 16 bits where these do."""
+        short = self.bias.astype(np.int16)
+        bias = short if (short == self.bias).all() else self.bias
+        return Constant("bias", f"{bias.dtype.name}_t", bias)
 
 
 def integer_sums(
@@ -132,7 +134,7 @@ def integer_sums(
 def requantization_literals(
     r: Requantization, reach: Array | int, out_type: str = "int8_t"
 ) -> tuple[dict[str, object], tuple[Constant, ...]]:
-    """(params, constants) that the macro in kernels/store.j2 reads: literals where all channels are equal.
+    """(params, constants) that the macros in kernels/store.j2 read: literals where all channels are equal.
 
     `reach` is the most that |sum| can be. Shifts go right where none goes left. `out_type` is the output's type in C.
     """
@@ -163,8 +165,11 @@ def _wide_literals(r: Requantization) -> tuple[dict[str, object], tuple[Constant
 def _factors(multipliers: Array, c_type: str, shifts: Array) -> tuple[dict[str, object], tuple[Constant, ...]]:
     if len(set(zip(multipliers.tolist(), shifts.tolist(), strict=True))) == 1:
         return {"multiplier": int(multipliers[0]), "shift": int(shifts[0])}, ()
+    table = Constant("shifts", "int8_t", shifts.astype(np.int8))
+    if (multipliers == multipliers[0]).all():
+        return {"multiplier": int(multipliers[0]), "shift": None}, (table,)
     packed = Constant("multipliers", c_type, multipliers.astype(np.dtype(c_type.removesuffix("_t"))))
-    return {"multiplier": None, "shift": None}, (packed, Constant("shifts", "int8_t", shifts.astype(np.int8)))
+    return {"multiplier": None, "shift": None}, (packed, table)
 
 
 def per_tensor(multiplier: int, shift: int, zero_point: int, low: int, high: int) -> Requantization:

@@ -72,7 +72,7 @@ class Narrow:
 
 def narrow(weights: Tensor, axis: int) -> Narrow | None:
     """The narrow integers of int8 weights whose output channels lie along `axis`; None where they need 8 bits."""
-    rows = _rows(weights, axis)
+    rows = weight_rows(weights, axis)
     if rows is None:
         return None
     gains = np.maximum(np.gcd.reduce(rows, axis=1), 1)
@@ -85,7 +85,7 @@ def narrow(weights: Tensor, axis: int) -> Narrow | None:
 
 def clustered(weights: Tensor, axis: int) -> Narrow | None:
     """int8 weights as indices into a table of their values, in rising order; None where that saves no byte."""
-    rows = _rows(weights, axis)
+    rows = weight_rows(weights, axis)
     if rows is None:
         return None
     used = np.bincount(rows.reshape(-1) + 128, minlength=256) > 0
@@ -111,7 +111,7 @@ def narrow_weights(layer: Layer) -> Narrow | None:
     return next(iter(packings(layer)), None)
 
 
-def _rows(weights: Tensor, axis: int) -> Array | None:
+def weight_rows(weights: Tensor, axis: int) -> Array | None:
     """int8 weights by channels; None for any others."""
     if weights.data is None or weights.dtype is not DType.S8 or not weights.data.size:
         return None

@@ -27,8 +27,10 @@ class _Allowance:
     scratch_bytes: int
 
 
-# For every core and shape; packed where weights allow.
-_PLAINEST = ("portable", "packed")
+# For every core; constants packed, coded or computed where the layer allows.
+_PLAINEST = ("portable", "packed", "coded", "computed")
+# What a slow variant may take at most, of what the others take.
+_SLOW_GAIN = 0.9
 # `speed` takes what it wants.
 _ALLOWANCES: Mapping[Goal, _Allowance] = {"balanced": _Allowance(1.25, 4096), "size": _Allowance(1.03, 256)}
 
@@ -70,14 +72,14 @@ def layer_of(graph: Graph, index: int) -> Layer:
 
 @cache
 def variants(kind: str) -> tuple[Variant, ...]:
-    """The variants of one operator, special ones before the portable one, else in name order."""
+    """The variants of one operator: special ones, slow ones, the portable one, else in name order."""
     try:
         package = importlib.import_module(f"midge.kernels.{kind}")
     except ModuleNotFoundError:
         return ()
     names = (info.name for info in pkgutil.iter_modules(package.__path__))
     found = [importlib.import_module(f"midge.kernels.{kind}.{name}").VARIANT for name in names]
-    return tuple(sorted(found, key=lambda v: (v.name.startswith("portable"), not v.signs, v.name)))
+    return tuple(sorted(found, key=lambda v: (v.name.startswith("portable"), v.slow, not v.signs, v.name)))
 
 
 @cache
@@ -140,7 +142,8 @@ def _ranked(layer: Layer, able: Sequence[Variant], goal: Goal, timings: Timings)
     memory than the goal allows come last, the plainest of them first.
 
     Packed weights save flash and cost cycles. So for `speed` they come behind the others unless they were measured to
-    lose nothing; `balanced` takes those that the core has kernels of its own for; `size` takes what is smallest.
+    lose nothing; `balanced` takes those that the core has kernels of its own for; `size` takes what is smallest. Who
+    takes less flash than the plainest may take as much scratch memory more.
     """
     if len(able) == 1:
         return list(able)
@@ -153,12 +156,18 @@ def _ranked(layer: Layer, able: Sequence[Variant], goal: Goal, timings: Timings)
     if goal == "balanced":
         fastest.sort(key=lambda v: not (v.signs or (v.packed and v.needs)))
     else:
-        plainest = min((v for v in able if v.name in _PLAINEST), key=lambda v: _flash_bytes(layer, v))
-    flash = allowance.flash * _flash_bytes(layer, plainest)
-    fitting = [
-        v for v in fastest if v.scratch_bytes(layer) <= allowance.scratch_bytes and _flash_bytes(layer, v) <= flash
-    ]
-    return [*fitting, plainest]
+        plainest = _smallest(layer, able)
+    sizes = {v.name: _flash_bytes(layer, v) for v in able}
+    most = sizes[plainest.name]
+    light = [v for v in fastest if v.scratch_bytes(layer) <= max(allowance.scratch_bytes, most - sizes[v.name])]
+    least = min([most, *(sizes[v.name] for v in light if v.cycles)]) if goal == "size" else most
+    return [*(v for v in light if sizes[v.name] <= allowance.flash * least), plainest]
+
+
+def _smallest(layer: Layer, able: Sequence[Variant]) -> Variant:
+    """The plain variant that takes the least flash; a slow one where it takes clearly less than the others."""
+    plain = [v for v in able if v.name in _PLAINEST]
+    return min(plain, key=lambda v: _flash_bytes(layer, v) / (_SLOW_GAIN if v.slow else 1))
 
 
 def by_estimate(layer: Layer, able: Sequence[Variant]) -> list[Variant]:

@@ -52,11 +52,25 @@ class Group:
         return np.concatenate([self.strangers[:1], self.neighbors, self.strangers[1:]])
 
 
-def kept_positions(weights: Array, order: Array) -> list[Array]:
-    """By group of four channels the places of the buffer whose weights are not all zero."""
+@dataclass(frozen=True)
+class Kept:
+    """By group of four channels and place of the buffer whether any weight is not zero; a key for what is planned."""
+
+    groups: int
+    flags: bytes
+
+    @property
+    def positions(self) -> list[Array]:
+        """By group the places."""
+        rows = np.frombuffer(self.flags, np.bool_).reshape(self.groups, -1)
+        return [np.flatnonzero(row) for row in rows]
+
+
+def kept_positions(weights: Array, order: Array) -> Kept:
+    """Where a buffer, whose places hold positions as `order` says, meets weights (channels, positions)."""
     rows = np.pad(weights, ((0, -len(weights) % GROUP), (0, 0)))
     kept = (in_order(rows, order) != 0).reshape(-1, GROUP, len(order)).any(axis=1)
-    return [np.flatnonzero(row) for row in kept]
+    return Kept(len(kept), kept.tobytes())
 
 
 def grouped(kept: Array, least: int) -> Group:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from midge.ir.tensor import Array
 from midge.kernels.dsp_pointwise import Pixels, widened_order
 from midge.kernels.paired_channels import GROUP, Sums
-from midge.kernels.sparse_channels import Group, grouped, kept_positions, sparse_stream, steps
+from midge.kernels.sparse_channels import Group, Kept, grouped, kept_positions, sparse_stream, steps
 from midge.kernels.variant import Binding, Constant
 from midge.numerics.requantize import Requantization
 
@@ -74,15 +75,23 @@ class Plan:
 
 def plan(sums: Sums) -> Plan:
     """With or without neighbors, of which a few do not pay for their jump: what takes fewer cycles."""
-    depth = sums.weights.shape[1]
-    kept = kept_positions(sums.weights, widened_order(depth, -(-depth // 2))[:depth])
+    return _planned(kept_positions(sums.weights, _order(sums.weights.shape[1])))
+
+
+@lru_cache(maxsize=64)
+def _planned(kept: Kept) -> Plan:
     plans = []
-    for least in (depth, 3):
-        groups = tuple(grouped(places, least) for places in kept)
+    for least in (len(kept.flags), 3):
+        groups = tuple(grouped(places, least) for places in kept.positions)
         neighbors = _turn(max(len(g.neighbors) for g in groups))
         most = max(len(g.strangers) for g in groups) - 1
         plans.append(Plan(groups, Turns(neighbors, _turn(most), most <= _MOST_UNROLL)))
     return min(plans, key=lambda p: p.cycles)
+
+
+def _order(depth: int) -> Array:
+    """Which position each place of two zipped pixels holds."""
+    return widened_order(depth, -(-depth // 2))[:depth]
 
 
 def _turn(most: int) -> int:
@@ -103,7 +112,7 @@ def _filled(index: Array) -> Array:
 def bind_sparse_pixels(pixels: Pixels, sums: Sums, r: Requantization) -> Binding:
     """Literals for the template, the stream, the index and the sizes."""
     channels, depth = sums.weights.shape
-    found, order = plan(sums), widened_order(depth, -(-depth // 2))[:depth]
+    found, order = plan(sums), _order(depth)
     packed = sparse_stream([g.pairs for g in found.groups], sums, r, order)
     whole = channels // GROUP
     sizes = [

@@ -15,18 +15,20 @@ there is too few of in the first turn.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
 
 from midge.ir.tensor import Array
-from midge.kernels.paired_channels import Sums, int32_words
-from midge.kernels.sparse_channels import SparseStream, kept_positions, neighbors_of, sparse_stream
+from midge.kernels.paired_channels import GROUP, Sums, int32_words
+from midge.kernels.sparse_channels import Kept, kept_positions, neighbors_of, sparse_stream
 from midge.numerics.requantize import Requantization
 
 # Pairs in a turn of the loop of strangers, 52 bytes of code each; the first of each word of the index takes 12 more.
 STRANGERS_TURN = 8
 _PAIR_CODE, _WORD_CODE = 52, 12
+_NEIGHBORS_CODE = 41
 # Pairs in a turn of the loop of neighbors.
 _TURNS = (16, 8, 4)
 _FAR, _NEAR = 127, 15
@@ -68,14 +70,19 @@ class RowPlan:
         return total
 
     @property
-    def index(self) -> Array:
-        """The bytes of all groups."""
-        return np.concatenate([group.index for group in self.groups])
+    def code_bytes(self) -> int:
+        """Of both loops."""
+        return _NEIGHBORS_CODE * self.turn + _PAIR_CODE * STRANGERS_TURN
 
 
 def row_plan(sums: Sums, order: Array) -> RowPlan:
     """With the turn that takes the fewest cycles, or without neighbors; `order` as in paired_channels.stream."""
-    kept = kept_positions(sums.weights, order)
+    return _planned(kept_positions(sums.weights, order))
+
+
+@lru_cache(maxsize=64)
+def _planned(flags: Kept) -> RowPlan:
+    kept = flags.positions
     plans = [RowPlan(tuple(_group(places, turn) for places in kept), turn) for turn in _TURNS]
     plans.append(RowPlan(tuple(_group(places, 0) for places in kept), min(_TURNS)))
     return min(plans, key=lambda p: p.cycles)
@@ -86,7 +93,7 @@ def _group(kept: Array, turn: int) -> RowGroup:
     while turn and len(spread := _spread(firsts, _FAR)) % turn:
         firsts = firsts[: -(len(spread) % turn)]
     spread = _spread(firsts, _FAR)
-    slots = _spread(_strangers(kept, firsts) or [0], _NEAR)
+    slots = _spread(_strangers(kept, firsts), _NEAR) or [(0, False)]
     slots += [(slots[-1][0], False)] * (len(slots) % 2)
     neighbors = [(first, first + 1) if is_real else (-1, -1) for first, is_real in spread]
     strangers = [place if is_real else -1 for place, is_real in slots]
@@ -152,17 +159,37 @@ def _skipped(strangers: int) -> int:
     return slot * _PAIR_CODE + (1 + slot // 4) * _WORD_CODE
 
 
-def row_stream(found: RowPlan, sums: Sums, r: Requantization, order: Array) -> SparseStream:
-    """The words, without the index."""
-    groups = found.groups
+@dataclass(frozen=True, eq=False)
+class RowStream:
+    """The words, int32, with the index behind them; `all_words` without it, `whole_words` those of whole groups, and
+    `whole_index` the words of their index. `params` is what kernels/dsp_sparse_row.j2 reads."""
+
+    words: Array
+    all_words: int
+    whole_words: int
+    whole_index: int
+    params: dict[str, object]
+
+
+def row_stream(found: RowPlan, sums: Sums, r: Requantization, order: Array) -> RowStream:
+    """Pack `sums` as `found` says."""
+    groups, whole = found.groups, len(sums.bias) // GROUP
     heads = [
         _skipped(len(g.strangers)) | len(g.neighbors) // 4 << _NEIGHBORS_BIT | len(g.strangers) << _STRANGERS_BIT
         for g in groups
     ]
     pairs = [np.concatenate([g.neighbors, g.strangers]) for g in groups]
-    return sparse_stream(pairs, sums, r, order, np.array(heads, np.int64)[:, None])
+    packed = sparse_stream(pairs, sums, r, order, np.array(heads, np.int64)[:, None])
+    index = [group.index for group in groups]
+    return RowStream(
+        np.concatenate([packed.words, _index_words(np.concatenate(index))]),
+        len(packed.words),
+        sum(packed.sizes[:whole]),
+        sum(map(len, index[:whole])) // 4,
+        {"turn": found.turn, "strangers_turn": STRANGERS_TURN, **packed.params},
+    )
 
 
-def index_words(index: Array) -> Array:
+def _index_words(index: Array) -> Array:
     """Bytes, four to a word, int32."""
     return int32_words((index.reshape(-1, 4) << np.arange(0, 32, 8)).sum(axis=1))

@@ -77,9 +77,10 @@ class Variant:
     inputs and outputs, `code_bytes` what its code takes beyond the portable variant's where that is worth counting
     (negative where it takes less). `overlap` is the distance in bytes (see midge.memory.plan.Overlap) that input 0 must
     keep ahead of output 0 when they share memory: 0 in place, None never. `floats` says whether it computes with
-    floats, which not every compiler can link. `packed`: its weights take fewer than 8 bits each, which
-    costs cycles. `signs`: it multiplies values of one bit, and outruns whatever else fits. `cycles` estimates what the
-    layer takes, on the core that the variant is made for, where the weights' values decide; None where they do not.
+    floats, which not every compiler can link. `packed`: constants take fewer bytes (weights fewer than 8 bits), which
+    costs cycles. `signs`: it multiplies values of one bit, and outruns whatever else fits. `slow`: it is for flash
+    alone, and comes after all others but the portable one. `cycles` estimates what the layer takes, on the core that
+    the variant is made for, where the weights' values decide; None where they do not.
     """
 
     module: str
@@ -92,6 +93,7 @@ class Variant:
     code_bytes: Callable[[Layer], int] = _no_code
     packed: bool = False
     signs: bool = False
+    slow: bool = False
     cycles: Callable[[Layer], int] | None = None
 
     @property

@@ -127,8 +127,13 @@ def _call(
         shapes,
         layer.op.macs(layer.inputs, layer.outputs),
         kept.new_bytes,
-        "binary" if variant.signs else str(binding.params["width"]) if variant.packed else None,
+        "binary" if variant.signs else _width(binding) if variant.packed else None,
     )
+
+
+def _width(binding: Binding) -> str | None:
+    width = binding.params.get("width")
+    return None if width is None else str(width)
 
 
 def _shapes(tensors: object) -> str:

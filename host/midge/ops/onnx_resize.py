@@ -18,16 +18,18 @@ from midge.ops.gather import Gather
 from midge.ops.onnx_nodes import OnnxNode
 
 _MOST = 4096
+# Resizes a part of the input, which an input of its own says.
+_CROPPED = "tf_crop_and_resize"
 
 
 def from_onnx(node: OnnxNode) -> list[Tensor]:
     """Reads a Resize or Upsample whose scales or sizes are constant."""
-    x = node.tensor(0)
+    x, parts = node.tensor(0), _parts(node)
     for axis, (matrix_input, size) in _axes(node, x).items():
         n = x.shape[axis]
         if max(n, size) > _MOST:
             raise UnsupportedOp(f"an axis of {n} resized to {size}", f"midge resizes up to {_MOST}")
-        matrix = _matrix(node, n, matrix_input)
+        matrix = _matrix(node, n, {**matrix_input, **parts.get(axis, {})})
         if matrix.shape != (size, n):
             raise ValueError(f"an axis of {n} resized to {matrix.shape[0]}, not {size}")
         if not np.array_equal(matrix, np.eye(n)):
@@ -52,6 +54,18 @@ def _axes(node: OnnxNode, x: Tensor) -> dict[int, tuple[dict[str, Any], int]]:
     return {a: ({"scales": f}, int(np.floor(x.shape[a] * f))) for a, f in zip(axes, scales, strict=True)}
 
 
+def _parts(node: OnnxNode) -> dict[int, dict[str, Any]]:
+    """Which part of each axis is resized, from start to end as parts of 1; nothing where the whole is."""
+    if node.attributes.get("coordinate_transformation_mode") != _CROPPED:
+        return {}
+    if float(node.attributes.get("extrapolation_value", 0.0)) != 0.0:
+        raise UnsupportedOp("another value than 0 outside of the input", "pad the input with it first")
+    rank = len(node.tensor(0).shape)
+    axes = [node.axis(a, rank) for a in node.integers("axes", range(rank))]
+    starts, ends = node.constant(1).reshape(2, len(axes))
+    return {a: {"roi": [float(s), float(e)]} for a, s, e in zip(axes, starts, ends, strict=True)}
+
+
 def _kept_aspect(node: OnnxNode, x: Tensor, axes: list[int]) -> dict[int, tuple[dict[str, Any], int]]:
     """One scale for all axes: the smallest or the largest that the sizes ask for."""
     targets = [int(n) for n in node.constant(3).reshape(-1)]
@@ -69,8 +83,6 @@ def _matrix(node: OnnxNode, n: int, how: dict[str, Any]) -> Array:
 
     keep = ("antialias", "coordinate_transformation_mode", "cubic_coeff_a", "exclude_outside", "mode", "nearest_mode")
     options = {name: node.attributes[name] for name in keep if name in node.attributes}
-    if options.get("coordinate_transformation_mode") == "tf_crop_and_resize":
-        raise UnsupportedOp("resizing a part of the input (tf_crop_and_resize)", "slice it, then resize")
     if node.code == "Upsample" or node.version < 11:
         options |= {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
     values: dict[str, Array] = {"x": np.eye(n, dtype=np.float32)}
@@ -78,7 +90,14 @@ def _matrix(node: OnnxNode, n: int, how: dict[str, Any]) -> Array:
         values["sizes"] = np.array([how["sizes"]], np.int64)
     else:
         values["scales"] = np.array([how["scales"]], np.float32)
-    inputs = ["x", "", "scales" if "scales" in values else "", "sizes" if "sizes" in values else ""]
+    if "roi" in how:
+        values["roi"] = np.array(how["roi"], np.float32)
+    inputs = [
+        "x",
+        "roi" if "roi" in values else "",
+        "scales" if "scales" in values else "",
+        "sizes" if "sizes" in values else "",
+    ]
     resize = helper.make_node("Resize", inputs, ["y"], axes=[0], **options)
     names = [helper.make_empty_tensor_value_info(name) for name in values]
     graph = helper.make_graph([resize], "axis", names, [helper.make_empty_tensor_value_info("y")])

@@ -39,7 +39,10 @@ class Learnt:
 
 
 class _Variables:
-    """What is learnt of one layer: `steps` (G, K, O) before rounding, `log_scale` and `bias` (G, 1, O)."""
+    """What is learnt of one layer: `steps` (G, K, O) before rounding, `log_scale` and `bias` (G, 1, O).
+
+    Scales that are powers of two apart, as all are of a layer with one multiplier, stay so: they move together.
+    """
 
     def __init__(self, op: Op, graph: Graph, float_graph: Graph, width: Width) -> None:
         weights, *bias = (graph.tensors[n] for n in op.inputs[1:])
@@ -55,6 +58,8 @@ class _Variables:
         integers = np.asarray(form.weights(np.asarray(weights.data)), np.float64)
         exact = form.weights(np.asarray(_float_weights(op, float_graph), np.float64) / scales)
         self.steps = (integers + np.clip(exact - integers, -_INSIDE, _INSIDE)).astype(np.float32)
+        mantissas = np.frexp(self.scales)[0]
+        self.together = bool((mantissas == mantissas.flat[0]).all())
         # What was an integer stays: zeros of a pruned layer, and the few values of a clustered one.
         self.free = np.abs(exact - np.rint(exact)) >= WHOLE
         self.log_scale = np.zeros_like(self.scales)
@@ -207,6 +212,8 @@ def _by_variables(layer: _Variables, rows: Array, sums: Array) -> tuple[F32, F32
     by_weights = rows.transpose(0, 2, 1) @ sums * layer.step()
     inside = (layer.steps > layer.low - 0.5) & (layer.steps < layer.high + 0.5)
     by_scale = (by_weights * layer.integers()).sum(axis=1, keepdims=True)
+    if layer.together:
+        by_scale = np.full_like(by_scale, by_scale.mean())
     return by_weights * (inside & layer.free), by_scale, sums.sum(axis=1, keepdims=True)
 
 

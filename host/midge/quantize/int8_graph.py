@@ -30,6 +30,7 @@ def quantize_graph(
     clip: bool = False,
     activations: DType = DType.S8,
     int16_layers: Collection[str] = (),
+    one_multiplier: bool = False,
 ) -> Graph:
     """The integer network that computes what float `graph` does, with activations covering `ranges`.
 
@@ -37,8 +38,9 @@ def quantize_graph(
     ones. Inputs and outputs keep their names; they are integers too, or with `float_io` float with a QUANTIZE or
     DEQUANTIZE next to them. A graph with quantized activations comes back as it is. `widths` says how wide the weights
     of a layer are; `clip` lets the largest be clipped where that lowers the squared error. The layers named in
-    `int16_layers` have int16 activations in an int8 network: a QUANTIZE stands where one type becomes the other. Raises
-    UnsupportedModelError naming a layer that those integers cannot do.
+    `int16_layers` have int16 activations in an int8 network: a QUANTIZE stands where one type becomes the other. With
+    `one_multiplier` weight scales of a layer are powers of two apart. Raises UnsupportedModelError naming a layer that
+    those integers cannot do.
     """
     if not graph.is_float:
         return graph
@@ -46,7 +48,7 @@ def quantize_graph(
     quants = activation_quants(graph, ranges)
     wide = wide_layers(graph, int16_layers, quants) if int16_layers else frozenset()
     types = {op.name: DType.S16 if op.name in wide else activations for op in graph.ops}
-    made = _Made(quants, {}, [], widths, clip, activations, types, {})
+    made = _Made(quants, {}, [], widths, clip, one_multiplier, activations, types, {})
     for name in graph.inputs:
         made.tensors[name] = _activation(made, graph.tensors[name], activations)
     for op in graph.ops:
@@ -68,6 +70,7 @@ class _Made:
     ops: list[Op]
     widths: Callable[[str], Width]
     clip: bool
+    one_multiplier: bool
     activations: DType
     types: Mapping[str, DType]
     converted: dict[tuple[str, DType, Quant], str]
@@ -112,7 +115,8 @@ def _inputs(made: _Made, graph: Graph, op: Op) -> tuple[str, ...]:
         bias = inputs[op.bias_input] if op.bias_input is not None and op.bias_input < len(inputs) else None
         x_scale = made.quant(inputs[0].name, dtype).scale
         wide = dtype is DType.S16
-        weighted = quantize_weights(inputs[index], bias, axis, x_scale, made.widths(op.name), made.clip, wide)
+        width = made.widths(op.name)
+        weighted = quantize_weights(inputs[index], bias, axis, x_scale, width, made.clip, wide, made.one_multiplier)
         names[index] = _place(made, graph, weighted.weights, op)
         if weighted.bias is not None and op.bias_input is not None:
             names[op.bias_input] = _place(made, graph, weighted.bias, op)

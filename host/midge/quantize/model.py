@@ -140,7 +140,8 @@ def _static(graph: Graph, settings: Settings, samples: Samples, progress: Progre
     wide = [name for name, width in settings.activations.items() if width == "int16"]
     if settings.raw is not None:
         ranges = {**ranges, graph.inputs[0]: Range(*settings.raw.limits)}
-    made = quantize_graph(graph, ranges, settings.float_io, widths, settings.clip_weights, activations, wide)
+    clip, one = settings.clip_weights, settings.one_multiplier
+    made = quantize_graph(graph, ranges, settings.float_io, widths, clip, activations, wide, one)
     return (made if settings.raw is None else take_raw(made, settings.raw)), graph
 
 

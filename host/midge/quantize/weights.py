@@ -13,6 +13,8 @@ from midge.settings import Width
 
 # The least squared error is looked for among scales this much finer than those that hold every weight.
 _SHRINKS = np.linspace(1.0, 0.1, 91)
+# So many numbers from 1 to 2 are tried as what all scales of a layer are powers of two apart from.
+_BASES = 32
 # A quantized bias stays below this, which leaves as much room in int32 for the sum of products.
 BIAS_LIMIT = 1 << 30
 # The same where sums have 64 bits, of which 48 are used.
@@ -40,6 +42,7 @@ def quantize_weights(
     width: Width = "int8",
     clip: bool = False,
     wide: bool = False,
+    one_multiplier: bool = False,
 ) -> Weighted:
     """Symmetric integers of `width` in int8, per channel along `axis`, and the bias at scale x_scale * weight_scale.
 
@@ -47,15 +50,18 @@ def quantize_weights(
     The scale of a channel holds its largest weight; with `clip`, and always below 8 bits, it is the one of least
     squared error, at which the largest weights are clipped. A channel whose bias would not fit gets a wider weight
     scale: its weights are then so small beside the bias that they matter little. A channel of zeros has the largest
-    scale of the others (any would do).
+    scale of the others (any would do). With `one_multiplier` all scales are one number times powers of two, the one of
+    least squared error relative to the channels' own; of bits, a channel loses half a one at most.
     """
     data = np.asarray(weights.data, np.float64)
     rows = np.moveaxis(data, axis, 0).reshape(data.shape[axis], -1)
     scales = _least_squares(rows, width) if clip or width != "int8" else _holding(rows, width)
+    least = np.zeros(len(rows))
     if bias is not None:
         limit = WIDE_BIAS_LIMIT if wide else BIAS_LIMIT
-        scales = np.maximum(scales, np.abs(np.asarray(bias.data, np.float64)) / (x_scale * limit))
-    scales = _representable(scales)
+        least = np.abs(np.asarray(bias.data, np.float64)) / (x_scale * limit)
+    scales = np.maximum(scales, least)
+    scales = _representable(_powers_apart(rows, width, scales, least) if one_multiplier else scales)
     shape = [-1 if i == axis else 1 for i in range(data.ndim)]
     q = nearest(data / scales.reshape(shape), width).astype(np.int8)
     quantized = _constant(weights, DType.S8, _per_channel(scales, axis), q)
@@ -75,10 +81,32 @@ def _least_squares(rows: NDArray[np.float64], width: Width) -> NDArray[np.float6
     widest = _holding(rows, width) * (2 if width == "int2" else 1)
     best, least = widest, np.full(len(rows), np.inf)
     for shrink in _SHRINKS:
-        scales = np.maximum(widest * shrink, np.finfo(np.float64).tiny)[:, None]
-        error = ((nearest(rows / scales, width) * scales - rows) ** 2).sum(axis=1)
+        error = _squared_error(rows, np.maximum(widest * shrink, np.finfo(np.float64).tiny), width)
         best, least = np.where(error < least, widest * shrink, best), np.minimum(error, least)
     return best
+
+
+def _powers_apart(
+    rows: NDArray[np.float64], width: Width, scales: NDArray[np.float64], least: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Scales that are one number times powers of two, each near to the one of `scales` and at least `least`."""
+    used = (np.abs(rows) > 0).any(axis=1)
+    energy = np.maximum((rows**2).sum(axis=1), np.finfo(np.float64).tiny)
+    best, smallest = scales, np.inf
+    for base in np.exp2(np.arange(_BASES) / _BASES).astype(np.float32).astype(np.float64):
+        lower = np.floor(np.log2(np.maximum(scales, np.finfo(np.float32).tiny) / base))
+        below, above = base * np.exp2(lower), base * np.exp2(lower + 1)
+        low, high = (np.where(s < least, np.inf, _squared_error(rows, s, width)) for s in (below, above))
+        error = float((np.minimum(low, high) / energy)[used].sum())
+        if error < smallest:
+            best, smallest = np.where(low < high, below, above), error
+    return np.where(used, best, best[used].max(initial=0.0))
+
+
+def _squared_error(rows: NDArray[np.float64], scales: NDArray[np.float64], width: Width) -> NDArray[np.float64]:
+    """Of each row at its scale."""
+    whole = nearest(rows / scales[:, None], width)
+    return np.asarray(((whole * scales[:, None] - rows) ** 2).sum(axis=1))
 
 
 def _bias(bias: Tensor, x_scale: float, scales: NDArray[np.float64], wide: bool) -> Tensor:

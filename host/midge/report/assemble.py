@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from midge.boards import Board
 from midge.measure.evaluation import Accuracies, Evaluation
 from midge.measure.latency import spread
+from midge.measure.precision import precision_of
 from midge.report import record
 from midge.report.latency import in_microseconds
 from midge.run.devices import EmulatedDevice, QemuDevice
@@ -28,7 +29,7 @@ def assemble(compiled: Compiled, device: EmulatedDevice | QemuDevice, evaluation
     )
     return record.Report(
         model=model_facts(compiled),
-        precision=precision_of(compiled),
+        precision=precision_of(compiled.graph),
         board=board.name,
         core=board.core.name,
         toolchain=record.Toolchain(compiler=image.compiler, version=image.version, flags=image.flags),
@@ -59,11 +60,6 @@ def model_facts(compiled: Compiled) -> record.Model:
         macs=compiled.imported.graph.macs,
         file_bytes=compiled.imported.file_bytes,
     )
-
-
-def precision_of(compiled: Compiled) -> record.Precision:
-    """What was deployed."""
-    return "float" if compiled.graph.is_float else "int8"
 
 
 def exact_facts(evaluation: Evaluation) -> record.Exact:

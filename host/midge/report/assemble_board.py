@@ -11,8 +11,9 @@ from midge.build.image import FlashSizes, Image, RamSizes
 from midge.build.stock_sizes import stock_flash, stock_ram
 from midge.measure.evaluation import Evaluation
 from midge.measure.latency import spread
+from midge.measure.precision import precision_of
 from midge.report import record
-from midge.report.assemble import accuracy_facts, exact_facts, model_facts, precision_of
+from midge.report.assemble import accuracy_facts, exact_facts, model_facts
 from midge.report.latency import in_microseconds
 from midge.run.board import BoardDevice
 from midge.run.conversation import Hello
@@ -48,7 +49,7 @@ def assemble_board(compiled: Compiled, device: BoardDevice, evaluation: Evaluati
     total = counter.counts(evaluation.typical.total_ticks)
     return record.Report(
         model=model_facts(compiled),
-        precision=precision_of(compiled),
+        precision=precision_of(compiled.graph),
         board=board.name,
         core=board.core.name,
         toolchain=_toolchain(image),

@@ -19,7 +19,7 @@ from midge.errors import DataError
 SCHEMA_VERSION = 1
 _MOST_JSON_BYTES = 64 * 2**20
 
-Precision = Literal["int8", "float", "as-is"]
+Precision = Literal["int8", "int16x8", "mixed", "dynamic", "float", "as-is"]
 ClockKind = Literal["modelled cycles", "exact cycles", "instructions", "seconds"]
 LatencyIs = Literal["lower bound", "modelled", "exact", "measured"]
 
@@ -167,7 +167,9 @@ class Report(_Record, frozen=True, kw_only=True):
     schema_version: Literal[1] = 1
     midge_version: str = msgspec.field(default_factory=lambda: __version__)
     model: Model
-    precision: Annotated[Precision, Meta(description="what was deployed; as-is: the types of the file")]
+    precision: Annotated[
+        Precision, Meta(description="what the deployed network computes in; mixed: activations of 8 and of 16 bits")
+    ]
     board: Annotated[str, Meta(description="name of the board, as `midge boards` lists it")]
     core: Annotated[str, Meta(description="name of its processor core")]
     toolchain: Toolchain

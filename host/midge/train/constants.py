@@ -16,6 +16,11 @@ from midge.train.rounding import Levels, Rounding, settled
 
 # Values that are as many are no clusters. The kernels' tables hold so many.
 _CLUSTERS = 64
+# The largest int8 weight, and how far inside the ends of a table, in parts of them, its other values stay.
+_END = 127
+_INNER = 126.49 / _END
+# So near to whole numbers, in steps, are weights that are integers times a scale.
+_WHOLE = 1e-3
 # Where weights have few bits, zero is one level of few: only above this share was it put there on purpose.
 _PRUNED = 0.6
 
@@ -61,6 +66,30 @@ class Constant(nn.Module):  # type: ignore[misc]
         if self.mask is not None:
             found = found * self.mask
         return found.unsqueeze(0)
+
+
+class Clusters(Constant):
+    """Weights as a table of few values, one for the layer, times a size for each channel: what clustering makes.
+
+    Both are trained. The ends of the table, 1 and -1, stay where they are, so that each channel's largest weight is its
+    size, from which quantization finds its scale again; the others stay between them.
+    """
+
+    def __init__(self, codes: Array, sizes: Array, keep: Keep) -> None:
+        super().__init__(np.asarray(codes, np.float64) / _END, keep, sizes)
+        with torch.no_grad():
+            self.register_buffer("ends", torch.where(self.parameter.abs() == 1, self.parameter, 0.0))
+        self.factor = nn.Parameter(torch.zeros_like(self.unit))
+
+    def table_values(self) -> Any:
+        """What the weights are in their channel's size; one sample in front."""
+        inner = self.parameter.clamp(-_INNER, _INNER)
+        found = torch.where(self.ends != 0, self.ends, inner).index_select(0, self.places).reshape(self.shape)
+        return (found if self.mask is None else found * self.mask).unsqueeze(0)
+
+    def value(self) -> Any:
+        """The real values."""
+        return self.table_values() * (self.unit * torch.exp(self.factor)).unsqueeze(0)
 
 
 class Fixed(nn.Module):  # type: ignore[misc]
@@ -112,8 +141,10 @@ class Weights(nn.Module):  # type: ignore[misc]
         self.levels = Levels(*LIMITS[width], rounding=kind, sharing=sharing)
 
     def value(self, quantized: bool) -> Any:
-        """At the integers, or the shadows as they are."""
-        real = self.constant.value()
+        """At the integers, or the shadows as they are. Those of clusters are counted in steps: learned steps leave the
+        integers few."""
+        clusters = isinstance(self.constant, Clusters)
+        real = self.constant.table_values() * (_END * self.step.value()) if clusters else self.constant.value()
         if not quantized:
             return real
         return settled(real, self.step.value(), self.levels)
@@ -134,6 +165,22 @@ def width_of_integers(integers: Array) -> Width:
     return next((w for w in fitting if LIMITS[w][0] <= low and high <= LIMITS[w][1]), "int8")
 
 
+def trained_weights(data: Array, axis: int, keep: Keep) -> Constant:
+    """What is trained of float weights with a channel for each index of `axis`."""
+    axes = tuple(i for i in range(data.ndim) if i != axis)
+    sizes = np.abs(np.asarray(data, np.float64)).max(axis=axes, keepdims=True)
+    codes = data / np.where(sizes > 0, sizes, 1) * _END
+    if keep.equals and _are_clusters(codes):
+        return Clusters(np.rint(codes), sizes, keep)
+    return Constant(data, keep)
+
+
+def _are_clusters(codes: Array) -> bool:
+    """Whether real values are few integers."""
+    whole = np.rint(codes)
+    return bool(np.abs(codes - whole).max() < _WHOLE) and len(np.unique(whole)) <= _CLUSTERS < codes.size
+
+
 def shadows(integers: Array, scales: Array, width: Width, keep: Keep, source: Array | None) -> Constant:
     """What is trained of weights that are `integers` times `scales`, made of float `source` where that is there.
 
@@ -141,6 +188,9 @@ def shadows(integers: Array, scales: Array, width: Width, keep: Keep, source: Ar
     keep.
     """
     keep = replace(keep, zeros=keep.zeros and width != "binary")
+    same = source is None or source.shape != integers.shape or bool(np.abs(source / scales - integers).max() < _WHOLE)
+    if keep.equals and width == "int8" and same and len(np.unique(integers)) <= _CLUSTERS < integers.size:
+        return Clusters(integers, _END * scales, keep)
     if source is None or source.shape != integers.shape:
         narrow = width != "int8"
         zeros = keep.zeros and (not narrow or float((integers == 0).mean()) > _PRUNED)

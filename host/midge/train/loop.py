@@ -221,4 +221,4 @@ def _optimizer(parts: nn.ModuleList, options: Train) -> Any:
     kept = [group for group in groups if group["params"]]
     if options.optimizer == "sgd":
         return torch.optim.SGD(kept, lr=options.learning_rate, momentum=0.9, nesterov=True)
-    return torch.optim.Adam(kept, lr=options.learning_rate)
+    return torch.optim.Adam(kept, lr=options.learning_rate, fused=True)

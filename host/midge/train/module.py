@@ -21,7 +21,7 @@ from midge.passes.float_weights import float_weights
 from midge.quantize.quality import real_values
 from midge.quantize.weights import bias_limit
 from midge.settings import Width
-from midge.train.constants import Constant, Fixed, Keep, StepSize, Weights, shadows, width_of_integers
+from midge.train.constants import Constant, Fixed, Keep, StepSize, Weights, shadows, trained_weights, width_of_integers
 from midge.train.forms import Form, Layer, layers_of
 from midge.train.rounding import Levels, Rounding, settled
 from midge.train.step_sizes import shared_quants
@@ -190,7 +190,7 @@ class GraphModule(nn.Module):  # type: ignore[misc]
             elif index == op.bias_input and tensor.dtype is not DType.F32:
                 made = _bias(layer, tensor, floats)
             elif index in op.weight_axis:
-                made = Constant(tensor.data, self.keep)
+                made = trained_weights(tensor.data, op.weight_axis[index], self.keep)
             elif index == op.bias_input:
                 made = Constant(tensor.data, Keep(False, False))
             elif tensor.dtype is DType.F32 or tensor.dtype in QUANTIZED:

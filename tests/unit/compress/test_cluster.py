@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from compressible import dataset, material, network, weights_of
+from compressible import dataset, material, network, sparse, weights_of
 from midge.compress.apply import CompressionNote, compress
 from midge.compress.cluster import apply, distinct
 from midge.compress.criteria.activation import input_energies
@@ -27,24 +26,12 @@ from small_graphs import graph as small_graph
 LAYERS = ("stem", "dw", "pw", "wide", "fc")
 
 
-def pruned(graph: Graph, every: int = 3) -> Graph:
-    """With every third weight zero, and a channel of nothing else in `wide`."""
-    tensors = dict(graph.tensors)
-    for name in LAYERS:
-        data = np.array(tensors[f"{name}_w"].data)
-        data.reshape(-1)[::every] = 0
-        if name == "wide":
-            data[3] = 0
-        tensors[f"{name}_w"] = replace(tensors[f"{name}_w"], data=data)
-    return replace(graph, tensors=tensors)
-
-
 @pytest.mark.parametrize("values", [2, 3, 4, 7, 16])
 @pytest.mark.parametrize("zeros", [False, True])
 def test_a_clustered_float_network_has_as_few_integers_once_it_is_int8(
     tmp_path: Path, values: int, zeros: bool
 ) -> None:
-    graph = pruned(network()) if zeros else network()
+    graph = sparse(network()) if zeros else network()
     data = dataset(tmp_path / "d.npz", graph)
     quantized = quantize_model(apply(graph, Cluster(values=values), material(graph)), Settings(), data)
     for name in LAYERS:
@@ -84,7 +71,7 @@ def test_learnt_rounding_leaves_zeros_and_clusters_alone(tmp_path: Path, roundin
 
 
 def test_an_int8_network_keeps_its_scales_and_gets_few_integers(tmp_path: Path) -> None:
-    graph = pruned(network())
+    graph = sparse(network())
     data = dataset(tmp_path / "d.npz", graph)
     quantized = quantize_model(graph, Settings(), data)
     clustered = apply(quantized, Cluster(values=6), material(quantized, data))

@@ -7,7 +7,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from midge.compress.patterns import groups_of, kept_of_all, kept_of_each, ratio_sparsity
+from midge.compress.patterns import groups_of, kept_evenly, kept_of_all, kept_of_each, ratio_sparsity
 from midge.compress.steps import Granularity
 from midge.errors import SettingsError
 from midge.ir.tensor import Array
@@ -78,6 +78,17 @@ def test_so_much_goes_as_was_asked(granularity: Granularity, comparable: bool, s
         ids = groups_of(scores[name].shape, granularity)
         share = np.bincount(ids.reshape(-1), mask.reshape(-1)) / np.bincount(ids.reshape(-1))
         assert set(share.tolist()) <= {0.0, 1.0}
+
+
+def test_evenly_every_layer_loses_the_same_and_makes_up_for_those_that_are_spared() -> None:
+    scores = {"a": drawn((16, 32)), "b": 100 * drawn((8, 64), 1), "spared": drawn((8, 8), 2)}
+    kept = kept_evenly(scores, ["spared"], "1x4", 0.5, comparable=True)
+    part = 0.5 * (1024 + 64) / 1024
+    assert kept["spared"].all()
+    for name in ("a", "b"):
+        assert 1 - kept[name].mean() == pytest.approx(part, abs=4 / scores[name].size)
+    with pytest.raises(SettingsError, match="evenly"):
+        kept_evenly(scores, ["a", "b"], "1x4", 0.5, comparable=True)
 
 
 def test_what_goes_first_is_the_least() -> None:

@@ -143,6 +143,18 @@ def test_integer_weights_are_judged_by_what_they_stand_for(asset: Callable[[str]
     assert 0 < len(changed) <= len(find_weights(before))
 
 
+def test_layers_of_few_inputs_stay_whole_where_all_else_loses_the_same() -> None:
+    made = compress(imported(DIGITS / "digits.tflite"), [Prune(sparsity=0.5, even=True)], None, FEW)
+    found = {w.layers[0].kind + str(w.tensor.shape): np.asarray(w.tensor.data) for w in find_weights(made)}
+    parts = {name: (data == 0).mean() for name, data in found.items()}
+    few = {name for name, data in found.items() if name.startswith("depthwise") or data[0].size < 16}
+    assert all(parts[name] == 0 for name in few)
+    assert len(few) == 2
+    rest = [part for name, part in parts.items() if name not in few]
+    assert max(rest) - min(rest) < 0.01
+    assert zeros(made) == pytest.approx(0.5, abs=0.001)
+
+
 @pytest.mark.parametrize(
     ("step", "says"),
     [
@@ -151,6 +163,7 @@ def test_integer_weights_are_judged_by_what_they_stand_for(asset: Callable[[str]
         (Prune(sparsity=0.5, granularity="kernels", layers=("a",)), "kernels"),
         (Prune(sparsity=0.999, granularity="1x4"), "0.999"),
         (Prune(sparsity=0.5, criterion="activation"), "data"),
+        (Prune(sparsity=0.5, granularity="filters", even=True), "evenly"),
     ],
 )
 def test_what_cannot_be_is_refused_in_words(step: Prune, says: str) -> None:

@@ -1,6 +1,7 @@
 /* The functions of firmware/nn over arrays, for tests on the host. */
 #include "midge_nn.h"
 #include "midge_nn_float.h"
+#include "midge_nn_exp.h"
 #include "midge_nn_softmax.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -46,6 +47,12 @@ EXPORT void taps(int n, const int32_t *start, const int32_t *dilation, const int
 EXPORT void reciprocal(int n, const uint32_t *denominator, int32_t *out) {
     for (int i = 0; i < n; ++i) {
         out[i] = midge_reciprocal(denominator[i]);
+    }
+}
+
+EXPORT void exp_q5(int n, const int32_t *x, int32_t *out) {
+    for (int i = 0; i < n; ++i) {
+        out[i] = midge_exp_q5(x[i]);
     }
 }
 

@@ -21,7 +21,7 @@ from midge.numerics.fixed_point import (
     rounding_divide_by_pot,
     saturating_rounding_doubling_high_mul,
 )
-from midge.numerics.gemmlowp import one_over_one_plus_x, reciprocal
+from midge.numerics.gemmlowp import exp_on_negative_values, one_over_one_plus_x, reciprocal
 from midge.numerics.inverse_root import float_inverse_root
 from midge.resources import firmware_dir
 
@@ -130,6 +130,14 @@ def test_the_reciprocal_equals_the_definition(library: ctypes.CDLL) -> None:
     denominator = np.concatenate([drawn, np.arange(1 << 31, (1 << 31) + 5000), np.arange((1 << 32) - 5000, 1 << 32)])
     expected = one_over_one_plus_x(denominator - (1 << 31))
     assert np.array_equal(_call(library, "reciprocal", denominator.astype(np.uint32)), expected)
+
+
+def test_an_exponential_equals_the_definition(library: ctypes.CDLL) -> None:
+    drawn = -np.random.default_rng(12).integers(0, 31 << 26, COUNT)
+    x = np.concatenate([drawn, -np.arange(2000), -(np.arange(124) << 24), np.arange(1000) - (31 << 26)]).astype(
+        np.int32
+    )
+    assert np.array_equal(_call(library, "exp_q5", x), exp_on_negative_values(x, 5))
 
 
 def test_a_softmax_ratio_equals_the_definition(library: ctypes.CDLL) -> None:

@@ -100,3 +100,17 @@ def test_a_first_dimension_of_0_is_a_batch_where_the_outputs_have_one_too() -> N
     dim.add().dim_value = 3
     dim.add().dim_value = 4
     assert [t.shape for t in import_onnx(model.SerializeToString(), "net").input_tensors] == [(0, 4)]
+
+
+@pytest.mark.parametrize("mode", ["linear", "cubic"])
+def test_a_part_of_the_input_is_resized(mode: str) -> None:
+    constants = {"roi": np.array([0.25, 0.1, 0.75, 1.2], np.float32), "sizes": np.array([5, 3])}
+    nodes = [
+        node(
+            *("Resize", ["x", "roi", "", "sizes"], ["y"]),
+            axes=[2, 3],
+            mode=mode,
+            coordinate_transformation_mode="tf_crop_and_resize",
+        )
+    ]
+    assert_equals_reference(onnx_model(nodes, {"x": [1, 2, 6, 5]}, ["y"], constants, opset=19), drawn(1, 2, 6, 5))

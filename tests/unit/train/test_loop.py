@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -26,6 +26,7 @@ torch = pytest.importorskip("torch", reason='needs PyTorch: pip install "midge[t
 
 from midge.train.dequantized import dequantized  # noqa: E402
 from midge.train.loop import Epoch  # noqa: E402
+from midge.train.losses import Batch  # noqa: E402
 from midge.train.module import GraphModule  # noqa: E402
 from midge.train.tune import Trained, fine_tune  # noqa: E402
 
@@ -130,6 +131,34 @@ def test_a_schedule_of_masks_is_followed(digits: tuple[Graph, Dataset]) -> None:
 
     made = constants(fine_tune(graph, data, Train(epochs=2), SETTINGS, schedule=schedule).graph)[name]
     assert abs((made == 0).mean() - 0.5) < 0.02
+
+
+def test_a_loss_of_ones_own_and_a_loop_of_ones_own_train_the_same_module(digits: tuple[Graph, Dataset]) -> None:
+    graph, data = digits
+    name = graph.outputs[0]
+
+    def small_answers(batch: Batch) -> Any:
+        return batch.values[name].square().mean()
+
+    trained = fine_tune(graph, data, Train(epochs=2), SETTINGS, loss=small_answers)
+    losses = [epoch.watched_loss for epoch in trained.history.epochs]
+    assert losses[2] < losses[1] < losses[0]
+    module = GraphModule(graph)
+    x = module.given([data.inputs_for(graph.input_tensors[0], data.calibrate[:32])])
+    optimizer = torch.optim.SGD(module.parameters(), lr=1e-3)
+    module(*x).square().mean().backward()
+    optimizer.step()
+    changed = constants(module.to_graph())
+    assert any(not np.array_equal(changed[n], value) for n, value in constants(graph).items())
+
+
+def test_data_without_labels_trains_integers_to_answer_as_the_floats_do(digits: tuple[Graph, Dataset]) -> None:
+    graph, data = digits
+    unlabelled = replace(data, labels=None)
+    epochs = fine_tune(graph, unlabelled, Train(epochs=3, qat="int2"), SETTINGS).history.epochs
+    assert epochs[-1].watched_loss < 0.5 * epochs[0].watched_loss
+    with pytest.raises(SettingsError, match="no labels"):
+        fine_tune(graph, unlabelled, Train(epochs=1), SETTINGS)
 
 
 def test_less_loss_is_better_among_epochs_that_tell_as_many_right() -> None:

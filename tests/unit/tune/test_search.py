@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import signal
 import sqlite3
 import subprocess
@@ -280,6 +281,29 @@ def test_a_killed_command_goes_on_where_it_was(job: tuple[Path, Path], tmp_path:
     before = _finished(tmp_path)
     done = subprocess.run([*command_line, str(before + 2)], capture_output=True, check=True)
     assert json.loads(done.stdout)["trials"] >= before + 2
+
+
+@pytest.mark.long
+def test_two_commands_with_addresses_of_their_own_share_one_study(job: tuple[Path, Path], tmp_path: Path) -> None:
+    """Two processes in folders of their own, one of them by another name of the database's folder."""
+    model, data = job
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "mounted").symlink_to(tmp_path / "shared")
+    running = []
+    for name in ("shared", "mounted"):
+        command_line = [sys.executable, "-c", "from midge.cli import main; main()", "search", str(model)]
+        command_line += ["--data", str(data), "--jobs", "1", "--trials", "10", "--max-drop", "100", "--json"]
+        command_line += ["-o", str(tmp_path / f"from_{name}"), "--storage", sqlite_url(tmp_path / name / "trials.db")]
+        running.append(subprocess.Popen(command_line, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+    ended = [(process.communicate(timeout=300), process.returncode) for process in running]
+    assert [code for _, code in ended] == [0, 0], ended
+    (name,) = {found for (_, said), _ in ended for found in re.findall(r"study (\S+) in sqlite", said.decode())}
+    trials = Study(sqlite_url(tmp_path / "shared" / "trials.db"), name).trials()
+    # Both began at once: what one was measuring the other may have measured too, with the same result.
+    assert 10 <= trials.finished <= 12
+    for (facts, _), _ in ended:
+        measured = {key(found["recipe"]): found["hash"] for found in json.loads(facts)["front"]}
+        assert measured == {recipe: trials.done[recipe].hash for recipe in measured}
 
 
 def _finished(folder: Path) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from midge.kernels.dsp_cycles import dense_cycles
 from midge.kernels.dsp_pointwise import NEEDS, Pixels, bind_pixels
 from midge.kernels.dsp_pointwise import scratch_bytes as pixel_scratch
 from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
@@ -77,4 +78,11 @@ def requantization_of(layer: Layer) -> Requantization:
     return requantization(layer.inputs[0], layer.inputs[1], layer.outputs[0], cast(Conv2D, layer.op).clamp)
 
 
-VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes, overlap=overlap)
+def cycles(layer: Layer) -> int:
+    """Estimated."""
+    return dense_cycles(pixels_of(layer), layer.outputs[0].shape[3], layer.inputs[0].shape[3])
+
+
+VARIANT = Variant(
+    __name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes, overlap=overlap, cycles=cycles
+)

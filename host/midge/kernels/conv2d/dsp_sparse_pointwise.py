@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from midge.kernels.conv2d.dsp_pointwise import fits as fits_dense
 from midge.kernels.conv2d.dsp_pointwise import overlap, pixels_of, requantization_of, sums_of
+from midge.kernels.dsp_cycles import sparse_pixels_cycles
 from midge.kernels.dsp_pointwise import NEEDS
 from midge.kernels.sparse_channels import has_zeros
-from midge.kernels.sparse_pointwise import bind_sparse_pixels
+from midge.kernels.sparse_pointwise import bind_sparse_pixels, plan
 from midge.kernels.sparse_pointwise import scratch_bytes as pixel_scratch
 from midge.kernels.variant import Binding, Layer, Variant
 
 _SCRATCH_LIMIT = 16384
+_LIST_CODE = 1000
 
 
 def fits(layer: Layer) -> bool:
@@ -28,4 +30,24 @@ def scratch_bytes(layer: Layer) -> int:
     return pixel_scratch(sums_of(layer))
 
 
-VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes, overlap=overlap)
+def code_bytes(layer: Layer) -> int:
+    """Unrolled loops, and what makes lists."""
+    return plan(sums_of(layer)).turns.code_bytes + _LIST_CODE
+
+
+def cycles(layer: Layer) -> int:
+    """Estimated."""
+    channels, depth = layer.outputs[0].shape[3], layer.inputs[0].shape[3]
+    return sparse_pixels_cycles(pixels_of(layer), channels, depth, plan(sums_of(layer)))
+
+
+VARIANT = Variant(
+    __name__,
+    fits=fits,
+    bind=bind,
+    needs=NEEDS,
+    scratch_bytes=scratch_bytes,
+    overlap=overlap,
+    code_bytes=code_bytes,
+    cycles=cycles,
+)

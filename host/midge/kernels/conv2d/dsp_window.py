@@ -14,6 +14,8 @@ from typing import cast
 import numpy as np
 
 from midge.ir.tensor import Array
+from midge.kernels.conv2d.dsp_pointwise import is_pointwise
+from midge.kernels.dsp_cycles import dense_window_cycles
 from midge.kernels.dsp_pointwise import NEEDS
 from midge.kernels.geometry import Window, window_of
 from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
@@ -117,11 +119,17 @@ def bind(layer: Layer) -> Binding:
 
 def bind_columns(layer: Layer, columns: Columns, packed: Stream) -> Binding:
     """Literal sizes for that stream."""
+    words = {"whole_words": columns.window.out_c // GROUP * packed.words_per_group, "all_words": len(packed.words)}
+    params = {**sizes_of(layer, columns), **packed.params, **words}
+    return Binding(params, (Constant("stream", "int32_t", packed.words), *packed.tables))
+
+
+def sizes_of(layer: Layer, columns: Columns) -> dict[str, object]:
+    """Literal sizes."""
     w, unroll, words = columns.window, *columns.turns
     rest = w.out_c % GROUP
-    params = {
+    return {
         **w.params,
-        **packed.params,
         "columns": columns.count,
         "halves": columns.halves,
         "hop": columns.hop,
@@ -132,10 +140,7 @@ def bind_columns(layer: Layer, columns: Columns, packed: Stream) -> Binding:
         "buffer_words": -(-columns.count * columns.halves // 2),
         "whole": w.out_c - rest,
         "rest": rest,
-        "whole_words": w.out_c // GROUP * packed.words_per_group,
-        "all_words": len(packed.words),
     }
-    return Binding(params, (Constant("stream", "int32_t", packed.words), *packed.tables))
 
 
 def scratch_bytes(layer: Layer) -> int:
@@ -175,4 +180,12 @@ def requantization_of(layer: Layer) -> Requantization:
     return requantization(layer.inputs[0], layer.inputs[1], layer.outputs[0], cast(Conv2D, layer.op).clamp)
 
 
-VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes, overlap=overlap)
+def cycles(layer: Layer) -> int:
+    """Estimated; a 1x1 window is dsp_pointwise's where that fits."""
+    columns = columns_of(layer)
+    return dense_window_cycles(columns.window, *columns.turns) << int(is_pointwise(layer))
+
+
+VARIANT = Variant(
+    __name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes, overlap=overlap, cycles=cycles
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from midge.kernels.dsp_cycles import dense_cycles
 from midge.kernels.dsp_pointwise import NEEDS, Pixels, bind_pixels
 from midge.kernels.dsp_pointwise import scratch_bytes as pixel_scratch
 from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
@@ -45,4 +46,9 @@ def requantization_of(layer: Layer) -> Requantization:
     return fully_connected_requantization(cast(FullyConnected, layer.op), layer.inputs, layer.outputs)
 
 
-VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes)
+def cycles(layer: Layer) -> int:
+    """Estimated."""
+    return dense_cycles(pixels_of(layer), *layer.inputs[1].shape)
+
+
+VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes, cycles=cycles)

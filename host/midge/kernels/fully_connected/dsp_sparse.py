@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from midge.ir.tensor import Array
+from midge.kernels.dsp_cycles import sparse_rows_cycles
 from midge.kernels.dsp_pointwise import NEEDS, widened_order
 from midge.kernels.fully_connected.dsp import fits as fits_dense
 from midge.kernels.fully_connected.dsp import pixels_of, requantization_of, sums_of
 from midge.kernels.paired_channels import GROUP
 from midge.kernels.sparse_channels import has_zeros
-from midge.kernels.sparse_row import MOST_POSITIONS, STRANGERS_TURN, index_words, row_plan, row_stream
+from midge.kernels.sparse_row import MOST_POSITIONS, row_plan, row_stream
 from midge.kernels.variant import Binding, Constant, Layer, Variant
 
 
@@ -23,21 +24,14 @@ def bind(layer: Layer) -> Binding:
     """The stream with its index behind, and the sizes."""
     sums, order = sums_of(layer), _order(layer)
     channels, depth = sums.weights.shape
-    found = row_plan(sums, order)
-    packed = row_stream(found, sums, requantization_of(layer), order)
-    whole = channels // GROUP
-    before_last = sum(len(group.index) for group in found.groups[:whole]) // 4
+    packed = row_stream(row_plan(sums, order), sums, requantization_of(layer), order)
+    rest = channels % GROUP
     sizes = [
-        *(pixels_of(layer).pixels, depth, GROUP * whole, channels % GROUP),
-        *(sum(packed.sizes[:whole]), len(packed.words), len(packed.words) + before_last),
+        *(pixels_of(layer).pixels, depth, channels - rest, rest),
+        *(packed.whole_words, packed.all_words, packed.all_words + packed.whole_index),
     ]
-    return Binding(
-        {"turn": found.turn, "strangers_turn": STRANGERS_TURN, **packed.params},
-        (
-            Constant("stream", "int32_t", np.concatenate([packed.words, index_words(found.index)])),
-            Constant("sizes", "int32_t", np.array(sizes, np.int32)),
-        ),
-    )
+    tables = (Constant("stream", "int32_t", packed.words), Constant("sizes", "int32_t", np.array(sizes, np.int32)))
+    return Binding(packed.params, tables)
 
 
 def scratch_bytes(layer: Layer) -> int:
@@ -50,4 +44,23 @@ def _order(layer: Layer) -> Array:
     return widened_order(depth, -(-depth // 2))
 
 
-VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes)
+def code_bytes(layer: Layer) -> int:
+    """Unrolled loops."""
+    return row_plan(sums_of(layer), _order(layer)).code_bytes
+
+
+def cycles(layer: Layer) -> int:
+    """Estimated."""
+    channels, depth = layer.inputs[1].shape
+    return sparse_rows_cycles(pixels_of(layer).pixels, channels, depth, row_plan(sums_of(layer), _order(layer)))
+
+
+VARIANT = Variant(
+    __name__,
+    fits=fits,
+    bind=bind,
+    needs=NEEDS,
+    scratch_bytes=scratch_bytes,
+    code_bytes=code_bytes,
+    cycles=cycles,
+)

@@ -22,19 +22,21 @@ def bind(layer: Layer) -> Binding:
     op, shape = cast(Softmax, layer.op), layer.inputs[0].shape
     params: dict[str, object] = {"rows": layer.inputs[0].elements // shape[-1], "depth": shape[-1]}
     if is_float(layer):
-        return Binding({**params, "way": "float", "beta": op.beta})
+        return Binding({**params, "way": "float", "computed": False, "beta": op.beta})
     if layer.inputs[0].dtype is DType.S16:
         multiplier, shift = difference_factor(op, layer.inputs)
         tables = (
             Constant("exponentials", DType.S16.c_type, exp_anchors()),
             Constant("reciprocals", DType.S16.c_type, reciprocal_anchors()),
         )
-        return Binding({**params, "way": "anchors", "multiplier": multiplier, "shift": shift}, tables)
+        return Binding(
+            {**params, "way": "anchors", "computed": False, "multiplier": multiplier, "shift": shift}, tables
+        )
     exponentials = softmax_exponentials(softmax_parameters(op.beta, layer.inputs)).astype(np.int32)
     entries = int(np.flatnonzero(exponentials)[-1]) + 1
     out_type = layer.outputs[0].dtype.c_type
     table = Constant("exponentials", "int32_t", exponentials[:entries])
-    return Binding({**params, "way": "table", "entries": entries, "out_type": out_type}, (table,))
+    return Binding({**params, "way": "table", "computed": False, "entries": entries, "out_type": out_type}, (table,))
 
 
 def fits(layer: Layer) -> bool:

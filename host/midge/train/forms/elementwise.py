@@ -88,6 +88,7 @@ FORMS: dict[str, Form] = {
     "relu": _bounds,
     "rsqrt": _one(torch.rsqrt),
     "select_v2": _select,
+    "sign": _one(torch.sign),
     "sqrt": _one(torch.sqrt),
     "square": _one(torch.square),
     "squared_difference": _two(lambda x, y: torch.square(x - y)),
