@@ -49,10 +49,10 @@ def _chosen(graph: Graph, board: str, goal: Goal, flash_bytes: int | None = None
         ("uno", "avr_code", "avr_nonzeros"),
     ],
 )
-def test_sparse_layers_are_code_for_speed_and_a_list_for_size(board: str, code: str, smaller: str) -> None:
+def test_sparse_layers_are_code_for_speed_and_a_list_in_between(board: str, code: str, smaller: str) -> None:
     sparse = _layers(0.75)
     assert _chosen(sparse, board, "speed") == [code]
-    assert _chosen(sparse, board, "balanced") == _chosen(sparse, board, "size") == [smaller]
+    assert _chosen(sparse, board, "balanced") == [smaller]
 
 
 @pytest.mark.parametrize("board", ["cortex-m0plus", "rv32imc", "uno"])
