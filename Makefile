@@ -6,7 +6,7 @@ STAMP := $(VENV)/.midge-ready
 # `make test EXTRAS=emulator,onnx,search,keras,train,dev` adds Keras and PyTorch (1 GB), whose tests skip without them.
 EXTRAS ?= emulator,onnx,search,dev
 
-.PHONY: setup demo test test-long bench accuracy lint format clean
+.PHONY: setup demo test test-long bench accuracy compress-report lint format clean
 
 setup: $(STAMP)
 
@@ -33,6 +33,9 @@ bench: $(STAMP)
 
 accuracy: $(STAMP)
 	$(BIN)/python benchmarks/accuracy.py
+
+compress-report: $(STAMP)
+	$(BIN)/python benchmarks/compression.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -1,7 +1,8 @@
 """`make compress-report`: what compression gains and loses; rewrites docs/compression.json and docs/compression.md.
 
     python benchmarks/compression.py                          everything, in two processes
-    python benchmarks/compression.py --net mnist --row 1x4-75 --seeds 1    a look at one row; nothing is recorded
+    python benchmarks/compression.py --net mnist --row 1x4-75    one row; the others stay as they were recorded
+    python benchmarks/compression.py --row 1x4-75 --seeds 1         a look at one seed; nothing is recorded
     python benchmarks/compression.py --page                   the page again from the recorded figures
 
 Needs the assets (MIDGE_ASSETS) and PyTorch. Split 0 is run once a row, at the end; what is trained, calibrated and
@@ -22,12 +23,14 @@ os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 import multiprocessing
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 from compression_page import page
-from compression_records import EFFORTS, missed, record_of
+from compression_records import missed, record_of
 from compression_rows import SEEDS, rows
+from compression_tasks import EFFORTS
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 RECORD = DOCS / "compression.json"
@@ -40,18 +43,26 @@ def main() -> None:
     if not wanted.page:
         found = _all(wanted)
         made = [
-            record_of(net, key, {s: found[net, key, s] for s in range(wanted.seeds)}, found)
+            record_of(net, key, {s: found[net, key, s] for s in range(wanted.seeds) if (net, key, s) in found}, found)
             for net in wanted.net
             for key in _keys(net, wanted.row)
+            if (net, key, 0) in found
         ]
-        if wanted.row or wanted.seeds != SEEDS or set(wanted.net) != set(EFFORTS):
+        if wanted.seeds != SEEDS:
             print(json.dumps(made, indent=1))
             return
-        RECORD.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+        RECORD.write_text(json.dumps(_in_order(made), indent=1) + "\n", encoding="utf-8")
     record = json.loads(RECORD.read_text(encoding="utf-8"))
     (DOCS / "compression.md").write_text(page(record), encoding="utf-8")
     if failed := missed(record):
         raise SystemExit("missed: " + "; ".join(failed))
+
+
+def _in_order(made: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What was measured now; rows that were not stay as they were recorded."""
+    before = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.is_file() else []
+    known = {(r["model"], r["row"]): r for r in (*before, *made)}
+    return [known[net, key] for net in EFFORTS for key in rows(EFFORTS[net]) if (net, key) in known]
 
 
 def _keys(net: str, wanted: list[str] | None) -> list[str]:
@@ -61,34 +72,36 @@ def _keys(net: str, wanted: list[str] | None) -> list[str]:
 def _all(wanted: argparse.Namespace) -> dict[Task, dict[str, Any]]:
     """What was measured of every row and seed; rows are compared with `float` and `int8`, which come along."""
     assets = _assets()
-    needed = {net: list(dict.fromkeys(["float", "int8", *_keys(net, wanted.row)])) for net in wanted.net}
-    tasks = [(net, key, seed) for seed in range(wanted.seeds) for net in wanted.net for key in needed[net]]
+    units = [(net, seed, _needed(net, wanted.row, seed)) for seed in range(wanted.seeds) for net in wanted.net]
     found: dict[Task, dict[str, Any]] = {}
-    begin = time.monotonic()
+    if wanted.known:
+        for unit in units:
+            found |= _measure(assets, *unit, known=True)
+        return found
     with ProcessPoolExecutor(wanted.jobs, multiprocessing.get_context("spawn")) as pool:
-        places = [(net, seed) for net in wanted.net for seed in range(wanted.seeds)]
-        for future in as_completed([pool.submit(_place, assets, net, seed) for net, seed in places]):
-            future.result()
-        waiting = {pool.submit(_one, assets, task): task for task in tasks}
-        for future in as_completed(waiting):
-            net, key, seed = waiting[future]
-            found[net, key, seed] = future.result()
-            print(f"{time.monotonic() - begin:6.0f} s  {len(found)}/{len(tasks)}  {net} {key} {seed}", file=sys.stderr)
+        for future in as_completed([pool.submit(_measure, assets, *unit) for unit in units]):
+            found |= future.result()
     return found
 
 
-def _place(assets: Path, net: str, seed: int) -> None:
-    from compression_places import place
+def _needed(net: str, wanted: list[str] | None, seed: int) -> list[str]:
+    """The rows of one seed."""
+    keys = dict.fromkeys(["float", "int8", *_keys(net, wanted)])
+    return [key for key in keys if seed < rows(EFFORTS[net])[key].seeds(SEEDS)]
 
-    place(assets, net, seed)
 
-
-def _one(assets: Path, task: Task) -> dict[str, Any]:
+def _measure(assets: Path, net: str, seed: int, keys: list[str], *, known: bool = False) -> dict[Task, dict[str, Any]]:
+    """All rows of one network and seed; with `known` those that were measured before."""
     from compression_measure import measured
     from compression_places import place
 
-    net, key, seed = task
-    return measured(place(assets, net, seed), rows(EFFORTS[net])[key], with_cost=seed == 0)
+    found: dict[Task, dict[str, Any]] = {}
+    for key in keys:
+        with suppress(KeyError) if known else nullcontext():
+            one = place(assets, net, seed)
+            found[net, key, seed] = measured(one, rows(EFFORTS[net])[key], with_cost=seed == 0, known=known)
+            print(f"{time.strftime('%X')}  {net} {key} {seed}", file=sys.stderr, flush=True)
+    return found
 
 
 def _arguments() -> argparse.Namespace:
@@ -97,6 +110,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--row", action="append", help="only this row (may be repeated)")
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--known", action="store_true", help="record what was measured before, and nothing else")
     parser.add_argument("--page", action="store_true", help="write the page from the recorded figures")
     wanted = parser.parse_args()
     wanted.net = wanted.net or list(EFFORTS)

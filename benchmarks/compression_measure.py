@@ -21,6 +21,7 @@ import msgspec
 import numpy as np
 import torch
 from compression_rows import TEACHER, Row
+from compression_tasks import BOARD, CHECKED
 
 import midge
 from midge.compress.apply import compress
@@ -38,10 +39,7 @@ from midge.tune.gain import cost
 from midge.tune.memory import kernels_version
 
 BUILD = Path(__file__).resolve().parent.parent / "build" / "compress"
-BOARD = "nucleo_l4r5zi"
 PLAIN = Settings(board=BOARD, calibration_samples=100, optimize="balanced")
-# So many samples of each row are also run by the interpreter, which must give the same class.
-CHECKED = 20
 _PACKAGE = Path(midge.__file__).parent
 
 
@@ -59,9 +57,13 @@ class Place:
         return self.student if row.student and self.student is not None else self.model
 
 
-def measured(place: Place, row: Row, *, with_cost: bool) -> dict[str, Any]:
-    """Which samples of split 0 are right, as bits, and what the network costs on the core where that is asked for."""
-    settings = replace(PLAIN, **row.settings, seed=place.seed)
+def measured(place: Place, row: Row, *, with_cost: bool, known: bool = False) -> dict[str, Any]:
+    """Which samples of split 0 are right, as bits, and what the network costs on the core where that is asked for.
+
+    Where neither the network nor the steps depend on the seed, it is measured once for all. `known` alone: nothing is
+    measured anew, and KeyError raised for what was not before.
+    """
+    settings = replace(PLAIN, **row.settings, seed=place.seed if row.is_trained or place.student else 0)
     steps = [_with_teacher(step, place.model) for step in row.steps]
     source = [_sha(place.start(row)), _sha(place.model) if steps != list(row.steps) else "", _sha(place.data)]
     named = settings_to_toml(replace(settings, compress=row.steps))
@@ -77,10 +79,10 @@ def measured(place: Place, row: Row, *, with_cost: bool) -> dict[str, Any]:
             graph
         )
 
-    found = _kept(key, answers)
+    found = _kept(key, answers, known)
     if with_cost:
         costs = _digest([_sha(graph_file), kernels_version(), BOARD])
-        found |= _kept(costs, lambda: _cost(pickle.loads(graph_file.read_bytes()), settings))
+        found |= _kept(costs, lambda: _cost(pickle.loads(graph_file.read_bytes()), settings), known)
     return found
 
 
@@ -156,11 +158,13 @@ def _cost(graph: Graph, settings: Settings) -> dict[str, int]:
     return {"cycles": found.cycles, "const_bytes": found.const_bytes, "code_bytes": found.code_bytes}
 
 
-def _kept(key: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _kept(key: str, make: Callable[[], dict[str, Any]], known: bool) -> dict[str, Any]:
     path = BUILD / f"{key}.json"
     if path.is_file():
-        known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return known
+        there: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return there
+    if known:
+        raise KeyError(key)
     made = make()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(made) + "\n", encoding="utf-8")

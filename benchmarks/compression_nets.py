@@ -143,9 +143,8 @@ def data_file(net: Net, source: Path, target: Path) -> Path:
 
 
 def trained_net(net: Net, data: Path, target: Path, seed: int, *, student: bool = False) -> Path:
-    """The float network of one seed, an ONNX file; trained when it is not there yet.
-
-    The `student` is half the size, and was trained for one epoch only: enough for its batch norms.
+    """The float network of one seed, an ONNX file; trained when it is not there yet. `student`: that of half
+    the size.
     """
     if target.is_file():
         return target
@@ -155,7 +154,7 @@ def trained_net(net: Net, data: Path, target: Path, seed: int, *, student: bool 
     y = torch.from_numpy(arrays["y"][learn].astype(np.int64))
     torch.manual_seed(seed)
     torch.set_num_threads(1)
-    module = _train(net.build(student), x, y, 1 if student else net.epochs, seed)
+    module = _train(net.build(student), x, y, net.epochs, seed)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(onnx_of_module(module, (x[:1],), target.stem))
     return target

@@ -7,17 +7,12 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from compression_rows import Effort, rows
+from compression_rows import rows
+from compression_tasks import BINDING, BOARD, CHECKED, EFFORTS, LEVERS_NET
 
 from midge.ir.tensor import Array
 from midge.measure.paired import paired
 
-EFFORTS = {"mnist": Effort(2, 2), "har": Effort(6, 5), "kws": Effort(8, 8, student=False)}
-# Whose limits must hold; the keywords, with 100 clips to train on, are shown for what they are.
-BINDING = ("mnist", "har")
-# The four classic levers, on one network.
-LEVERS = ("float", "int8", "filters-50", "distilled", "together")
-LEVERS_NET = "mnist"
 _MACS_CYCLES = 6.0
 
 
@@ -41,6 +36,8 @@ def record_of(
         "accuracy_float": round(float(np.mean(exact)), 3),
         "accuracies": [round(p, 3) for p in percents.values()],
         "samples": first["samples"],
+        "checked": CHECKED,
+        "board": BOARD,
         "seeds": len(found),
         "drop": {"against": row.against, "points": round(points, 3), "low": round(low, 3), "high": round(high, 3)},
         "limit": row.limit,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from midge.compress.steps import AnyStep, Cluster, Distil, Prune, Train
+from midge.compress.steps import AnyStep, Cluster, Distil, Factor, Prune, Scale, Share, Train
 
 SEEDS = 5
 # Stands for the float network of the same seed.
@@ -18,7 +18,7 @@ BITS = {"int8": 8, "int4": 4, "int2": 2, "ternary": 2, "binary": 1}
 class Row:
     """One way to compress: steps, then quantization by `settings`.
 
-    `student`: it starts from the network of half the size, hardly trained. `against`: the row that points are lost to,
+    `student`: it starts from the network of half the size. `against`: the row that points are lost to,
     and at most `limit` of them. `must_beat`: another row, which this one must get more right than.
     """
 
@@ -41,6 +41,10 @@ class Row:
         """Whether a step trains."""
         return any(isinstance(step, Train) for step in self.steps)
 
+    def seeds(self, asked: int) -> int:
+        """How many seeds it is measured with: what is trained with all, and what that is compared with."""
+        return asked if self.is_trained or self.title in ("float", "int8") else 1
+
     @property
     def facts(self) -> dict[str, Any]:
         """Criterion, granularity and sparsity of the pruning, and how wide weights are."""
@@ -59,23 +63,26 @@ class Row:
 class Effort:
     """How long a network is trained: epochs of the float network, and of one that is trained in quantized form.
 
-    `student`: there is one of half the size.
+    Without `all_rows` there is no student, and a few techniques are shown. `levers`: this is the network of the four
+    levers, whose last row has a limit.
     """
 
     epochs: int
     qat_epochs: int
-    rate: float = 1e-3
-    student: bool = True
+    rate: float = 2e-3
+    qat_rate: float = 1e-3
+    all_rows: bool = True
+    levers: bool = False
 
 
 def rows(effort: Effort) -> dict[str, Row]:
     """All rows, by key."""
     train = Train(epochs=effort.epochs, learning_rate=effort.rate)
-    again = Train(epochs=effort.epochs, learning_rate=effort.rate)
+    again = Distil(epochs=effort.epochs, learning_rate=effort.rate)
     taught = Distil(epochs=effort.epochs, learning_rate=effort.rate, teacher=TEACHER)
 
     def qat(width: Any) -> Distil:
-        return Train(epochs=effort.qat_epochs, learning_rate=effort.rate, qat=width)
+        return Distil(epochs=effort.qat_epochs, learning_rate=effort.qat_rate, qat=width)
 
     made: dict[str, Row] = {
         "float": Row("float", settings={"precision": "float"}, against="float"),
@@ -89,28 +96,35 @@ def rows(effort: Effort) -> dict[str, Row]:
         for c in _CRITERIA
     }
     made |= {
-        "2:4": Row("2 of 4 pruned", (Prune(sparsity=0.5, granularity="2:4"), train)),
-        "1x4-75": Row(
-            "three quarters pruned 1x4", (Prune(sparsity=0.75, granularity="1x4", rounds=2), again), limit=1.5
-        ),
+        "2:4": Row("2 of 4 pruned", (Prune(sparsity=0.5, granularity="2:4"),)),
+        "1x4-75": Row("three quarters pruned 1x4", (Prune(sparsity=0.75, granularity="1x4"), again), limit=1.5),
         "fine-87": Row("seven eighths pruned", (Prune(sparsity=0.875), again), limit=2.0),
-        "filters-50": Row(
-            "half the MACs gone with filters", (Prune(sparsity=0.5, granularity="filters"), again), limit=1.0
-        ),
+        "filters-50": Row("half the MACs gone with filters", (_filters(0.5), again), limit=1.0),
         "cluster-64": Row("64 values", (Cluster(values=64),)),
         "cluster-16": Row("16 values", (Cluster(values=16),)),
-        "cluster-4": Row("4 values", (Cluster(values=4), train)),
+        "cluster-4": Row("4 values", (Cluster(values=4),)),
+        "svd": Row("fully connected layers of low rank", (Factor(form="svd", energy=0.9),)),
+        "tucker": Row("convolutions of low rank (Tucker-2)", (Factor(form="tucker", energy=0.9),)),
+        "spatial": Row("convolutions as two of one dimension", (Factor(form="spatial", energy=0.9),)),
+        "shared": Row("layers of one shape share weights", (Share(),)),
+        "scaled": Row("three quarters of all filters", (Scale(width=0.75),)),
         "alone": Row("a student of half the size, alone", (train,), student=True),
         "distilled": Row("the same student, distilled", (taught,), student=True, must_beat="alone"),
         "together": Row(
-            "all together: student, half its MACs pruned, distilled, int8",
-            (Prune(sparsity=0.5, granularity="filters"), taught),
+            "all together: the distilled student, a third of its MACs pruned, int8, its largest layer int4",
+            (taught, _filters(0.35), taught),
+            {"layers": {"hidden": "int4"}},
             student=True,
             against="float",
-            limit=1.0,
+            limit=1.0 if effort.levers else None,
         ),
     }
-    return {key: row for key, row in made.items() if effort.student or not row.student}
+    return {key: row for key, row in made.items() if effort.all_rows or (not row.student and key in _FEW)}
 
 
-_CRITERIA: tuple[Any, ...] = ("magnitude", "activation")
+def _filters(part: float) -> Prune:
+    return Prune(sparsity=part, granularity="filters", criterion="activation")
+
+
+_CRITERIA: tuple[Any, ...] = ("magnitude", "activation", "gradient", "stability", "reconstruction")
+_FEW = ("float", "int8", "int4", "qat-int4", "1x4-75", "fine-87", "filters-50", "cluster-16")

@@ -128,9 +128,10 @@ def weighted(rng: Rng, dtype: DType, x: Tensor, shape: Shape, axis: int) -> tupl
 def sometimes_sparse(weights: Tensor, axis: int, share: float = 0.15) -> Tensor:
     """The same weights, or, for that share of them, with vectors of four output channels gone.
 
-    Drawn by the weights, as `sometimes_narrow`.
+    Drawn by the weights, as `sometimes_narrow`. Of 1x1 windows, which are few, half.
     """
     own = np.random.default_rng([3, zlib.crc32(np.asarray(weights.data).tobytes())])
+    share = 0.5 if weights.shape[1:3] == (1, 1) else share
     return sparse_weights(weights, own) if axis == 0 and own.random() < share else weights
 
 

@@ -78,7 +78,7 @@ def test_digits_in_a_version_for_2_kb_of_ram_runs_on_an_uno(tmp_path: Path) -> N
 def test_digits_itself_is_too_large_for_an_uno_and_fit_says_by_how_much() -> None:
     imported = import_model(DIGITS / "digits.tflite")
     data = load_data(DIGITS / "digits.npz", imported.graph)
-    uno, mega = fit_boards(imported, Settings(), ["uno", "mega2560"], data)
+    uno, mega = fit_boards(imported, Settings(calibration_samples=20), ["uno", "mega2560"], data)
     assert not uno.fits
     assert uno.sizes == "linked"
     assert "bytes of RAM too many" in uno.advice

@@ -153,7 +153,7 @@ def test_a_firmware_that_only_talks_can_still_be_read(boot: Boot) -> None:
 
 def test_a_long_input_arrives_whole(boot: Boot) -> None:
     board = boot(EMPTY)
-    data = bytes(i * 7 % 256 for i in range(100_000))
+    data = bytes(i * 7 % 256 for i in range(70_000))
     board.write(data)
     assert board.read(len(data)) == data
 

@@ -5,30 +5,30 @@ the integers that a kernel sees, since weights have a scale per channel. In a fl
 the table, and each channel has a weight at the table's end, 1 or -1. Then quantization to int8, which makes the largest
 weight of a channel 127, finds these very scales, and not more than `values` distinct integers in the layer.
 
-In an integer network the integers themselves are clustered; scales and biases stay.
+The table of a float layer holds 127ths. In an integer network the integers themselves are clustered; scales and
+biases stay.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from midge.compress.apply import CompressionNote, Material
+from midge.compress.compensation import END, refined, second_moments
 from midge.compress.criteria.activation import input_energies
 from midge.compress.kmeans import centers, nearest_center
 from midge.compress.steps import Cluster
-from midge.compress.weighted import Weights, find_weights, samples_for
+from midge.compress.weighted import Weights, find_weights, form_of, samples_for
 from midge.ir.graph import Graph
 from midge.ir.tensor import Array, DType, Tensor
 
 F64 = NDArray[np.float64]
 
-# The largest int8 weight; the table of a float layer holds multiples of 1 / _END.
-_END = 127
 _ROUNDS = 30
 # No weight counts for less than this part of the mean: what is silent in the samples need not be elsewhere.
 _LEAST_ENERGY = 1e-3
@@ -39,18 +39,35 @@ _WORTH = 1e-4
 def apply(graph: Graph, step: Cluster, material: Material) -> Graph:
     """At most `step.values` distinct weights in each layer: integers in an integer network, or once it is quantized.
 
-    Zeros stay zeros. With data, errors count by the energy of what a weight multiplies. Raises SettingsError for a
+    Zeros stay zeros. With data, errors count by the energy of what a weight multiplies, and weights make up for each
+    other. Raises SettingsError for a
     layer that is not there, and for data without samples to calibrate on.
     """
     found = [w for w in find_weights(graph, step.layers) if distinct(w) > step.values]
     if not found:
         warnings.warn(f"nothing to cluster: no layer has more than {step.values} values", CompressionNote, stacklevel=2)
         return graph
-    energies: Mapping[str, Array] = {}
-    if material.data is not None:
-        energies = input_energies(graph, samples_for(graph, material, "clustering"), material)
-    made = [_clustered(weights, _energy(weights, energies), step.values) for weights in found]
+    if material.data is None:
+        made = [_clustered(weights, np.ones(weights.tensor.shape), step.values) for weights in found]
+    else:
+        made = _seeing(graph, found, step.values, material)
     return replace(graph, tensors={**graph.tensors, **{t.name: t for t in made}})
+
+
+def _seeing(graph: Graph, found: Sequence[Weights], values: int, material: Material) -> list[Tensor]:
+    """The weights clustered by what reaches them in the calibration samples."""
+    samples = samples_for(graph, material, "clustering")
+    energies = input_energies(graph, samples, material)
+    single = [w.layers[0] for w in found if len(w.layers) == 1]
+    moments = second_moments(graph, [op.name for op in single], samples, material)
+    made = []
+    for weights in found:
+        tensor, op = _clustered(weights, _energy(weights, energies), values), weights.layers[0]
+        form = form_of(graph, op)
+        if op.name in moments and form is not None:
+            tensor = refined(weights, tensor, form, moments[op.name])
+        made.append(tensor)
+    return made
 
 
 def distinct(weights: Weights) -> int:
@@ -59,7 +76,7 @@ def distinct(weights: Weights) -> int:
         return len(np.unique(np.asarray(weights.tensor.data)))
     rows = _rows(weights.real, _axis(weights))
     most = np.abs(rows).max(axis=1, keepdims=True)
-    return len(np.unique(np.rint(rows / np.where(most > 0, most, 1) * _END)))
+    return len(np.unique(np.rint(rows / np.where(most > 0, most, 1) * END)))
 
 
 def _axis(weights: Weights) -> int:
@@ -88,7 +105,7 @@ def _clustered(weights: Weights, energy: F64, values: int) -> Tensor:
         return replace(tensor, data=nearest_center(data, np.unique(table)).astype(tensor.dtype.numpy))
     fit = fit_rows(_rows(data, axis), _rows(energy, axis), values)
     # The product is rounded as the scale that quantization will find is: their ratio is whole to 1e-7.
-    steps = (fit.scales / _END).astype(np.float32)[:, None]
+    steps = (fit.scales / END).astype(np.float32)[:, None]
     made = (fit.codes.astype(np.float32) * steps).astype(np.float32)
     return replace(tensor, data=_restored(made, data.shape, axis))
 
@@ -120,7 +137,7 @@ def fit_rows(rows: F64, energy: F64, values: int) -> Fit:
         error = float((energy * (rows - scales[:, None] * codes) ** 2).sum())
         if error >= least * (1 - _WORTH):
             break
-        best, least = Fit(np.rint(codes * _END).astype(np.int64), scales.copy()), error
+        best, least = Fit(np.rint(codes * END).astype(np.int64), scales.copy()), error
     return best
 
 
@@ -133,7 +150,7 @@ def _proposals(
         masses = energy * scales[:, None] ** 2
         # Beyond the ends there is nothing to choose: such weights would only draw centers outwards.
         table = centers(np.clip(parts, -1, 1).reshape(-1), masses.reshape(-1), values, pinned)
-        table = np.unique(np.rint(table * _END) / _END)
+        table = np.unique(np.rint(table * END) / END)
         yield _with_ends(nearest_center(parts, table), parts, energy, ends)
 
 

@@ -31,7 +31,7 @@ def cluster(graph: Graph, data: Dataset | None = None, settings: Settings | None
 
 
 def factor(graph: Graph, data: Dataset | None = None, settings: Settings | None = None, **choices: Any) -> Graph:
-    """Layers become products of smaller ones: `form`, `rank`, `energy`, `layers`."""
+    """Layers become products of smaller ones: `form`, `rank`, `energy`, `measured`, `layers`."""
     return _done("factor", graph, data, settings, choices)
 
 

@@ -31,8 +31,8 @@ _LAMBDA = 0.01
 # The sigmoid is stretched beyond 0..1 and cut, so that it reaches both.
 _STRETCH, _SHIFT = 1.2, -0.1
 _BETA_START, _BETA_END, _WARM_UP = 20.0, 2.0, 0.2
-# A weight this near to an integer, in steps, was made so (a zero, one of few values) and stays.
-WHOLE = 1e-3
+# A weight this near to an integer, in steps, may have been made so.
+_WHOLE = 1e-3
 # So many rows of windows are kept for a layer.
 _MOST_ROWS = 1 << 15
 
@@ -40,6 +40,17 @@ _MOST_ROWS = 1 << 15
 def adaround(width: Callable[[str], Width], seed: int, iterations: int = ITERATIONS) -> Step:
     """The step that rounds every layer's weights so; `width` says how wide those of a layer are."""
     return lambda layer: rounded(layer, width(layer.op.name), seed, iterations)
+
+
+def made_whole(steps: Array) -> Array:
+    """Which weights of a layer, in steps, were made integers: zeros, and all others that are where most are.
+
+    Where few are, they are the largest of their channels, whole by their scale alone.
+    """
+    given = np.rint(steps)
+    whole, others = np.abs(steps - given) < _WHOLE, given != 0
+    few = others.any() and whole[others].mean() < 0.5
+    return np.asarray(whole & ~others if few else whole)
 
 
 def rounded(layer: Layer, width: Width, seed: int, iterations: int) -> Sequence[Tensor]:
@@ -53,8 +64,7 @@ def rounded(layer: Layer, width: Width, seed: int, iterations: int) -> Sequence[
     if problem is None:
         return ()
     weights = layer.tensors[1]
-    given = np.rint(problem.fractions)
-    whole = np.abs(problem.fractions - given) < WHOLE
+    given, whole = np.rint(problem.fractions), made_whole(problem.fractions)
     if whole.all():
         return ()
     problem = replace(problem, fractions=np.where(whole, given, problem.fractions))

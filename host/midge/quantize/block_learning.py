@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from midge.ir.graph import Graph, Op
 from midge.ir.tensor import Array, Tensor
 from midge.numerics.matrix_form import MatrixForm
-from midge.quantize.adaround import WHOLE
+from midge.quantize.adaround import made_whole
 from midge.quantize.backward import evaluated, pulled_back
 from midge.quantize.blocks import Block
 from midge.quantize.quality import real_values
@@ -61,7 +61,7 @@ class _Variables:
         mantissas = np.frexp(self.scales)[0]
         self.together = bool((mantissas == mantissas.flat[0]).all())
         # What was an integer stays: zeros of a pruned layer, and the few values of a clustered one.
-        self.free = np.abs(exact - np.rint(exact)) >= WHOLE
+        self.free = ~made_whole(exact)
         self.log_scale = np.zeros_like(self.scales)
         self.bias = np.zeros_like(self.scales)
         if bias:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from midge.boards import Board
+from midge.lower.program import KernelCall
 from midge.measure.evaluation import Accuracies, Evaluation
 from midge.measure.latency import spread
 from midge.measure.precision import precision_of
@@ -83,18 +84,7 @@ def _cycles(compiled: Compiled, evaluation: Evaluation, said: bool) -> record.Cy
     """`said`: the firmware has named the kernels."""
     typical, no_cycles = evaluation.typical, in_instructions(compiled.board)
     layers = [
-        record.LayerCycles(
-            name=call.layer,
-            op=call.op,
-            kernel=call.variant,
-            kernel_is_reported=said,
-            macs=call.macs,
-            const_bytes=call.constant_bytes,
-            packed=call.width,
-            cycles=None if no_cycles else ticks,
-            instructions=ticks if no_cycles else None,
-            latency=_latency(runs, compiled, evaluation),
-        )
+        layer_cycles(call, said, ticks, not no_cycles, _latency(runs, compiled, evaluation))
         for call, ticks, runs in zip(compiled.program.calls, typical.layer_ticks, evaluation.layer_ticks, strict=True)
     ]
     functions = [
@@ -103,6 +93,24 @@ def _cycles(compiled: Compiled, evaluation: Evaluation, said: bool) -> record.Cy
     ]
     total = None if no_cycles else typical.cycles
     return record.Cycles(total=total, per_layer=tuple(layers), per_function=tuple(functions))
+
+
+def layer_cycles(
+    call: KernelCall, said: bool, spent: int, as_time: bool, latency: record.Latency | None
+) -> record.LayerCycles:
+    """What a layer spent: cycles, or instructions where those are no time. `said`: the firmware named its kernel."""
+    return record.LayerCycles(
+        name=call.layer,
+        op=call.op,
+        kernel=call.variant,
+        kernel_is_reported=said,
+        macs=call.macs,
+        const_bytes=call.constant_bytes,
+        packed=call.width,
+        cycles=spent if as_time else None,
+        instructions=None if as_time else spent,
+        latency=latency,
+    )
 
 
 def _latency(ticks: Sequence[int], compiled: Compiled, evaluation: Evaluation) -> record.Latency | None:

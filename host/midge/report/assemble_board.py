@@ -13,7 +13,7 @@ from midge.measure.evaluation import Evaluation
 from midge.measure.latency import spread
 from midge.measure.precision import precision_of
 from midge.report import record
-from midge.report.assemble import accuracy_facts, exact_facts, model_facts
+from midge.report.assemble import accuracy_facts, exact_facts, layer_cycles, model_facts
 from midge.report.latency import in_microseconds
 from midge.run.board import BoardDevice
 from midge.run.conversation import Hello
@@ -82,27 +82,13 @@ def _counter(board: Board, hello: Hello) -> _Counter:
 
 def _cycles(compiled: Compiled, evaluation: Evaluation, counter: _Counter, said: bool) -> record.Cycles:
     """`said`: the board has named the kernels."""
-    layers = []
-    for call, ticks, runs in zip(
-        compiled.program.calls, evaluation.typical.layer_ticks, evaluation.layer_ticks, strict=True
-    ):
-        spent = counter.counts(ticks)
-        layers.append(
-            record.LayerCycles(
-                name=call.layer,
-                op=call.op,
-                kernel=call.variant,
-                kernel_is_reported=said,
-                macs=call.macs,
-                const_bytes=call.constant_bytes,
-                packed=call.width,
-                cycles=spent if counter.as_time else None,
-                instructions=None if counter.as_time else spent,
-                latency=counter.latency(runs),
-            )
-        )
+    spent = zip(compiled.program.calls, evaluation.typical.layer_ticks, evaluation.layer_ticks, strict=True)
+    layers = tuple(
+        layer_cycles(call, said, counter.counts(ticks), counter.as_time, counter.latency(runs))
+        for call, ticks, runs in spent
+    )
     total = counter.counts(evaluation.typical.total_ticks) if counter.as_time else None
-    return record.Cycles(total=total, per_layer=tuple(layers), per_function=())
+    return record.Cycles(total=total, per_layer=layers, per_function=())
 
 
 def _toolchain(image: Image | None) -> record.Toolchain:

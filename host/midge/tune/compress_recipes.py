@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from midge.compress.steps import AnyStep, Cluster, Distil, Prune
+from midge.compress.steps import AnyStep, Cluster, Distil, Factor, Prune, Scale
 from midge.settings import Settings
 
 NONE = "none"
@@ -26,8 +26,10 @@ _PRUNE: Mapping[str, AnyStep | None] = {
     "filters 70 %": Prune(granularity="filters", sparsity=0.7),
 }
 _CLUSTER: Mapping[str, AnyStep | None] = {NONE: None, "64": Cluster(values=64), "16": Cluster(values=16)}
+_RANK: Mapping[str, AnyStep | None] = {NONE: None, "90 %": Factor(energy=0.9), "75 %": Factor(energy=0.75)}
+_WIDTH: Mapping[str, AnyStep | None] = {NONE: None, "3/4": Scale(width=0.75), "1/2": Scale(width=0.5)}
 # In the order in which they are done: what changes shapes first.
-_STEPS = {"prune": _PRUNE, "cluster": _CLUSTER}
+_STEPS = {"width": _WIDTH, "prune": _PRUNE, "rank": _RANK, "cluster": _CLUSTER}
 _WEIGHTS = ("int8", "int4")
 
 OPTIONS: Mapping[str, tuple[str, ...]] = {
@@ -49,7 +51,6 @@ def steps_of_recipe(recipe: Mapping[str, str], training: Distil) -> tuple[AnySte
 def settings_of_recipe(base: Settings, recipe: Mapping[str, str], training: Distil) -> Settings:
     """`base` with the steps of a recipe behind its own, and with its width of weights."""
     weights: Any = recipe["weights"]
-    # What was trained in few bits is an integer network already; the setting is for those that were not.
     return replace(base, weights=weights, compress=(*base.compress, *steps_of_recipe(recipe, training)))
 
 

@@ -33,10 +33,16 @@ Midge = Callable[..., Done]
 
 
 @pytest.fixture
-def midge(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Midge:
-    """Runs one command in this process."""
+def midge(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path_factory: pytest.TempPathFactory
+) -> Midge:
+    """Runs one command in this process; one that calibrates does so on a few samples, where it is told no settings."""
+    few = tmp_path_factory.mktemp("settings") / "midge.toml"
+    few.write_text("calibration_samples = 20\n")
 
     def run(*arguments: object) -> Done:
+        if arguments[0] in ("run", "compile") and DATA in arguments and "--settings" not in arguments:
+            arguments += ("--settings", few)
         monkeypatch.setattr("sys.argv", ["midge", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             main()
@@ -56,7 +62,9 @@ def report_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     imported = import_model(MODEL)
     data = load_data(DATA, imported.graph)
     folder = tmp_path_factory.mktemp("report")
-    report = run_model(compile_model(imported, Settings(board=BOARD), data), data, folder, samples=3)
+    report = run_model(
+        compile_model(imported, Settings(board=BOARD, calibration_samples=20), data), data, folder, samples=3
+    )
     path = folder / "report.json"
     path.write_text(to_json(report))
     return path

@@ -11,6 +11,7 @@ import pytest
 from compressible import dataset, material, network, sparse, weights_of
 from midge.compress.apply import CompressionNote, compress
 from midge.compress.cluster import apply, distinct
+from midge.compress.compensation import best_steps, compensated, output_errors
 from midge.compress.criteria.activation import input_energies
 from midge.compress.kmeans import centers, nearest_center
 from midge.compress.steps import Cluster
@@ -33,7 +34,8 @@ def test_a_clustered_float_network_has_as_few_integers_once_it_is_int8(
 ) -> None:
     graph = sparse(network()) if zeros else network()
     data = dataset(tmp_path / "d.npz", graph)
-    quantized = quantize_model(apply(graph, Cluster(values=values), material(graph)), Settings(), data)
+    clustered = apply(graph, Cluster(values=values), material(graph, data if values in (3, 7) else None))
+    quantized = quantize_model(clustered, Settings(), data)
     for name in LAYERS:
         integers = weights_of(quantized, name)
         assert len(np.unique(integers)) <= values
@@ -178,3 +180,23 @@ def test_pinned_centers_stay() -> None:
     found = centers(rng.normal(0.4, 1, 500), np.ones(500), 5, (0.0, 1.0))
     assert {0.0, 1.0} <= set(found)
     assert len(found) <= 5
+
+
+@pytest.mark.parametrize("zeros", [False, True])
+def test_weights_that_make_up_for_each_other_come_nearer_to_the_outputs(zeros: bool) -> None:
+    """Against each weight's nearest value, where inputs go together."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(0, 1, (400, 5)) @ rng.normal(0, 1, (5, 24)) + rng.normal(0, 0.2, (400, 24))
+    real, steps, table = rng.normal(0, 0.5, (1, 24, 9)), np.full((1, 1, 9), 0.5), np.array([-3.0, -1, 0, 1, 3])
+    if zeros:
+        real[:, ::3] = 0
+    moments = (rows.T @ rows / 400)[None] + 1e-3 * np.eye(24)
+    found = compensated(real, steps, moments, table)
+    near = nearest_center(real / steps, table)
+    errors = [((rows @ (real - made * steps)[0]) ** 2).sum() for made in (found, near)]
+    assert set(np.unique(found)) <= set(table)
+    assert not found[real == 0].any()
+    assert errors[0] < 0.6 * errors[1]
+    np.testing.assert_allclose(output_errors(real - near * steps, moments).sum(), errors[1] / 400, rtol=1e-2)
+    better = best_steps(real, found, steps, moments)
+    assert (output_errors(real - found * better, moments) <= output_errors(real - found * steps, moments) + 1e-9).all()

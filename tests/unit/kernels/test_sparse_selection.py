@@ -42,17 +42,20 @@ def _chosen(graph: Graph, board: str, goal: Goal, flash_bytes: int | None = None
 
 
 @pytest.mark.parametrize(
-    ("board", "code", "smaller"),
+    ("board", "code", "smaller", "smallest"),
     [
-        ("cortex-m0plus", "armv6m_code", "scalar_nonzeros"),
-        ("rv32imc", "riscv_code", "scalar_nonzeros"),
-        ("uno", "avr_code", "avr_nonzeros"),
+        ("cortex-m0plus", "armv6m_code", "scalar_nonzeros", "coded"),
+        ("rv32imc", "riscv_code", "scalar_nonzeros", "coded"),
+        ("uno", "avr_code", "avr_nonzeros", "avr_nonzeros"),
     ],
 )
-def test_sparse_layers_are_code_for_speed_and_a_list_in_between(board: str, code: str, smaller: str) -> None:
+def test_sparse_layers_are_code_for_speed_a_list_beside_it_and_the_least_for_size(
+    board: str, code: str, smaller: str, smallest: str
+) -> None:
     sparse = _layers(0.75)
     assert _chosen(sparse, board, "speed") == [code]
     assert _chosen(sparse, board, "balanced") == [smaller]
+    assert _chosen(sparse, board, "size") == [smallest]
 
 
 @pytest.mark.parametrize("board", ["cortex-m0plus", "rv32imc", "uno"])

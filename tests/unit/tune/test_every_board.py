@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,8 @@ from midge.tune.every_board import BoardFit, fit_boards
 
 DIGITS = Path(__file__).parents[3] / "examples" / "digits" / "digits"
 MODEL, DATA = DIGITS.with_suffix(".tflite"), DIGITS.with_suffix(".npz")
+# Sizes and cycles do not depend on how much was calibrated on.
+QUICK = Settings(calibration_samples=20)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +40,7 @@ def data(imported: Imported) -> Dataset:
 
 @pytest.fixture(scope="module")
 def both(imported: Imported, data: Dataset) -> tuple[BoardFit, ...]:
-    return fit_boards(imported, Settings(), ["cortex-m4f", "nucleo_l4r5zi"], data)
+    return fit_boards(imported, QUICK, ["cortex-m4f", "nucleo_l4r5zi"], data)
 
 
 @pytest.fixture
@@ -68,7 +71,7 @@ def small_board(folder: Path, flash_bytes: int, ram_bytes: int) -> str:
 def test_the_figures_are_those_of_a_run(
     both: tuple[BoardFit, ...], imported: Imported, data: Dataset, tmp_path: Path
 ) -> None:
-    report = run_model(compile_model(imported, Settings(board="cortex-m4f"), data), None, tmp_path, samples=1)
+    report = run_model(compile_model(imported, replace(QUICK, board="cortex-m4f"), data), None, tmp_path, samples=1)
     found = both[0]
     assert found.fits
     assert found.flash_bytes == report.flash.total_bytes
@@ -87,7 +90,7 @@ def test_the_latency_of_another_board_with_the_core_is_scaled_by_its_clock(both:
 
 
 def test_a_core_without_a_cycle_model_has_instructions_and_no_latency(imported: Imported, data: Dataset) -> None:
-    (found,) = fit_boards(imported, Settings(), ["xtensa-lx106"], data)
+    (found,) = fit_boards(imported, QUICK, ["xtensa-lx106"], data)
     assert found.latency_us is None
     if found.instructions is None:
         pytest.skip(found.basis)
@@ -97,19 +100,21 @@ def test_a_core_without_a_cycle_model_has_instructions_and_no_latency(imported: 
 
 def test_the_goal_that_is_advised_makes_it_fit(imported: Imported, data: Dataset, tmp_path: Path) -> None:
     board = small_board(tmp_path, 15_000, 65_536)
-    (found,) = fit_boards(imported, Settings(), [board], data)
+    (found,) = fit_boards(imported, QUICK, [board], data)
     assert not found.fits
     assert found.advice.startswith("--optimize ")
     goal = found.advice.split()[1].rstrip(":")
     assert goal in ("balanced", "size")
-    image = build_firmware(compile_model(imported, Settings(board=board, optimize=goal), data), tmp_path / "advised")  # type: ignore[arg-type]
+    image = build_firmware(
+        compile_model(imported, replace(QUICK, board=board, optimize=goal), data), tmp_path / "advised"
+    )  # type: ignore[arg-type]
     assert image.flash.total_bytes <= 15_000
     with pytest.raises(DoesNotFitError):
-        build_firmware(compile_model(imported, Settings(board=board), data), tmp_path / "as-it-was")
+        build_firmware(compile_model(imported, replace(QUICK, board=board), data), tmp_path / "as-it-was")
 
 
 def test_a_board_far_too_small_is_told_how_much_is_too_much(imported: Imported, data: Dataset, tmp_path: Path) -> None:
-    (found,) = fit_boards(imported, Settings(), [small_board(tmp_path, 10_000, 2_500)], data)
+    (found,) = fit_boards(imported, QUICK, [small_board(tmp_path, 10_000, 2_500)], data)
     assert not found.fits
     assert "bytes of flash too many: prune" in found.advice
     assert "bytes of RAM too many" in found.advice
@@ -119,8 +124,8 @@ def test_a_board_far_too_small_is_told_how_much_is_too_much(imported: Imported, 
 def test_without_a_compiler_sizes_are_estimates_that_say_so(
     imported: Imported, data: Dataset, bare_computer: None
 ) -> None:
-    (found,) = fit_boards(imported, Settings(), ["xtensa-lx106"], data)
-    program = compile_model(imported, Settings(board="xtensa-lx106"), data).program
+    (found,) = fit_boards(imported, QUICK, ["xtensa-lx106"], data)
+    program = compile_model(imported, replace(QUICK, board="xtensa-lx106"), data).program
     assert found.sizes.startswith("estimated: there is no compiler for xtensa-lx106")
     assert found.flash_bytes > program.constant_bytes
     assert found.ram_bytes > program.arena_bytes
