@@ -77,9 +77,10 @@ def _net(net: str, rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _line(r: Mapping[str, Any]) -> list[str]:
-    drop, limit = r["drop"], "" if r["limit"] is None else f"{r['limit']:g}"
+    drop, limit = r["drop"], "" if r["limit"] is None or r["model"] not in BINDING else f"{r['limit']:g}"
+    learnt = r["trained"] and not r["title"].endswith("trained")
     return [
-        r["title"] + (", trained" if r["trained"] else ""),
+        r["title"] + (", trained" if learnt else ""),
         str(r["seeds"]),
         f"{r['accuracy']:.2f} %",
         "" if r["row"] == "float" else f"{drop['points']:+.2f} to {drop['against']}",

@@ -22,7 +22,7 @@ CODED = [v for kind in ("conv2d", "fully_connected") for v in variants(kind) if 
 def test_indices_of_every_width_give_what_the_interpreter_gives(variant: Variant, tmp_path: Path) -> None:
     if not shutil.which("gcc"):
         pytest.skip("needs gcc: apt-get install gcc")
-    rendered = render_cases(clustered_cases(variant, 12), variant, tmp_path)
+    rendered = render_cases(clustered_cases(variant, 9), variant, tmp_path)
     widths = Counter(str(item.program.calls[0].params["width"]) for item in rendered)
     assert {"index2", "index4", "index6"} <= widths.keys()
     assert differences(rendered, run_on_host(rendered, tmp_path)) == {}

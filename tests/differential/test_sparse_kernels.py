@@ -12,7 +12,7 @@ from differential.programs import differences, render_cases, run_on_host
 from midge.kernels.variant import Variant
 
 COUNT = 5
-IDS = [v.name for v in VARIANTS]
+IDS = [f"{v.op}-{v.name}" for v in VARIANTS]
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=IDS)

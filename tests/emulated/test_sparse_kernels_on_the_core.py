@@ -18,6 +18,7 @@ from midge.build.image import Image
 from midge.build.toolchain import compile_firmware, find_toolchain
 from midge.errors import MidgeError
 from midge.kernels.select import layer_of
+from midge.kernels.variant import Variant
 from midge.run.emulator import EmulatedBoard
 from midge.run.simavr.board import SimavrBoard
 from midge.run.simavr.runner import find_runner
@@ -41,26 +42,29 @@ CORES = {
     "avr_nonzeros": _Core("mega2560", ("gcc",), 12, 500),
 }
 COUNT, WIDEST = 6, 100
-LONG = [(name, compiler) for name, core in CORES.items() for compiler in core.compilers]
+IDS = [f"{v.op}-{v.name}" for v in VARIANTS]
+LONG = [(v, compiler) for v in VARIANTS for compiler in CORES[v.name].compilers]
 
 
 def test_every_variant_for_sparse_matrices_has_a_core() -> None:
     assert {v.name for v in VARIANTS} == CORES.keys()
 
 
-@pytest.mark.parametrize("name", CORES)
-def test_kernels_equal_the_interpreter_and_are_as_large_as_estimated(name: str, tmp_path: Path) -> None:
-    _compare(name, "gcc", tmp_path, COUNT, WIDEST)
+@pytest.mark.parametrize("variant", VARIANTS, ids=IDS)
+def test_kernels_equal_the_interpreter_and_are_as_large_as_estimated(variant: Variant, tmp_path: Path) -> None:
+    _compare(variant, "gcc", tmp_path, COUNT, WIDEST)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("name", "compiler"), LONG)
-def test_kernels_of_wide_layers_equal_the_interpreter(name: str, compiler: str, tmp_path: Path) -> None:
-    _compare(name, compiler, tmp_path, CORES[name].count, CORES[name].widest)
+@pytest.mark.parametrize(("variant", "compiler"), LONG, ids=[f"{v.op}-{v.name}-{compiler}" for v, compiler in LONG])
+def test_kernels_of_wide_layers_equal_the_interpreter(variant: Variant, compiler: str, tmp_path: Path) -> None:
+    core = CORES[variant.name]
+    widest = core.widest if variant.op == "fully_connected" else core.widest // 10
+    _compare(variant, compiler, tmp_path, core.count, widest)
 
 
-def _compare(name: str, compiler: str, folder: Path, count: int, widest: int) -> None:
-    board, variant = load_board(CORES[name].board), next(v for v in VARIANTS if v.name == name)
+def _compare(variant: Variant, compiler: str, folder: Path, count: int, widest: int) -> None:
+    board = load_board(CORES[variant.name].board)
     try:
         toolchain = find_toolchain(board.core, compiler)
     except MidgeError as error:
@@ -69,9 +73,9 @@ def _compare(name: str, compiler: str, folder: Path, count: int, widest: int) ->
     image = compile_firmware(_sources(rendered), board, toolchain, folder / "build")
     with _running(image, board) as line:
         assert differences(rendered, _outputs(line, rendered)) == {}
-    for item in rendered if name.endswith("_code") else ():
+    for item in rendered if variant.name.endswith("_code") else ():
         layer = layer_of(item.case.graph, 0)
-        taken = sum(s.bytes for s in image.functions if f"{item.program.prefix}_fully_connected" in s.name)
+        taken = sum(s.bytes for s in image.functions if f"{item.program.prefix}_{variant.op}" in s.name)
         # A table has no name of its own.
         taken += len(variant.bind(layer).params.get("steps", ()))  # type: ignore[arg-type]
         estimated = variant.code_bytes(layer)

@@ -23,7 +23,7 @@ from midge.interpreter import interpret
 from midge.ir.graph import Graph
 from midge.settings import Settings
 
-FEW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 MANY = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 PATTERNS = [g for g in get_args(Granularity) if g not in ("filters", "blocks")]
 

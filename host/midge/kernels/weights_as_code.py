@@ -18,7 +18,8 @@ import numpy as np
 from midge.ir.tensor import Array
 from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
 from midge.kernels.variant import Layer
-from midge.numerics.requantize import Requantization
+from midge.numerics.requantize import Requantization, requantization
+from midge.ops.conv2d import Conv2D
 from midge.ops.fully_connected import FullyConnected, fully_connected_requantization
 
 TRIED = (0, 1, 2, 3, 7)
@@ -29,11 +30,12 @@ MOST_CODE_BYTES = 65536
 
 # What the dense kernel's own code takes, about, where no other layer has it.
 _DENSE_CODE_BYTES = 1024
+_MOST_LOSS = 1.25
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """One row of activations times a matrix: all that decides its code, as bytes, so that it can be remembered."""
+    """Rows of activations times a matrix: all that decides its code, as bytes, so that it can be remembered."""
 
     weights: bytes
     shape: tuple[int, int]
@@ -42,6 +44,7 @@ class Matrix:
     multipliers: bytes
     shifts: bytes
     ends: tuple[int, int, int]
+    pixels: int = 1
 
     @property
     def rows(self) -> Array:
@@ -68,16 +71,28 @@ class Matrix:
 
 def matrix_of(layer: Layer) -> Matrix | None:
     """The matrix of a fully connected layer, int8 with constant weights; None for another, and for several rows."""
-    if not (is_int8(layer) and has_constant_weights(layer)):
-        return None
-    x, rows = layer.inputs[0], constant_data(layer.inputs[1])
-    if x.elements != rows.shape[1]:
+    if not (is_int8(layer) and has_constant_weights(layer)) or layer.inputs[0].elements != layer.inputs[1].shape[1]:
         return None
     r = fully_connected_requantization(cast(FullyConnected, layer.op), layer.inputs, layer.outputs)
+    return _matrix(layer, constant_data(layer.inputs[1]), r)
+
+
+def pixel_matrix_of(layer: Layer) -> Matrix | None:
+    """The matrix of a 1x1 convolution over every pixel, int8 with constant weights; None for another."""
+    op, (x, weights) = cast(Conv2D, layer.op), layer.inputs[:2]
+    is_plain = weights.shape[1:3] == op.stride == (1, 1) and op.padding == ((0, 0), (0, 0))
+    if not (is_plain and is_int8(layer) and has_constant_weights(layer)) or x.shape[3] != weights.shape[3]:
+        return None
+    rows = constant_data(weights).reshape(weights.shape[0], -1)
+    return _matrix(layer, rows, requantization(x, weights, layer.outputs[0], op.clamp))
+
+
+def _matrix(layer: Layer, rows: Array, r: Requantization) -> Matrix:
+    x = layer.inputs[0]
     bias = bias_values(layer, len(rows)).astype(np.int64)
     factors = (r.multipliers.astype(np.int32).tobytes(), r.shifts.astype(np.int32).tobytes())
-    ends = (r.zero_point, r.low, r.high)
-    return Matrix(rows.tobytes(), (rows.shape[0], rows.shape[1]), bias.tobytes(), x.q.zero_point, *factors, ends)
+    ends, shape = (r.zero_point, r.low, r.high), (rows.shape[0], rows.shape[1])
+    return Matrix(rows.tobytes(), shape, bias.tobytes(), x.q.zero_point, *factors, ends, x.elements // rows.shape[1])
 
 
 @dataclass(frozen=True)
@@ -121,9 +136,10 @@ def grouped(rows: Array, most_sums: int, shared: int) -> tuple[Group, ...]:
 
 
 def is_worth(cycles: int, code_bytes: int, dense_cycles: int, dense_bytes: int) -> bool:
-    """Whether code gains more in cycles than it loses in bytes, beside a kernel that takes so many of both."""
-    gains = cycles < dense_cycles and cycles * code_bytes < dense_cycles * (dense_bytes + _DENSE_CODE_BYTES)
-    return gains and code_bytes <= MOST_CODE_BYTES
+    """Whether code gains about as much in cycles as it loses in bytes, or more, beside a kernel that takes so many of
+    both."""
+    gains = cycles * code_bytes < _MOST_LOSS * dense_cycles * (dense_bytes + _DENSE_CODE_BYTES)
+    return gains and cycles < dense_cycles and code_bytes <= MOST_CODE_BYTES
 
 
 def is_power(weight: int) -> bool:

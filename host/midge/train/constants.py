@@ -14,7 +14,7 @@ from midge.quantize.widths import LIMITS
 from midge.settings import Width
 from midge.train.rounding import Levels, Rounding, settled
 
-# Values that are as many are no clusters. The kernels' tables hold so many.
+# The kernels' tables hold so many values.
 _CLUSTERS = 64
 # The largest int8 weight, and how far inside the ends of a table, in parts of them, its other values stay.
 _END = 127
@@ -43,7 +43,7 @@ class Constant(nn.Module):  # type: ignore[misc]
         super().__init__()
         values = np.asarray(data, np.float32)
         distinct, places = np.unique(values, return_inverse=True)
-        clustered = keep.equals and len(distinct) <= _CLUSTERS < values.size
+        clustered = keep.equals and _few(values)
         self.shape = values.shape
         self.parameter = nn.Parameter(torch.tensor(distinct if clustered else values))
         self.register_buffer("places", torch.tensor(places.reshape(-1)) if clustered else None)
@@ -178,7 +178,12 @@ def trained_weights(data: Array, axis: int, keep: Keep) -> Constant:
 def _are_clusters(codes: Array) -> bool:
     """Whether real values are few integers."""
     whole = np.rint(codes)
-    return bool(np.abs(codes - whole).max() < _WHOLE) and len(np.unique(whole)) <= _CLUSTERS < codes.size
+    return bool(np.abs(codes - whole).max() < _WHOLE) and _few(whole)
+
+
+def _few(values: Array) -> bool:
+    """Whether weights take so few values that this is their structure, in small layers too."""
+    return len(np.unique(values)) <= min(_CLUSTERS, values.size // 2)
 
 
 def shadows(integers: Array, scales: Array, width: Width, keep: Keep, source: Array | None) -> Constant:
@@ -189,7 +194,7 @@ def shadows(integers: Array, scales: Array, width: Width, keep: Keep, source: Ar
     """
     keep = replace(keep, zeros=keep.zeros and width != "binary")
     same = source is None or source.shape != integers.shape or bool(np.abs(source / scales - integers).max() < _WHOLE)
-    if keep.equals and width == "int8" and same and len(np.unique(integers)) <= _CLUSTERS < integers.size:
+    if keep.equals and width == "int8" and same and _few(integers):
         return Clusters(integers, _END * scales, keep)
     if source is None or source.shape != integers.shape:
         narrow = width != "int8"
@@ -197,7 +202,7 @@ def shadows(integers: Array, scales: Array, width: Width, keep: Keep, source: Ar
         held = Keep(zeros, keep.equals and not narrow)
         return Constant(integers, held, scales)
     real = np.asarray(source, np.float64)
-    if keep.equals and len(np.unique(source)) <= _CLUSTERS < source.size:
+    if keep.equals and _few(source):
         return Constant(source, keep)
     low, high = LIMITS[width]
     q = integers.astype(np.float64)

@@ -261,7 +261,9 @@ class GraphModule(nn.Module):  # type: ignore[misc]
             rounding = Rounding.PLAIN
         elif producer.kind == "average_pool2d":
             rounding = Rounding.FROM_ZERO
-        return Levels(low - zero_point, high - zero_point, zero_point, rounding, tensor.elements)
+        mean_of = producer.inputs[0] if producer is not None and producer.kind == "mean" else tensor.name
+        count = self.graph.tensors[mean_of].elements // tensor.elements
+        return Levels(low - zero_point, high - zero_point, zero_point, rounding, tensor.elements, count)
 
     def _reads_float(self, op: Op) -> bool:
         return self.graph.tensors[op.inputs[0]].dtype is DType.F32

@@ -35,7 +35,7 @@ class Rounding(Enum):
 class Levels:
     """The integers that there are, as distances from the zero point, and how values come to them.
 
-    `sharing`: so many values have one step size.
+    `sharing`: so many values have one step size. `count`: integer sums are divided by it when they are requantized.
     """
 
     low: int
@@ -43,6 +43,7 @@ class Levels:
     zero_point: int = 0
     rounding: Rounding = Rounding.SNAPPED
     sharing: int = 1
+    count: int = 1
 
 
 def settled(y: Any, step: Any, levels: Levels, product: Any = None, exact: bool = True) -> Any:
@@ -86,7 +87,7 @@ def _integers(y: Any, ratio: Any, step: Any, levels: Levels, product: Any, exact
     if not exact:
         return torch.round(ratio)
     if product is not None:
-        return requantized(torch.round(y.double() / product), product / step.double()).float()
+        return requantized(torch.round(y.double() / product), product / step.double(), levels.count).float()
     if kind is Rounding.PLAIN:
         return _half_away(ratio)
     snapped = torch.round(ratio * _SNAP) / _SNAP
@@ -99,10 +100,15 @@ def _half_away(value: Any) -> Any:
     return torch.trunc(value + torch.copysign(torch.full_like(value, 0.5), value))
 
 
-def requantized(sums: Any, factor: Any) -> Any:
-    """Integer sums times a factor below 2^30 per last axis, rounded as midge.numerics.fixed_point does it; float64."""
-    fraction, shift = torch.frexp(factor)
-    multiplier = torch.round(fraction * (1 << 31)) / (1 << 31)
+def requantized(sums: Any, factor: Any, count: int = 1) -> Any:
+    """Integer sums times a factor below 2^30 per last axis, rounded as midge.numerics.fixed_point does it; float64.
+
+    The factor is one that was divided by `count`: as midge.ops.mean does it, which normalizes the multiplier before.
+    """
+    fraction, shift = torch.frexp(factor * count)
+    bits = count.bit_length() - 1
+    multiplier = torch.floor(torch.round(fraction * (1 << 31)) * (1 << bits) / count) / (1 << 31)
+    shift = shift - bits
     left, right = shift.clamp(min=0).double(), (-shift).clamp(min=0).double()
     high = torch.floor(sums * torch.exp2(left) * multiplier + 0.5)
     return _half_away(high * torch.exp2(-right))

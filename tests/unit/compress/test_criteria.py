@@ -26,7 +26,7 @@ from midge.settings import Settings
 from small_graphs import floats, graph, pointwise
 
 DIGITS = Path(__file__).resolve().parents[3] / "examples" / "digits"
-FEW = replace(Settings(), calibration_samples=8)
+FEW = replace(Settings(), calibration_samples=6)
 
 
 def layer(weights: Array, softmax: bool = False) -> Graph:

@@ -11,7 +11,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from midge.compress.steps import Train
+from midge.compress.apply import compress
+from midge.compress.steps import Cluster, Train
 from midge.data import Dataset, load_data
 from midge.errors import SettingsError
 from midge.importers import import_model
@@ -20,6 +21,7 @@ from midge.ir.graph import Graph
 from midge.ir.tensor import Array
 from midge.ir.verify import verify
 from midge.passes import CANONICALIZE, run_passes
+from midge.quantize import quantize_model
 from midge.settings import Settings
 
 torch = pytest.importorskip("torch", reason='needs PyTorch: pip install "midge[train]"')
@@ -86,6 +88,20 @@ def test_zeros_stay_zeros_and_equal_values_stay_equal(qat: str | None, digits: t
         assert len(np.unique(made[last])) == len(np.unique(clustered))
         for value in np.unique(clustered):
             assert len(np.unique(made[last][clustered == value])) == 1
+
+
+@pytest.mark.parametrize("qat", [None, "int8"])
+def test_clusters_are_as_few_once_the_trained_network_is_int8(qat: Any, digits: tuple[Graph, Dataset]) -> None:
+    graph, data = digits
+    clustered = compress(graph, [Cluster(values=8)], data, SETTINGS)
+    trained = fine_tune(clustered, data, Train(epochs=2, qat=qat), SETTINGS).graph
+    made = constants(quantize_model(trained, SETTINGS, data))
+    before = constants(quantize_model(clustered, SETTINGS, data))
+    for name in weights_of(graph):
+        assert len(np.unique(made[name])) <= 8
+        assert not np.array_equal(made[name], before[name])
+    again = fine_tune(quantize_model(clustered, SETTINGS, data), data, Train(epochs=1), SETTINGS).graph
+    assert all(len(np.unique(constants(again)[name])) <= 8 for name in weights_of(graph))
 
 
 def test_the_same_seed_gives_the_same_bits(digits: tuple[Graph, Dataset]) -> None:

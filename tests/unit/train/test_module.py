@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from midge.data import draw_inputs, load_data
+from midge.data import Dataset, draw_inputs, load_data
 from midge.errors import UnsupportedModelError
 from midge.importers import import_model
 from midge.interpreter import interpret_all
@@ -120,6 +120,40 @@ def test_a_network_of_any_width_answers_as_its_interpreter_and_comes_back_the_sa
         assert back.tensors[name].quant == tensor.quant
         if tensor.data is not None:
             np.testing.assert_array_equal(back.tensors[name].data, tensor.data)
+
+
+ON_DATA = [
+    ("tinymaix/mnist_dw_q.tflite", "mnist.npz", 60),
+    ("tinymaix/mnist_valid_q.tflite", "mnist.npz", 60),
+    ("mlperf_tiny/kws_dscnn_int8.tflite", "kws_mfcc.npz", 3),
+]
+
+
+def answers_alike(graph: Graph, data: Dataset, samples: int) -> bool:
+    """Whether module and interpreter choose the same class for each of the first samples of split 0."""
+    x = data.inputs_for(graph.input_tensors[0], data.evaluate[:samples])
+    module = GraphModule(graph).eval()
+    with torch.no_grad():
+        found = module(*module.given([x])).flatten(1).numpy()
+    true = [interpret_all(graph, [sample])[graph.outputs[0]].reshape(-1) for sample in x]
+    return [int(answer.argmax()) for answer in found] == [int(answer.argmax()) for answer in true]
+
+
+@pytest.mark.parametrize(("name", "file", "samples"), ON_DATA)
+def test_real_samples_are_answered_as_by_the_interpreter(
+    name: str, file: str, samples: int, asset: Callable[[str], Path]
+) -> None:
+    graph = load(asset(f"models/{name}"))
+    assert answers_alike(graph, load_data(asset(f"data/{file}"), graph), samples)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("name", "file", "samples"), ON_DATA)
+def test_all_real_samples_are_answered_as_by_the_interpreter(
+    name: str, file: str, samples: int, asset: Callable[[str], Path]
+) -> None:
+    graph = load(asset(f"models/{name}"))
+    assert answers_alike(graph, load_data(asset(f"data/{file}"), graph), 1 << 20)
 
 
 def test_an_operator_without_a_form_is_named_with_all_others(asset: Callable[[str], Path]) -> None:
