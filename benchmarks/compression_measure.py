@@ -39,7 +39,7 @@ from midge.tune.gain import cost
 from midge.tune.memory import kernels_version
 
 BUILD = Path(__file__).resolve().parent.parent / "build" / "compress"
-PLAIN = Settings(board=BOARD, calibration_samples=100, optimize="balanced")
+PLAIN = Settings(board=BOARD, calibration_samples=100, optimize="speed")
 _PACKAGE = Path(midge.__file__).parent
 
 

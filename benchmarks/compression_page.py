@@ -16,8 +16,9 @@ or chosen on. What is trained is the mean over seeds: so many float networks, ea
 
 *Lost* are points, the paired difference to the network that is named on the same samples; the ends of its 95 % interval
 (Bonett and Price) are averaged over the seeds too. *Constants*, *code* and *cycles* (modelled, see docs/benchmarks.md)
-are of the first seed's network on {board}, `--optimize balanced`, linked and run on the emulated core. Rows are
-int8 unless they say otherwise; *trained* ones learn from the float network on split 1 and are watched on split 2.
+are of the first seed's network on {board}, linked and run on the emulated core; kernels *favor* what `--optimize` says.
+Rows are int8 unless they say otherwise; *trained* ones learn from the float network on split 1 and are watched on
+split 2.
 
 Answers are those of the torch module that computes what the integers do; the first {checked} samples of each network
 are run by the interpreter too, which must give the same classes. docs/compressing.md says how each is done.
@@ -72,7 +73,7 @@ def _net(net: str, rows: Sequence[Mapping[str, Any]]) -> str:
     exact = rows[0]
     said = f"## {TITLES[net]} ({exact['samples']} samples, float {exact['accuracy_float']:.2f} %)\n\n"
     said += "" if net in BINDING else _SMALL + "\n"
-    heads = ["", "seeds", "right", "lost", "95 % interval", "may lose", "constants", "code", "cycles"]
+    heads = ["", "seeds", "right", "lost", "95 % interval", "may lose", "favor", "constants", "code", "cycles"]
     return said + table(heads, [_line(r) for r in rows])
 
 
@@ -86,6 +87,7 @@ def _line(r: Mapping[str, Any]) -> list[str]:
         "" if r["row"] == "float" else f"{drop['points']:+.2f} to {drop['against']}",
         "" if r["row"] == "float" else f"{drop['low']:+.2f} to {drop['high']:+.2f}",
         limit if r["must_beat"] is None else f"must beat {r['must_beat']}",
+        r["optimize"],
         f"{r['const_bytes']:,}",
         f"{r['code_bytes']:,}",
         f"{r['cycles']:,}",

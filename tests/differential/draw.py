@@ -122,7 +122,8 @@ def draw_cases(kind: str, count: int, seed: int = 0, code: str = "") -> list[Cas
 
 def _type(code: str, types: Sequence[DType], number: int) -> DType:
     dtype = types[number % len(types)]
-    return DType.S8 if dtype is DType.S16 and code in _WITHOUT_INT16 else dtype
+    has_none = dtype is DType.S16 and code in _WITHOUT_INT16
+    return next(t for t in types if t is not DType.S16) if has_none else dtype
 
 
 def _from_file(drawn: drawn_cases.Case) -> Case:

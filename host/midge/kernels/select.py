@@ -21,9 +21,11 @@ _UNMEASURED = 1 << 62
 
 @dataclass(frozen=True)
 class _Allowance:
-    """What a faster variant may take: constants, as a multiple of the plainest variant's, and scratch memory."""
+    """What a faster variant may take: constants, as a multiple of the plainest variant's and so many bytes more, and
+    scratch memory."""
 
     flash: float
+    flash_bytes: int
     scratch_bytes: int
 
 
@@ -31,8 +33,8 @@ class _Allowance:
 _PLAINEST = ("portable", "packed", "coded", "computed")
 # What a slow variant may take at most, of what the others take.
 _SLOW_GAIN = 0.9
-# `speed` takes what it wants.
-_ALLOWANCES: Mapping[Goal, _Allowance] = {"balanced": _Allowance(1.25, 4096), "size": _Allowance(1.03, 256)}
+# `speed` takes what it wants. A few bytes more let small layers, of which there are few, have their fast kernels.
+_ALLOWANCES: Mapping[Goal, _Allowance] = {"balanced": _Allowance(1.25, 32, 4096), "size": _Allowance(1.03, 0, 256)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +163,7 @@ def _ranked(layer: Layer, able: Sequence[Variant], goal: Goal, timings: Timings)
     most = sizes[plainest.name]
     light = [v for v in fastest if v.scratch_bytes(layer) <= max(allowance.scratch_bytes, most - sizes[v.name])]
     least = min([most, *(sizes[v.name] for v in light if v.cycles)]) if goal == "size" else most
-    return [*(v for v in light if sizes[v.name] <= allowance.flash * least), plainest]
+    return [*(v for v in light if sizes[v.name] <= allowance.flash * least + allowance.flash_bytes), plainest]
 
 
 def _smallest(layer: Layer, able: Sequence[Variant]) -> Variant:

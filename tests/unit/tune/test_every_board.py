@@ -99,7 +99,7 @@ def test_a_core_without_a_cycle_model_has_instructions_and_no_latency(imported: 
 
 
 def test_the_goal_that_is_advised_makes_it_fit(imported: Imported, data: Dataset, tmp_path: Path) -> None:
-    board = small_board(tmp_path, 15_000, 65_536)
+    board = small_board(tmp_path, 13_000, 65_536)
     (found,) = fit_boards(imported, QUICK, [board], data)
     assert not found.fits
     assert found.advice.startswith("--optimize ")
@@ -108,7 +108,7 @@ def test_the_goal_that_is_advised_makes_it_fit(imported: Imported, data: Dataset
     image = build_firmware(
         compile_model(imported, replace(QUICK, board=board, optimize=goal), data), tmp_path / "advised"
     )  # type: ignore[arg-type]
-    assert image.flash.total_bytes <= 15_000
+    assert image.flash.total_bytes <= 13_000
     with pytest.raises(DoesNotFitError):
         build_firmware(compile_model(imported, replace(QUICK, board=board), data), tmp_path / "as-it-was")
 

@@ -31,5 +31,13 @@ def code_bytes(_: Layer) -> int:
 
 
 VARIANT = Variant(
-    __name__, fits=fits, bind=bind, code_bytes=code_bytes, overlap=portable.VARIANT.overlap, packed=True, slow=True
+    __name__,
+    fits=fits,
+    bind=bind,
+    # Where words are put together of bytes the code takes more than the table.
+    needs=frozenset({"words"}),
+    code_bytes=code_bytes,
+    overlap=portable.VARIANT.overlap,
+    packed=True,
+    slow=True,
 )
