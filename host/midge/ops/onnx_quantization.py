@@ -11,12 +11,21 @@ from dataclasses import replace
 
 import numpy as np
 
+from midge.ir.graph import NO_CLAMP
 from midge.ir.tensor import DType, Quant, Tensor
+from midge.ops.add import Add
+from midge.ops.cast import Cast
 from midge.ops.dequantize import Dequantize
+from midge.ops.div import Div
 from midge.ops.formats import UnsupportedOp
+from midge.ops.maximum import Maximum
+from midge.ops.minimum import Minimum
 from midge.ops.onnx_nodes import OnnxNode
 from midge.ops.quantize import Quantize
+from midge.ops.sub import Sub
 
+# Floats near it are 1 apart, and it is even: a sum with it rounds halves to even.
+_NO_FRACTION = 3 << 22
 _PER_TENSOR = "quantize activations to int8 or uint8, per tensor"
 
 
@@ -61,7 +70,31 @@ def read_quant(node: OnnxNode, scale_index: int, zero_index: int) -> Quant:
 
 
 def _quantize(node: OnnxNode) -> list[Tensor]:
+    if node.constant(1).size > 1:
+        return [_quantized_per_channel(node)]
     return [quantized(node, node.tensor(0), read_quant(node, 1, 2))]
+
+
+def _quantized_per_channel(node: OnnxNode) -> Tensor:
+    """Plain 8-bit values, each channel by its own scale: rounded by a sum that floats hold without a fraction.
+
+    They are clamped before: bounds are whole numbers, so that rounding keeps them.
+    """
+    x, scale = node.tensor(0), node.constant(1)
+    axis = node.axis(int(node.attributes.get("axis", 1)), len(x.shape))
+    zero = np.zeros(scale.shape, np.uint8) if node.optional(2) is None else node.constant(2)
+    plain = {"int8": DType.S8, "uint8": DType.U8}.get(zero.dtype.name)
+    if plain is None or scale.dtype != np.float32 or not scale.shape == zero.shape == (x.shape[axis],):
+        raise UnsupportedOp(f"a {scale.dtype} scale {list(scale.shape)} and {zero.dtype} zero point", _PER_TENSOR)
+    along = (-1, *[1] * (len(x.shape) - axis - 1))
+    zero = zero.reshape(along).astype(np.int32)
+    low, high = plain.limits
+    y = node.add(Div, [x, node.new_constant("scale", scale.reshape(along))], "divided", clamp=NO_CLAMP)
+    y = node.add(Maximum, [y, node.new_constant("low", low - zero)], "not_below")
+    y = node.add(Minimum, [y, node.new_constant("high", high - zero)], "not_above")
+    y = node.add(Add, [y, node.new_constant("no_fraction", np.array(_NO_FRACTION))], "rounded", clamp=NO_CLAMP)
+    y = node.add(Sub, [y, node.new_constant("from", _NO_FRACTION - zero)], "whole", clamp=NO_CLAMP)
+    return node.add(Cast, [y], "", dtype=plain)
 
 
 def _dequantize(node: OnnxNode) -> list[Tensor]:

@@ -96,6 +96,22 @@ def test_the_places_along_a_line_count_over_the_whole_input() -> None:
     np.testing.assert_array_equal(interpret(graph, [x])[1], places[:, :, 0])
 
 
+@pytest.mark.parametrize(("kind", "low"), [("uint8", 0), ("int8", -128)])
+def test_activations_quantized_per_channel_are_the_definition_with_halves_to_even(kind: str, low: int) -> None:
+    scales = np.array([0.5, 2.0, 0.1], np.float32)
+    zeros = np.array([3, 100, 7]).astype(kind)
+    halves = np.arange(-700, 700, dtype=np.float32).reshape(2, 1, 700) / 2
+    x = np.concatenate([halves * 0.5, halves * 2, drawn(2, 1, 700) * 20], axis=1)
+    nodes = [node("QuantizeLinear", ["x", "s", "z"], ["y"], axis=-2)]
+    model = onnx_model(nodes, {"x": x.shape}, ["y"], {"s": scales, "z": zeros})
+    wanted = np.rint(x / scales[:, None]).astype(np.int64) + zeros.astype(np.int64)[:, None]
+    imported = import_onnx(model.SerializeToString(), "net")
+    for graph in (imported, run_passes(imported, CANONICALIZE)):
+        (found,) = interpret(graph, [x])
+        assert found.dtype == kind
+        np.testing.assert_array_equal(found, np.clip(wanted, low, low + 255))
+
+
 def test_int8_is_refused_where_floats_become_whole_numbers() -> None:
     nodes = [node("MaxPool", ["x"], ["y", "i"], kernel_shape=[2, 2])]
     pooled = import_onnx(onnx_model(nodes, {"x": [1, 1, 4, 4]}, ["y", "i"]).SerializeToString(), "net")
