@@ -138,9 +138,13 @@ def step_from_table(table: object) -> AnyStep:
         step: AnyStep = msgspec.convert(table, AnyStep)
         return step
     except msgspec.ValidationError as problem:
+        what, _, where = str(problem).replace("`", "").partition(" - at $")
+        where = where.lstrip(".")
         known = ", ".join(str(kind.__struct_config__.tag) for kind in AnyStep.__args__)
+        hint = "see docs/compressing.md" if where not in ("", "technique") else f"a table with a technique: {known}"
+        what = what.replace("Object contains", "there is").replace("Object missing", "there is no")
         raise SettingsError(
-            f"compress: {_in_words(str(problem))}", hint=f"technique is one of {known}; docs/compressing.md says more"
+            f"compress: {where}{': ' if where else ''}{what[:1].lower()}{what[1:]}", hint=hint
         ) from problem
 
 
@@ -154,7 +158,3 @@ def step_to_table(step: AnyStep) -> dict[str, Any]:
 def steps_of(tables: Sequence[Any]) -> tuple[AnyStep, ...]:
     """Steps from tables or steps, each checked. Raises SettingsError as step_from_table."""
     return tuple(step_from_table(step_to_table(t) if isinstance(t, AnyStep) else t) for t in tables)
-
-
-def _in_words(problem: str) -> str:
-    return problem.replace("Object contains", "it has").replace("Object missing", "it lacks")
