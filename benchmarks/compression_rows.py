@@ -66,6 +66,8 @@ class Row:
 class Effort:
     """How long a network is trained: epochs of the float network, and of one that is trained in quantized form.
 
+    `rate`, `qat_rate` and `int4_rate` are learning rates, chosen on split 2.
+
     Without `all_rows` there is no student, and a few techniques are shown. `levers`: this is the network of the four
     levers, whose last row has a limit.
     """
@@ -74,6 +76,7 @@ class Effort:
     qat_epochs: int
     rate: float = 2e-3
     qat_rate: float = 1e-3
+    int4_rate: float = 1e-3
     all_rows: bool = True
     levers: bool = False
 
@@ -84,15 +87,15 @@ def rows(effort: Effort) -> dict[str, Row]:
     again = Distil(epochs=effort.epochs, learning_rate=effort.rate)
     taught = Distil(epochs=effort.epochs, learning_rate=effort.rate, teacher=TEACHER)
 
-    def qat(width: Any) -> Distil:
-        return Distil(epochs=effort.qat_epochs, learning_rate=effort.qat_rate, qat=width)
+    def qat(width: Any, rate: float) -> Distil:
+        return Distil(epochs=effort.qat_epochs, learning_rate=rate, qat=width)
 
     made: dict[str, Row] = {
         "float": Row("float", settings={"precision": "float"}, against="float"),
         "int8": Row("int8", against="float", limit=0.5),
         "int4": Row("int4 by rounding", settings={"weights": "int4", "equalize": True, **_PACKED}, against="float"),
-        "qat-int4": Row("int4 trained", (qat("int4"),), _PACKED, against="float", limit=0.7),
-        "qat-int2": Row("int2 trained", (qat("int2"),), _PACKED, against="float", limit=3.0),
+        "qat-int4": Row("int4 trained", (qat("int4", effort.int4_rate),), _PACKED, against="float", limit=0.7),
+        "qat-int2": Row("int2 trained", (qat("int2", effort.qat_rate),), _PACKED, against="float", limit=3.0),
     }
     made |= {
         f"1x4-50-{c}": Row(f"half pruned 1x4 by {c}", (Prune(sparsity=0.5, granularity="1x4", criterion=c),))

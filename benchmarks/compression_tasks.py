@@ -9,7 +9,11 @@ TITLES = {
     "har": "Movements, the project's small net",
     "kws": "Keywords, DS-CNN of MLPerf Tiny",
 }
-EFFORTS = {"mnist": Effort(3, 1, levers=True), "har": Effort(5, 12), "kws": Effort(24, 12, all_rows=False)}
+EFFORTS = {
+    "mnist": Effort(3, 1, levers=True),
+    "har": Effort(5, 12, int4_rate=3e-4),
+    "kws": Effort(24, 12, all_rows=False),
+}
 # The keywords, with 100 clips to train on, are shown for what they are.
 BINDING = ("mnist", "har")
 # The four classic levers, on one network.
