@@ -160,11 +160,15 @@ def test_the_runner_of_mlperf_tiny_drives_an_uno(asset: Callable[[str], Path], t
 def test_a_firmware_that_is_too_large_names_its_largest_parts(asset: Callable[[str], Path], tmp_path: Path) -> None:
     compiled = _compiled(asset(HELLO), "uno")
     write_project(compiled, tmp_path)
-    (tmp_path / "src" / "ballast.c").write_text(
-        "#include <avr/pgmspace.h>\nconst char ballast[26500] PROGMEM __attribute__((used)) = {1};\n"
-    )
+    ballast = "#include <avr/pgmspace.h>\nconst char ballast[%d] PROGMEM __attribute__((used)) = {1};\n"
+    (tmp_path / "src" / "ballast.c").write_text(ballast % 26500)
     with pytest.raises(DoesNotFitError, match=r"does not fit uno .*\n +26,500 bytes  ballast"):
         build_project(tmp_path, compiled.board, print)
+    # More than the chip itself has: the linker gives up, and only its inputs are there.
+    (tmp_path / "src" / "ballast.c").write_text(ballast % 32700)
+    with pytest.raises(DoesNotFitError, match="does not fit uno") as error:
+        build_project(tmp_path, compiled.board, print)
+    assert "__gnu_lto" not in str(error.value)
 
 
 def test_a_board_that_is_not_there_is_missed(hello_on_uno: Built, tmp_path: Path) -> None:

@@ -197,7 +197,8 @@ def _linked_symbols(project: Path, board: Board) -> Iterator[Symbol]:
     except MidgeError:
         for file in (project / ".pio" / "build" / board.name).rglob("*.o"):
             with contextlib.suppress(MidgeError):
-                yield from load_image(file).symbols
+                # Objects that the linker still has to translate hold nothing but marks.
+                yield from (s for s in load_image(file).symbols if not s.name.startswith("__gnu_lto_"))
 
 
 def _compiler(elf: Path) -> str:

@@ -12,6 +12,8 @@ from midge.kernels.weights_as_code import Matrix, is_worth, matrix_of
 
 # A weight takes as many cycles at least, where it is not one.
 _LEAST_CYCLES = 6
+# Where fewer weights are zero the code takes six times their bytes and is hardly quicker: too dear for a small flash.
+_LEAST_ZEROS = 0.25
 
 
 def fits(layer: Layer) -> bool:
@@ -22,7 +24,7 @@ def fits(layer: Layer) -> bool:
     units, width = matrix.shape
     # What avr_stream takes, about.
     dense = (9 * width + 95) * units + 8 * width + 100
-    if _LEAST_CYCLES * matrix.nonzeros // 2 > dense:
+    if matrix.nonzeros > (1 - _LEAST_ZEROS) * units * width or _LEAST_CYCLES * matrix.nonzeros // 2 > dense:
         return False
     made = _made(matrix)
     return made is not None and is_worth(made.cycles, made.bytes, dense, units * width)
