@@ -88,7 +88,7 @@ def compress_file(files: Files, steps: Sequence[AnyStep]) -> None:
     made = compress(graph, steps, data, settings, show_progress)
     write_file(files.output, export_tflite(made))
     facts = {"before": _facts(graph), "after": _facts(made)}
-    gained = _gained(graph, made, settings, data)
+    gained = gained_on_board(graph, made, settings, data)
     if gained is not None:
         facts = {name: facts[name] | asdict(getattr(gained, name)) for name in facts}
         talk(gained.sentence)
@@ -109,7 +109,8 @@ def writable(graph: Graph, settings: Settings) -> Graph:
     return graph.with_ops([replace(op, ties_to_even=False) if isinstance(op, Quantize) else op for op in graph.ops])
 
 
-def _gained(before: Graph, after: Graph, settings: Settings, data: Dataset | None) -> Gain | None:
+def gained_on_board(before: Graph, after: Graph, settings: Settings, data: Dataset | None) -> Gain | None:
+    """What is gained on the board; None where it cannot be measured, which is said."""
     try:
         return gain(before, after, settings, data)
     except MidgeError as problem:

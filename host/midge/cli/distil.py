@@ -8,14 +8,12 @@ from typing import Any
 import click
 
 from midge.cli.compressing import files_from
-from midge.cli.options import load_dataset
 from midge.cli.talk import show_progress
-from midge.cli.training import layer_widths, step_options, training_options, write_trained
+from midge.cli.training import layer_widths, step_options, to_train, training_options, write_trained
 from midge.compress.steps import Distil
 from midge.errors import SettingsError
 from midge.importers import import_model
 from midge.passes import CANONICALIZE, run_passes
-from midge.settings import Settings
 from midge.train.require import require_torch
 
 
@@ -47,12 +45,8 @@ def command(**options: Any) -> None:
     from midge.train.distil import distil
 
     teacher = run_passes(import_model(Path(options["teacher"])).graph, CANONICALIZE)
-    graph = run_passes(import_model(files.model).graph, CANONICALIZE)
-    data = load_dataset(files.data, graph)
-    if data is None:
-        raise SettingsError("training needs data", hint="--data FILE.npz with x, y and split")
-    settings = Settings(layers=layers, seed=files.seed)
-    write_trained(files, step, distil(graph, teacher, data, step, settings, progress=show_progress))
+    graph, data, settings = to_train(files, layers)
+    write_trained(files, graph, data, settings, distil(graph, teacher, data, step, settings, progress=show_progress))
 
 
 def _pair(text: str) -> tuple[str, str]:

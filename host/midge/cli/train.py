@@ -7,14 +7,9 @@ from typing import Any
 import click
 
 from midge.cli.compressing import files_from
-from midge.cli.options import load_dataset
 from midge.cli.talk import show_progress
-from midge.cli.training import layer_widths, step_options, training_options, write_trained
+from midge.cli.training import layer_widths, step_options, to_train, training_options, write_trained
 from midge.compress.steps import Train
-from midge.errors import SettingsError
-from midge.importers import import_model
-from midge.passes import CANONICALIZE, run_passes
-from midge.settings import Settings
 from midge.train.require import require_torch
 
 
@@ -30,9 +25,5 @@ def command(**options: Any) -> None:
     require_torch()
     from midge.train import fine_tune
 
-    graph = run_passes(import_model(files.model).graph, CANONICALIZE)
-    data = load_dataset(files.data, graph)
-    if data is None:
-        raise SettingsError("training needs data", hint="--data FILE.npz with x, y and split")
-    settings = Settings(layers=layers, seed=files.seed)
-    write_trained(files, step, fine_tune(graph, data, step, settings, progress=show_progress))
+    graph, data, settings = to_train(files, layers)
+    write_trained(files, graph, data, settings, fine_tune(graph, data, step, settings, progress=show_progress))

@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from rich.table import Table
 
-from midge.cli.compressing import Files, compress_options
+from midge.boards import load_board
+from midge.cli.compressing import Files, compress_options, gained_on_board, writable
 from midge.cli.files import write_file
+from midge.cli.options import load_dataset
 from midge.cli.talk import out, talk
-from midge.compress.steps import Train
+from midge.data import Dataset
 from midge.errors import SettingsError
 from midge.exporters import export_tflite
+from midge.importers import import_model
+from midge.ir.graph import Graph
+from midge.passes import CANONICALIZE, run_passes
+from midge.settings import Settings
 
 if TYPE_CHECKING:
     from midge.train import Trained
@@ -67,9 +73,22 @@ def layer_widths(texts: tuple[str, ...]) -> dict[str, Any]:
     return {name: width for name, _, width in pairs}
 
 
-def write_trained(files: Files, step: Train, trained: Trained) -> None:
-    """The .tflite, and on stdout what each epoch brought."""
+def to_train(files: Files, layers: dict[str, Any]) -> tuple[Graph, Dataset, Settings]:
+    """The network and its data, and settings with the widths of `layers`. Raises SettingsError without data."""
+    settings = Settings(board=files.board, optimize=files.optimize, layers=layers, seed=files.seed)
+    load_board(settings.board)
+    graph = writable(run_passes(import_model(files.model).graph, CANONICALIZE), settings)
+    data = load_dataset(files.data, graph)
+    if data is None:
+        raise SettingsError("training needs data", hint="--data FILE.npz with x, y and split")
+    return graph, data, settings
+
+
+def write_trained(files: Files, start: Graph, data: Dataset, settings: Settings, trained: Trained) -> None:
+    """The .tflite, and on stdout what each epoch brought; what is gained on the board is said."""
     write_file(files.output, export_tflite(trained.graph))
+    if (gained := gained_on_board(start, trained.graph, settings, data)) is not None:
+        talk(gained.sentence)
     history = trained.history
     if files.as_json:
         epochs = [{"loss": e.loss, "watched_loss": e.watched_loss, "accuracy": e.accuracy} for e in history.epochs]

@@ -14,7 +14,6 @@ the least.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -113,16 +112,6 @@ def tucker(weights: F64, ranks: tuple[int, int], moments: Moments | None) -> Fac
     outs = _sizes((core**2).sum(axis=(1, 2, 3)))
     parts = (first[:, None, None, :], core / outs[:, None, None, None], (out * outs)[:, None, None, :])
     return Factoring("tucker", ranks, parts, error)
-
-
-def composed(parts: Sequence[F64]) -> F64:
-    """The weights (O, KH, KW, C) of the one layer that a chain of parts is."""
-    made = parts[0]
-    for part in parts[1:]:
-        # Along each side of the window one of the two has a size of 1.
-        sides = part.shape[1] * made.shape[1], part.shape[2] * made.shape[2]
-        made = np.einsum("oabm,mcdx->oacbdx", part, made).reshape(len(part), *sides, made.shape[3])
-    return made
 
 
 def _output_directions(weights: F64, moments: Moments | None) -> tuple[F64, F64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import isfinite
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -17,18 +17,6 @@ from midge.ops.formats import TFLITE_CLAMPS, SourceOp, UnsupportedOp, same_paddi
 TFLiteWriter = Callable[[Any, Sequence[Tensor], Sequence[Tensor]], list[SourceOp]]
 
 _NONE: Padding = ((0, 0), (0, 0))
-
-
-class HasClamp(Protocol):
-    """An operator with a fused activation."""
-
-    @property
-    def name(self) -> str:
-        """What reports call the layer."""
-
-    @property
-    def clamp(self) -> Clamp:
-        """The fused activation."""
 
 
 def written(

@@ -168,15 +168,6 @@ def check_moved(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
     return next((reason for y in outputs if (reason := check_same_quant(inputs, [y], QUANTIZED))), "")
 
 
-def check_float(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-    """Float32 throughout: for operators that midge has no integer form of."""
-    tensors = (*inputs, *outputs)
-    kinds = {t.dtype for t in tensors}
-    if kinds == {DType.F32}:
-        return ""
-    return "midge computes this operator in float32 only" if kinds == {DType.S8} else type_reason(tensors)
-
-
 def check_fixed_output(output: Tensor, expected: Quant) -> str:
     """A quantized output whose scale and zero point the operator fixes; floats pass."""
     if output.dtype is DType.F32 or output.quant == expected:

@@ -35,7 +35,7 @@ def midge(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
 @pytest.fixture(autouse=True)
 def no_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is gained on the emulated core has tests of its own, and takes seconds."""
-    monkeypatch.setattr("midge.cli.compressing._gained", lambda *_: None)
+    monkeypatch.setattr("midge.cli.compressing.gained_on_board", lambda *_: None)
 
 
 @pytest.fixture

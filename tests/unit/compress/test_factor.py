@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import inf
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from midge.compress.apply import CompressionNote, compress
 from midge.compress.chains import chain_cost, factored, layer_cost, part_shapes
 from midge.compress.cycles import alone, cycles
 from midge.compress.factor import apply
-from midge.compress.factorings import composed
 from midge.compress.steps import Factor
 from midge.data import load_data
 from midge.errors import SettingsError, UnsupportedModelError
@@ -22,6 +22,7 @@ from midge.exporters import export_tflite
 from midge.importers import import_model
 from midge.interpreter import interpret
 from midge.ir.graph import Graph
+from midge.ir.tensor import Array
 from midge.ops.conv2d import Conv2D
 from midge.ops.fully_connected import FullyConnected
 from midge.quantize import quantize_model
@@ -29,6 +30,16 @@ from midge.settings import Settings
 from small_graphs import floats, graph
 
 FORMS = ("svd", "spatial", "tucker")
+
+
+def composed(parts: Sequence[Array]) -> Array:
+    """The weights (O, KH, KW, C) of the one layer that a chain of parts is."""
+    made = parts[0]
+    for part in parts[1:]:
+        # Along each side of the window one of the two has a size of 1.
+        sides = part.shape[1] * made.shape[1], part.shape[2] * made.shape[2]
+        made = np.einsum("oabm,mcdx->oacbdx", part, made).reshape(len(part), *sides, made.shape[3])
+    return made
 
 
 def layer(stride: tuple[int, int] = (1, 1), dilation: tuple[int, int] = (1, 1), seed: int = 0) -> Graph:
