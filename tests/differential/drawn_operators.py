@@ -251,11 +251,15 @@ DRAWS: Mapping[str, Callable[[str, DType, Rng], Case]] = {
     "DEQUANTIZE": _dequantize,
     "EXPAND_DIMS": _expand_dims,
     **drawn_elementwise.BINARY,
+    **drawn_elementwise.OWN,
     **drawn_elementwise.UNARY,
     **drawn_moves.DRAWS,
     **drawn_sums.DRAWS,
     **drawn_truths.DRAWS,
 }
+
+# What TensorFlow Lite has with whole numbers, int32 without a scale; its powers go through double.
+INT32 = ("ADD", "DIV", "MAXIMUM", "MINIMUM", "MUL", "SUB")
 
 # What TensorFlow Lite has with int16 activations.
 INT16 = (

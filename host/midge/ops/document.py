@@ -66,7 +66,8 @@ def _types(operator: type[Op]) -> str:
     """What types it can be of: by its check, and by name where the class has a list."""
     quantized = getattr(operator, "quantized", ())
     names = f" Quantized: {', '.join(sorted(t.value for t in quantized))}." if quantized else ""
-    return _text(operator.check) + names
+    whole = " Int32 without a scale." if getattr(operator, "has_whole", False) and "int32" not in _text(operator.check) else ""
+    return _text(operator.check) + names + whole
 
 
 def _text(item: object) -> str:
