@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from differential import drawn_cases, drawn_elementwise, drawn_moves, drawn_sums, drawn_truths
+from differential import drawn_boxes, drawn_cases, drawn_elementwise, drawn_moves, drawn_sums, drawn_truths
 from differential.draw_states import draw_lstm, draw_svdf
 from differential.draw_tensors import Case, Rng
 from differential.draw_values import (
@@ -83,6 +83,7 @@ DRAWS: Mapping[str, tuple[Callable[[Rng, DType], Case], tuple[DType, ...]]] = {
 FAMILIES: Mapping[str, tuple[Sequence[str], tuple[DType, ...]]] = {
     "binary": (sorted(drawn_elementwise.BINARY), _PLAIN),
     "pow": (["POW"], _WHOLE),
+    "suppression": (sorted(drawn_boxes.DRAWS), (DType.F32,)),
     "arg": (["ARG_MAX", "ARG_MIN"], _BOTH),
     "cast": (["CAST", "LOGICAL_NOT"], _BOTH),
     "compare": ((*drawn_truths.COMPARISONS, *drawn_truths.LOGIC), _BOTH),

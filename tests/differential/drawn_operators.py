@@ -11,7 +11,7 @@ from math import prod
 
 import numpy as np
 
-from differential import drawn_elementwise, drawn_moves, drawn_sums, drawn_truths
+from differential import drawn_boxes, drawn_elementwise, drawn_moves, drawn_sums, drawn_truths
 from differential.drawn_cases import (
     Case,
     Rng,
@@ -250,6 +250,7 @@ DRAWS: Mapping[str, Callable[[str, DType, Rng], Case]] = {
     "QUANTIZE": _quantize,
     "DEQUANTIZE": _dequantize,
     "EXPAND_DIMS": _expand_dims,
+    **drawn_boxes.DRAWS,
     **drawn_elementwise.BINARY,
     **drawn_elementwise.OWN,
     **drawn_elementwise.UNARY,

@@ -15,7 +15,8 @@ from midge.ops.families.binary import is_whole, whole_clamp
 def bind_pair(layer: Layer, integers: Callable[[], Mapping[str, object]]) -> Binding:
     """The loops over both operands, and the clamp, if there is one (float), or what `integers` derives.
 
-    Int32 without a scale has `whole` alone: its bounds, () where there are none. A constant operand is the array `in0` or `in1`, in the operand's place.
+    Int32 without a scale has `whole` alone: its bounds, () where there are none. A constant operand is the array `in0`
+    or `in1`, in the operand's place.
     """
     dims = broadcast_dims(layer)
     names = [f"i{k}" for k in range(len(dims))] if len(dims) > 1 else ["i"][: len(dims)]

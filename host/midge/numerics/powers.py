@@ -1,7 +1,7 @@
 """int8 powers by logarithms in fixed point: two tables and a multiplication, no floats. Mirrored by midge_nn_pow.h.
 
-log2 |x| is a table of 256 values at scale 2^-bits; times the exponent's integer it is the result's logarithm. The result
-is counted off in steps of the output, whose borders are a table of logarithms too.
+log2 |x| is a table of 256 values at scale 2^-bits; times the exponent's integer it is the result's logarithm. The
+result is counted off in steps of the output, whose borders are a table of logarithms too.
 """
 
 from __future__ import annotations

@@ -33,10 +33,6 @@ class Maximum(Binary):
         """The larger."""
         return np.maximum(x, y)
 
-    def whole(self, x: Array, y: Array) -> Array:
-        """The larger."""
-        return np.maximum(x, y)
-
     def integers(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], x: Array, y: Array) -> Array:
         """The larger of the raw values."""
         return np.maximum(x, y)

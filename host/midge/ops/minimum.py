@@ -33,10 +33,6 @@ class Minimum(Binary):
         """The smaller."""
         return np.minimum(x, y)
 
-    def whole(self, x: Array, y: Array) -> Array:
-        """The smaller."""
-        return np.minimum(x, y)
-
     def integers(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], x: Array, y: Array) -> Array:
         """The smaller of the raw values."""
         return np.minimum(x, y)

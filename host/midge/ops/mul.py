@@ -27,10 +27,6 @@ class Mul(Clamped):
         """x * y."""
         return x * y
 
-    def whole(self, x: Array, y: Array) -> Array:
-        """x * y."""
-        return x * y
-
     def parameters(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> MulParameters:
         """The factor is computed in float32. Raises ValueError when it is beyond 2^30.
 

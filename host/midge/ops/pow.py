@@ -1,9 +1,9 @@
 """POW: x to the power of y, shapes broadcast as in numpy.
 
 TFLite has no int8 form. midge's takes logarithms in fixed point, which errs by half a step of the output and a few
-parts in a million of the result's logarithm. There a negative base has powers by whole exponents (to a hundred-thousandth)
-and 0 by others, which are no numbers; 0 by a negative exponent is the most that the output can say. Int32 keeps the low
-bits; by a negative exponent it is 1 / x^-y cut to a whole number, and 0 for 0.
+parts in a million of the result's logarithm. There a negative base has powers by exponents that are whole to a
+hundred-thousandth, and 0 by others, which are no numbers; 0 by a negative exponent is the most that the output can say.
+Int32 keeps the low bits; by a negative exponent it is 1 / x^-y cut to a whole number, and 0 for 0.
 """
 
 from __future__ import annotations

@@ -143,7 +143,10 @@ def test_a_negative_base_has_powers_by_whole_exponents(exponent: float) -> None:
 
 
 def test_a_power_of_whole_numbers_keeps_the_low_bits() -> None:
-    x, y = (np.array(v, np.int32) for v in ([2, 3, -3, 7, 10, 0, 0, 1, -1, -1, 5, 0], [3, 4, 3, 20, 9, 0, 5, -7, -3, -2, -1, -2]))
+    x, y = (
+        np.array(v, np.int32)
+        for v in ([2, 3, -3, 7, 10, 0, 0, 1, -1, -1, 5, 0], [3, 4, 3, 20, 9, 0, 5, -7, -3, -2, -1, -2])
+    )
     t = Tensor("x", x.shape, DType.S32)
     (found,) = Pow(name="layer", inputs=("x", "z"), outputs=("y",)).evaluate([t, t], [t], [x, y])
     expected = [8, 81, -27, 7**20 & 0xFFFFFFFF, 10**9, 1, 0, 1, -1, 1, 0, 0]

@@ -40,7 +40,7 @@ class Binary(Op):
 
     def whole(self, x: Array, y: Array) -> Array:
         """The function of whole numbers without a scale, int64 that hold int32; only the low 32 bits count."""
-        raise NotImplementedError
+        return self.real(x, y)
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
         """The broadcast shape."""

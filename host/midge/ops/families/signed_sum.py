@@ -29,10 +29,6 @@ class SignedSum(Clamped):
         """x + sign * y."""
         return x + y if self.sign > 0 else x - y
 
-    def whole(self, x: Array, y: Array) -> Array:
-        """x + sign * y."""
-        return x + self.sign * y
-
     def parameters(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> SumParameters:
         """Raises ValueError when the output's scale is too fine for the inputs'."""
         return sum_parameters(inputs[0], inputs[1], outputs[0], self.clamp, sign=self.sign)
