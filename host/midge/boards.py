@@ -120,13 +120,15 @@ class Core(_Record, frozen=True, kw_only=True):
     `port` (start-up, linker script) and `line` (what port.h asks for) are folders of firmware/port. `zig` is left out
     where that compiler does not know the core.
 
-    A core without `emulator` has no twin, and no use for `port`, compilers (PlatformIO brings its own) and `timing`.
+    `features` are instructions that some kernels need. A core without `emulator` has no twin, and no use for `port`,
+    compilers (PlatformIO brings its own) and `timing`.
     `address_space`: constants lie in a memory that is read through other instructions than RAM.
     """
 
     name: Name
     title: Text
     features: tuple[Name, ...]
+    word_bits: Literal[8, 32] = 32
     port: Name | None = None
     line: Name = "page"
     gcc: Gcc | None = None
@@ -136,6 +138,11 @@ class Core(_Record, frozen=True, kw_only=True):
     harness: Harness = Harness()
     levels: Levels = Levels()
     address_space: bool = False
+
+    @property
+    def abilities(self) -> tuple[str, ...]:
+        """All that a kernel may need of it: the width of its words, and its features."""
+        return (f"{self.word_bits}-bit", *self.features)
 
 
 class Memory(_Record, frozen=True):

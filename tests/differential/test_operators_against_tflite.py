@@ -11,7 +11,7 @@ import pytest
 from differential.draw import mismatches
 from differential.drawn_cases import Case
 from differential.drawn_elementwise import WITHOUT_INT8
-from differential.drawn_operators import DRAWS, INT16, draw
+from differential.drawn_operators import DRAWS, INT16, INT32, draw
 from differential.drawn_sums import OWN_INT8
 from midge.exporters.tflite_file import tflite_file
 from midge.ir.tensor import Array, DType, Quant, Tensor
@@ -63,6 +63,15 @@ def test_int16_results_equal_the_reference_kernel_bit_for_bit(code: str) -> None
     rng = _generator(code, DType.S16)
     for number in range(_CASES):
         case = draw(code, DType.S16, rng)
+        for expected, found in zip(_reference(case), case.evaluate(), strict=True):
+            np.testing.assert_array_equal(found, expected, err_msg=f"case {number}: {case.op}", strict=True)
+
+
+@pytest.mark.parametrize("code", INT32)
+def test_whole_numbers_equal_the_reference_kernel(code: str) -> None:
+    rng = _generator(code, DType.S32)
+    for number in range(_CASES):
+        case = draw(code, DType.S32, rng)
         for expected, found in zip(_reference(case), case.evaluate(), strict=True):
             np.testing.assert_array_equal(found, expected, err_msg=f"case {number}: {case.op}", strict=True)
 
