@@ -19,6 +19,12 @@ INT32_LIMIT = 1 << 31
 _WEIGHTED = {(DType.F32, DType.F32), (DType.S8, DType.S8), (DType.S8, DType.S16), (DType.S8, DType.F32)}
 
 
+def int32_words(values: Array) -> Array:
+    """The low 32 bits of each."""
+    low: Array = (values & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
+    return low
+
+
 def is_float(layer: Layer) -> bool:
     """Whether the layer computes in float32."""
     return layer.outputs[0].dtype is DType.F32

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from midge.ir.tensor import Array
-from midge.kernels.literals import constant_data
-from midge.kernels.paired_channels import GROUP, Sums, in_order, int32_words, paired_words, requantize
+from midge.kernels.literals import constant_data, int32_words
+from midge.kernels.paired_channels import GROUP, Sums, in_order, paired_words, requantize
 from midge.kernels.variant import Layer
 from midge.numerics.requantize import Requantization
 

@@ -21,7 +21,8 @@ from itertools import pairwise
 import numpy as np
 
 from midge.ir.tensor import Array
-from midge.kernels.paired_channels import GROUP, Sums, int32_words
+from midge.kernels.literals import int32_words
+from midge.kernels.paired_channels import GROUP, Sums
 from midge.kernels.sparse_channels import Kept, kept_positions, neighbors_of, sparse_stream
 from midge.numerics.requantize import Requantization
 

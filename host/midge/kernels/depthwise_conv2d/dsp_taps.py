@@ -15,7 +15,7 @@ import numpy as np
 
 from midge.ir.tensor import Array
 from midge.kernels.geometry import Window, window_of
-from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
+from midge.kernels.literals import bias_values, constant_data, has_constant_weights, int32_words, is_int8
 from midge.kernels.steep_sums import FRACTION, SteepSums, reachable_sums, split_sums, steep_sums
 from midge.kernels.variant import Binding, Constant, Layer, Variant
 from midge.numerics.requantize import requantization
@@ -95,7 +95,7 @@ def _packed(layer: Layer, steep: SteepSums) -> Array:
         if steep.jumps is not None:
             words.append(steep.jumps[lanes])
         groups.append(np.concatenate(words))
-    return _wrapped(np.stack(groups))
+    return int32_words(np.stack(groups))
 
 
 def _first_channels(channels: int) -> list[int]:
@@ -104,11 +104,6 @@ def _first_channels(channels: int) -> list[int]:
 
 def _pair(low: Array, high: Array) -> Array:
     return (low & 0xFFFF) | (high << 16)
-
-
-def _wrapped(values: Array) -> Array:
-    wrapped: Array = (values & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
-    return wrapped
 
 
 def bind(layer: Layer) -> Binding:

@@ -8,14 +8,13 @@ from typing import cast
 import numpy as np
 
 from midge.ir.tensor import Array
-from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
+from midge.kernels.literals import bias_values, constant_data, has_constant_weights, int32_words, is_int8
 from midge.kernels.position_quads import (
     MOST_TOGETHER,
     NEEDS,
     QUAD,
     Scaling,
     can_add,
-    int32_words,
     row_instructions,
     scaling_of,
 )

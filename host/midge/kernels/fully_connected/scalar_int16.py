@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 
 from midge.ir.tensor import Array
-from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
+from midge.kernels.literals import bias_values, constant_data, has_constant_weights, int32_words, is_int8
 from midge.kernels.pixel_pairs import NEEDS, can_pack, padded_depth, row_cycles, scaling_of
 from midge.kernels.variant import Binding, Constant, Layer, Variant
 from midge.ops.fully_connected import FullyConnected, fully_connected_requantization
@@ -52,7 +52,7 @@ def _packed(rows: Array, depth: int) -> Array:
     """Two outputs in a word, the words of two pairs alternate."""
     padded = np.pad(rows, ((0, -len(rows) % _GROUP), (0, depth - rows.shape[1])))
     words = padded[0::2] + (padded[1::2] << 16)
-    return _unsigned(words.reshape(-1, 2, depth).transpose(0, 2, 1))
+    return int32_words(words.reshape(-1, 2, depth).transpose(0, 2, 1)).view(np.uint32)
 
 
 def _by_groups(words: Array) -> Array:
@@ -60,13 +60,7 @@ def _by_groups(words: Array) -> Array:
     padded = np.pad(words.astype(np.int64), ((0, -len(words) % _GROUP), (0, 0))).reshape(-1, _GROUP, words.shape[1])
     a, b = padded[:, 0::2, 0], padded[:, 1::2, 0]
     starts = np.stack([a + (b << 16), b], axis=2).reshape(-1, _GROUP)
-    return _unsigned(np.concatenate([starts, padded[:, :, 1:].reshape(len(padded), -1)], axis=1)).view(np.int32)
-
-
-def _unsigned(words: Array) -> Array:
-    """The low 32 bits of each."""
-    low: Array = (words & 0xFFFFFFFF).astype(np.uint32)
-    return low
+    return int32_words(np.concatenate([starts, padded[:, :, 1:].reshape(len(padded), -1)], axis=1))
 
 
 def _rows(layer: Layer) -> Array:
