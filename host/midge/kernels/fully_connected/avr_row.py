@@ -21,7 +21,7 @@ from midge.kernels.weights_as_code import Matrix, matrix_of
 _FIRST, _END = 2, 26
 _MOST_SIZE = 8
 _UNROLLED = range(1, 9)
-_MOST_TURNS, _MOST_WIDE_TURNS = 255, 65535
+_MOST_TURNS, _MOST_WIDE_TURNS, _MOST_GROUPS = 255, 65535, 255
 # A branch goes back so many words. What passes over weights takes five and a jump, if constants are far.
 _MOST_BRANCHED, _PASSED_WORDS = 62, 6
 # The function saves the registers from r2 to here.
@@ -45,7 +45,7 @@ class Plan:
 def fits(layer: Layer) -> bool:
     """int8 with constant weights, one row, sums of three bytes."""
     matrix = matrix_of(layer)
-    return matrix is not None and matrix.shape[1] <= _MOST_WIDE_TURNS and _sums(matrix) is not None
+    return matrix is not None and any(plans(*matrix.shape, 3, True)) and _sums(matrix) is not None
 
 
 def bind(layer: Layer) -> Binding:
@@ -97,8 +97,8 @@ def plans(channels: int, depth: int, sum_bytes: int, skips: bool) -> Iterator[Pl
     for count in range(-(-channels // largest), channels + 1):
         size, larger = divmod(channels, count)
         groups = tuple((n, s) for n, s in ((larger, size + 1), (count - larger, size)) if n)
-        for unroll in _UNROLLED:
-            if depth % unroll == 0 and _first(groups[0][1], sum_bytes, depth // unroll) >= _FIRST:
+        for unroll in (n for n in _UNROLLED if depth % n == 0 and max(count for count, _ in groups) <= _MOST_GROUPS):
+            if depth <= _MOST_WIDE_TURNS * unroll and _first(groups[0][1], sum_bytes, depth // unroll) >= _FIRST:
                 yield _plan(groups, depth, unroll, sum_bytes, skips)
 
 
