@@ -83,7 +83,8 @@ DRAWS: Mapping[str, tuple[Callable[[Rng, DType], Case], tuple[DType, ...]]] = {
 FAMILIES: Mapping[str, tuple[Sequence[str], tuple[DType, ...]]] = {
     "binary": (sorted(drawn_elementwise.BINARY), _PLAIN),
     "pow": (["POW"], _WHOLE),
-    "suppression": (sorted(drawn_boxes.DRAWS), (DType.F32,)),
+    "suppression": (sorted(drawn_boxes.DRAWS.keys() - {drawn_boxes.DETECTION}), (DType.F32,)),
+    "detection_postprocess": ([drawn_boxes.DETECTION], (DType.F32,)),
     "arg": (["ARG_MAX", "ARG_MIN"], _BOTH),
     "cast": (["CAST", "LOGICAL_NOT"], _BOTH),
     "compare": ((*drawn_truths.COMPARISONS, *drawn_truths.LOGIC), _BOTH),

@@ -43,7 +43,34 @@ def _suppression(code: str, dtype: DType, rng: Rng) -> Case:
     return replace(drawn, values=(drawn_boxes(count, rng), drawn_scores((count,), rng)))
 
 
+def _detection(code: str, dtype: DType, rng: Rng) -> Case:
+    """Anchors all over, codes that move them little; floats whatever `dtype` is."""
+    count, classes, background = int(rng.integers(1, 50)), int(rng.integers(1, 5)), int(rng.integers(0, 2))
+    anchors = np.concatenate([rng.random((count, 2)), rng.uniform(0.1, 0.5, (count, 2))], axis=1).astype(np.float32)
+    inputs = (
+        Tensor("codes", (1, count, int(rng.choice([4, 4, 6]))), DType.F32),
+        Tensor("scores", (1, count, classes + background), DType.F32),
+        Tensor("anchors", (count, 4), DType.F32, None, anchors),
+    )
+    options = {
+        "max_detections": int(rng.integers(1, 12)),
+        "max_classes_per_detection": 1,
+        "detections_per_class": int(rng.integers(1, 20)),
+        "use_regular_nms": bool(rng.integers(0, 2)),
+        "nms_score_threshold": float(np.float32(rng.uniform(0, 0.7))),
+        "nms_iou_threshold": float(np.float32(rng.uniform(0.1, 0.9))),
+        "num_classes": classes,
+        **dict(zip(("y_scale", "x_scale", "h_scale", "w_scale"), (10.0, 8.0, 5.0, 4.0), strict=True)),
+    }
+    others = [Tensor(name, (), DType.F32) for name in ("classes", "kept", "count")]
+    drawn = case(code, rng, inputs, Tensor("y", (), DType.F32), options, others=others)
+    codes = rng.normal(0, 2, inputs[0].shape).astype(np.float32)
+    return replace(drawn, values=(codes, drawn_scores(inputs[1].shape, rng)))
+
+
+DETECTION = "TFLite_Detection_PostProcess"
 DRAWS: Mapping[str, Callable[[str, DType, Rng], Case]] = {
+    DETECTION: _detection,
     "NON_MAX_SUPPRESSION_V4": _suppression,
     "NON_MAX_SUPPRESSION_V5": _suppression,
 }
