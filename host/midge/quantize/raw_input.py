@@ -97,6 +97,8 @@ def take_raw(graph: Graph, raw: RawInput) -> Graph:
     name = graph.inputs[0]
     inner = fresh_name(f"{name}/int8", graph.tensors)
     tensor = graph.tensors[name]
+    if tensor.quant is None:
+        raise SettingsError(f"raw_input: {name} stays float, as indices are made of it", hint="leave raw_input out")
     outer = replace(tensor, dtype=DType.U8, quant=raw.quant)
     op = Quantize(name=f"{name}/quantize", inputs=(name,), outputs=(inner,))
     _check_every_byte(raw, op, outer, tensor)
