@@ -45,13 +45,22 @@ PROTOCOL = click.option(
 
 def compile_options(function: F) -> F:
     """The flags that decide what is compiled."""
-    for option in reversed(_COMPILE):
+    return _with_options(function, Settings.board)
+
+
+def compile_options_of_any_board(function: F) -> F:
+    """The same, for a command that looks at every board when it is told none."""
+    return _with_options(function, "all")
+
+
+def _with_options(function: F, board: str) -> F:
+    named = click.option("--board", help=f"A board's name (see `midge boards`) or .toml file.  [default: {board}]")
+    for option in reversed((named, *_COMPILE)):
         function = option(function)
     return function
 
 
 _COMPILE = (
-    click.option("--board", help=f"A board's name (see `midge boards`) or .toml file.  [default: {Settings.board}]"),
     click.option(
         "--precision",
         type=click.Choice(get_args(Precision)),

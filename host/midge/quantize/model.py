@@ -195,7 +195,8 @@ def calibration_samples(graph: Graph, data: Dataset, settings: Settings) -> list
     if len(chosen) == 0:
         raise SettingsError(
             f"{data.path} has no samples to calibrate on, which the float model {graph.name} needs to become int8",
-            hint="add an array `split` to the file, 1 for such samples and 0 for those to evaluate",
+            hint="add an array `split` to the file, 1 for such samples and 0 for those to evaluate: "
+            "numpy.savez(file, x=x, y=y, split=numpy.arange(len(x)) % 5 == 0)",
         )
     if len(chosen) > settings.calibration_samples:
         chosen = chosen[np.linspace(0, len(chosen) - 1, settings.calibration_samples).astype(np.intp)]
