@@ -42,8 +42,8 @@ def quantize_graph(
     of; whole numbers and truths stay what they are. A graph with quantized activations comes back as it is. `widths`
     says how wide the weights of a layer are; `clip` lets the largest be clipped where that lowers the squared error.
     The layers named in `int16_layers` have int16 activations in an int8 network: a QUANTIZE stands where one type
-    becomes the other. With `one_multiplier` weight scales of a layer are powers of two apart. Raises UnsupportedModelError
-    naming a layer that those integers cannot do.
+    becomes the other. With `one_multiplier` weight scales of a layer are powers of two apart. Raises
+    UnsupportedModelError naming a layer that those integers cannot do.
     """
     if not graph.is_float:
         return graph
