@@ -113,6 +113,11 @@ class Variant:
         return self.module.split(".")[-1]
 
     @property
+    def makes_code(self) -> bool:
+        """Whether its code depends on the layer, as weights that are code, and loops unrolled for zeros."""
+        return self.code_bytes is not _no_code
+
+    @property
     def template(self) -> str:
         """Path of the twin below the templates folder."""
         return f"kernels/{self.op}/{self.name}.c.j2"

@@ -13,6 +13,7 @@ import pytest
 
 import midge.cli as midge_cli
 from midge.cli import main
+from midge.report.record import read_report
 
 ROOT = Path(__file__).resolve().parents[3]
 MODEL = ROOT / "examples" / "digits" / "digits.tflite"
@@ -93,6 +94,7 @@ def test_every_command_is_in_the_readme() -> None:
         "fit",
         "inspect",
         "monitor",
+        "report",
         "run",
         "tune",
         "verify",
@@ -201,6 +203,31 @@ def test_compare_passes_equal_reports_and_fails_slower_ones(midge: Midge, report
     assert done.code == 4
     assert "cycles" in done.err
     assert midge("compare", report_file, path, "--fail-over", "cycles=7%").code == 0
+
+
+def test_reports_and_folders_of_them_become_a_page(midge: Midge, report_file: Path, tmp_path: Path) -> None:
+    page = tmp_path / "shelf" / "page.html"
+    done = midge("report", report_file, report_file.parent, "-o", page)
+    assert done.code == 0
+    assert "2 reports" in done.err
+    assert "head_relu" in page.read_text()
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert "holds no .json" in midge("report", empty, "-o", page).err
+    assert midge("report", report_file, "-o", tmp_path).code == 1
+
+
+def test_a_report_shows_where_the_planner_put_each_buffer(report_file: Path) -> None:
+    report = read_report(report_file)
+    assert report.arena is not None
+    assert report.ram is not None
+    assert max(b.offset + b.bytes for b in report.arena) == report.ram.arena_bytes
+    names = {layer.name for layer in report.cycles.per_layer}
+    assert sum(b.name.startswith("input ") for b in report.arena) == 1
+    assert all(b.last < len(names) for b in report.arena)
+    # Every layer has its output in some buffer that is alive then.
+    for step, layer in enumerate(report.cycles.per_layer):
+        assert any(b.name == layer.name and b.first <= step <= b.last for b in report.arena), layer.name
 
 
 @pytest.mark.parametrize(
