@@ -20,7 +20,7 @@ _NOT_COMMANDS = {"compiling", "compressing", "files", "options", "process", "tal
 # In the order in which one meets them. A command that is in none of these is listed last.
 _SECTIONS = {
     "Look": ("inspect", "fit", "boards", "doctor"),
-    "Deploy and prove": ("compile", "run", "verify", "compare"),
+    "Deploy and prove": ("compile", "run", "verify", "compare", "report"),
     "Make it fit": ("quantize", "tune", "search", "compress"),
     "One technique at a time": ("prune", "cluster", "factor", "share", "scale", "train", "distil"),
     "Ports": ("emulate", "monitor"),
