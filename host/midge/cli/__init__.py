@@ -19,8 +19,8 @@ from midge.errors import MidgeError
 _NOT_COMMANDS = {"compiling", "compressing", "files", "options", "process", "talk", "training"}
 # In the order in which one meets them. A command that is in none of these is listed last.
 _SECTIONS = {
-    "Look": ("inspect", "fit", "boards", "doctor"),
-    "Deploy and prove": ("compile", "run", "verify", "compare", "report"),
+    "Look": ("inspect", "fit", "boards", "doctor", "report"),
+    "Deploy and prove": ("compile", "run", "verify", "compare"),
     "Make it fit": ("quantize", "tune", "search", "compress"),
     "One technique at a time": ("prune", "cluster", "factor", "share", "scale", "train", "distil"),
     "Ports": ("emulate", "monitor"),

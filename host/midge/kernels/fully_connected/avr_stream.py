@@ -1,4 +1,5 @@
-"""FULLY_CONNECTED int8 for AVR: activations stay in registers while weights stream by (midge.kernels.byte_blocks)."""
+"""FULLY_CONNECTED int8 of several rows for AVR, two at a time: activations stay in registers while weights stream by
+(midge.kernels.byte_blocks)."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from midge.ops.fully_connected import FullyConnected, fully_connected_requantiza
 
 def fits(layer: Layer) -> bool:
     """int8 with constant weights, sums of three bytes."""
-    if not (is_int8(layer) and has_constant_weights(layer)):
+    if not (is_int8(layer) and has_constant_weights(layer)) or _windows(layer) == 1:
         return False
     return gather(1, layer.inputs[1].shape[1], 0)["turn"] != 0 and _blocks(layer) is not None
 
