@@ -28,7 +28,7 @@ def bind(layer: Layer) -> Binding:
     rest = channels % GROUP
     sizes = [
         *(pixels_of(layer).pixels, depth, channels - rest, rest),
-        *(packed.whole_words, packed.all_words, packed.all_words + packed.whole_index),
+        *(packed.whole_words, packed.all_words, packed.whole_index),
     ]
     tables = (Constant("stream", "int32_t", packed.words), Constant("sizes", "int32_t", np.array(sizes, np.int32)))
     return Binding(packed.params, tables)
