@@ -6,6 +6,7 @@ two fully connected layers. Needs PyTorch (the extra `train`). Split 0 of the da
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,7 +139,10 @@ def data_file(net: Net, source: Path, target: Path) -> Path:
     y = np.concatenate([y, *[y[train]] * net.copies])
     split = np.concatenate([split, np.full(net.copies * int(train.sum()), _TRAIN, split.dtype)])
     target.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(target, x=x, y=y, split=split)
+    # Another process may want the same file: it sees none until it is whole.
+    unfinished = target.with_suffix(f".{os.getpid()}.npz")
+    np.savez(unfinished, x=x, y=y, split=split)
+    unfinished.replace(target)
     return target
 
 

@@ -249,28 +249,52 @@ MIDGE_AVR_SHARED void midge_avr_average(const int8_t *in, int8_t *out, uint8_t r
     }
 }
 
-/* A group of `size` channels for the window at x. The stream has their starting values, their weights and, without a
- * common `record`, a record of each; returns what is behind. */
-static inline const MIDGE_FLASH uint8_t *midge_avr_group(const uint8_t *x, const MIDGE_FLASH uint8_t *stream, int size,
-                                                         const MIDGE_FLASH uint8_t *record, const midge_avr_form *form,
-                                                         int8_t *out) {
+/* The sums of a group of `size` channels with the window at x, each begun with `head`. The stream has their starting
+ * values (with the sign of the third byte turned or not), their weights and, without a common `record`, a record of
+ * each; returns what is behind. */
+static inline const MIDGE_FLASH uint8_t *midge_avr_sums(const uint8_t *x, uint8_t offset, uint32_t head, int is_turned,
+                                                        const MIDGE_FLASH uint8_t *stream, int size,
+                                                        const MIDGE_FLASH uint8_t *record, const midge_avr_form *form,
+                                                        int8_t *out) {
     const MIDGE_FLASH uint8_t *const weights = stream + size * form->sum_bytes;
     const MIDGE_FLASH uint8_t *records = weights + size * form->depth;
     const uint8_t unused = (uint8_t)(32 - 8 * form->sum_bytes);
-    uint32_t head = 0;
-    for (uint8_t i = 0; i < form->sum_bytes; ++i) {
-        head |= (uint32_t)x[i] << (8 * i);
-    }
     for (int n = 0; n < size; ++n) {
-        uint32_t sum = head + midge_avr_number(&stream, form->sum_bytes);
+        uint32_t sum = head + midge_avr_number(&stream, 2);
+        if (form->sum_bytes == 3) {
+            const uint32_t third = midge_avr_number(&stream, 1);
+            sum += (is_turned ? 0u - third : third) << 16;
+        }
         for (uint16_t i = 0; i < form->depth; ++i) {
-            sum += (uint32_t)x[form->sum_bytes + i] * weights[(uint32_t)i * (uint32_t)size + (uint32_t)n];
+            sum += (uint32_t)(uint8_t)(x[i] + offset) * weights[(uint32_t)i * (uint32_t)size + (uint32_t)n];
         }
         const MIDGE_FLASH uint8_t *at = record ? record : records;
         *out++ = midge_avr_output((int32_t)(sum << unused) >> unused, &at, form);
         records = record ? records : at;
     }
     return records;
+}
+
+/* The same with the share of the activations in front of the window. */
+static inline const MIDGE_FLASH uint8_t *midge_avr_group(const uint8_t *x, const MIDGE_FLASH uint8_t *stream, int size,
+                                                         const MIDGE_FLASH uint8_t *record, const midge_avr_form *form,
+                                                         int8_t *out) {
+    uint32_t head = 0;
+    for (uint8_t i = 0; i < form->sum_bytes; ++i) {
+        head |= (uint32_t)x[i] << (8 * i);
+    }
+    return midge_avr_sums(x + form->sum_bytes, 0, head, 0, stream, size, record, form, out);
+}
+
+/* The same with a row of activations as they are, and third bytes turned. */
+static inline const MIDGE_FLASH uint8_t *midge_avr_direct(const int8_t *in, const MIDGE_FLASH uint8_t *stream, int size,
+                                                          const MIDGE_FLASH uint8_t *record, const midge_avr_form *form,
+                                                          int8_t *out) {
+    uint32_t head = 0;
+    for (uint16_t i = 0; i < form->depth; ++i) {
+        head -= (uint32_t)(in[i] + 128) << 7;
+    }
+    return midge_avr_sums((const uint8_t *)in, 128, head, 1, stream, size, record, form, out);
 }
 
 #endif

@@ -7,6 +7,7 @@ loaded by its path.
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -119,13 +120,15 @@ class Core(_Record, frozen=True, kw_only=True):
     `port` (start-up, linker script) and `line` (what port.h asks for) are folders of firmware/port. `zig` is left out
     where that compiler does not know the core.
 
-    A core without `emulator` has no twin, and no use for `port`, compilers (PlatformIO brings its own) and `timing`.
+    `features` are instructions that some kernels need. A core without `emulator` has no twin, and no use for `port`,
+    compilers (PlatformIO brings its own) and `timing`.
     `address_space`: constants lie in a memory that is read through other instructions than RAM.
     """
 
     name: Name
     title: Text
     features: tuple[Name, ...]
+    word_bits: Literal[8, 32] = 32
     port: Name | None = None
     line: Name = "page"
     gcc: Gcc | None = None
@@ -135,6 +138,11 @@ class Core(_Record, frozen=True, kw_only=True):
     harness: Harness = Harness()
     levels: Levels = Levels()
     address_space: bool = False
+
+    @property
+    def abilities(self) -> tuple[str, ...]:
+        """All that a kernel may need of it: the width of its words, and its features."""
+        return (f"{self.word_bits}-bit", *self.features)
 
 
 class Memory(_Record, frozen=True):
@@ -311,10 +319,22 @@ def _board_file(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
     if path.suffix == ".toml" and path.is_file():
         return path
-    raise BoardError(
-        f"there is no board {str(name_or_path)!r}",
-        hint="one of " + ", ".join(list_boards()) + ", or the path of a .toml file",
-    )
+    if path.suffix == ".toml":
+        raise BoardError(f"there is no board file {path}", hint="check the path, or take a board of `midge boards`")
+    name = str(name_or_path)
+    # What was meant comes first: arduino_uno and Nano33BLE, too.
+    close = difflib.get_close_matches(name.lower(), list_boards(), cutoff=0.5)
+    close += [
+        board for board in list_boards() if board not in close and (board in name.lower() or name.lower() in board)
+    ]
+    meant = f"{' or '.join(close[:4])}; `midge boards` lists all" if close and name else ", ".join(list_boards())
+    raise BoardError(f"there is no board {name!r}", hint=f"{meant}; or the path of a .toml file")
+
+
+def _meant(name: str) -> list[str]:
+    """Boards that one may have meant, the likeliest first: arduino_uno and Nano33BLE are names, too."""
+    close = difflib.get_close_matches(name, list_boards(), cutoff=0.5)
+    return close + [board for board in list_boards() if board not in close and (board in name or name in board)]
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from midge.errors import DataError
 from midge.ir.graph import Graph
 from midge.ir.tensor import Array, DType, Quant, Tensor
-from midge.npz import read_npz
+from midge.npz import array_names, read_npz
 from midge.numerics.fixed_point import quantize_array
 from midge.raw_input import RawInput
 
@@ -109,7 +109,10 @@ def load_data(path: Path, graph: Graph) -> Dataset:
 
 def _samples(path: Path, x: Array | None) -> Array:
     if x is None:
-        raise DataError(f"{path} has no array x", hint="write it with numpy.savez(file, x=samples, y=labels)")
+        raise DataError(
+            f"{path} has no array x; it has {array_names(path)}",
+            hint="write it with numpy.savez(file, x=samples, y=labels)",
+        )
     if x.ndim == 0 or len(x) == 0:
         raise DataError(f"{path}: x has the shape {list(x.shape)}, no samples", hint="x has the samples along axis 0")
     if x.dtype.kind not in "fiub":
@@ -167,7 +170,8 @@ def _labels(path: Path, y: Array | None, samples: int, graph: Graph, notes: list
     if y.ndim == 0 or len(y) != samples:
         raise DataError(f"{path}: y has the shape {list(y.shape)} for {samples} samples", hint="one label per sample")
     if y.size != samples or y.dtype.kind not in "iub":
-        notes.append(f"y is {y.dtype}{list(y.shape)}, not one class per sample: no accuracy is measured")
+        one_hot = " (y.argmax(1) makes classes of rows)" if y.ndim == 2 and y.shape[1] > 1 else ""
+        notes.append(f"y is {y.dtype}{list(y.shape)}, not one class per sample: no accuracy is measured{one_hot}")
         return None
     labels = y.reshape(samples).astype(np.int64)
     classes = max(2, graph.output_tensors[0].elements)
@@ -210,7 +214,7 @@ def _passes_through(x: Array, quant: Quant | None, tensor: Tensor) -> bool:
 def _raw(x: Array, quant: Quant | None, raw: RawInput) -> Array:
     """Samples as raw values; those that are stored normalized become the nearest ones."""
     if x.dtype.kind != "f" and quant is None:
-        return np.clip(x, *raw.bytes)
+        return np.clip(x, *raw.ends)
     real = x if quant is None else ((x.astype(np.float64) - quant.zero_point) * quant.scale)
     return raw.raw_of(real)
 
@@ -258,7 +262,9 @@ def load_golden_sequences(path: Path, graph: Graph) -> list[list[Case]]:
             calls = zip(zip(*inputs, strict=True), zip(*outputs, strict=True), strict=True)
             cases.append([(list(given), list(gave)) for given, gave in calls])
     if not any(cases):
-        raise DataError(f"{path} holds no golden calls (arrays rand_in0, rand_out0)", hint=_GOLDEN_HINT)
+        raise DataError(
+            f"{path} holds no golden calls (arrays rand_in0, rand_out0); it has {array_names(path)}", hint=_GOLDEN_HINT
+        )
     return cases
 
 

@@ -17,6 +17,7 @@ from midge.ir.tensor import Array
 
 _MOST_BYTES = 2 << 30
 _SUFFIX = ".npy"
+_MOST_NAMES = 10
 # What zipfile and numpy's header parser raise on broken content; RuntimeError: encrypted, or an unknown compression.
 _BROKEN = (
     *(zipfile.BadZipFile, zlib.error, tokenize.TokenError, EOFError, RuntimeError, OSError, MemoryError),
@@ -26,8 +27,7 @@ _BROKEN = (
 
 def read_npz(path: Path, wanted: Callable[[str], bool]) -> Mapping[str, Array]:
     """The arrays whose names `wanted` accepts. Raises DataError for a file that is none, broken, or too large."""
-    if not path.is_file():
-        raise DataError(f"there is no data file {path}", hint="check the path")
+    _look_at(path)
     try:
         with zipfile.ZipFile(path) as archive:
             members = {
@@ -42,6 +42,30 @@ def read_npz(path: Path, wanted: Callable[[str], bool]) -> Mapping[str, Array]:
         raise DataError(
             f"{path} is not a readable .npz file: {problem}", hint="write it with numpy.savez(file, x=..., y=...)"
         ) from problem
+
+
+def array_names(path: Path) -> str:
+    """What a readable .npz file calls its arrays, in words for a message."""
+    with zipfile.ZipFile(path) as archive:
+        names = [name.removesuffix(_SUFFIX) for name in archive.namelist()]
+    return ", ".join(names[:_MOST_NAMES]) + (", ..." if len(names) > _MOST_NAMES else "") or "nothing"
+
+
+def _look_at(path: Path) -> None:
+    """Raises DataError, in words of its own, for what is commonly given in place of an .npz file."""
+    if path.is_dir():
+        raise DataError(f"{path} is a folder", hint="name the .npz file; what it holds is in the README")
+    if not path.is_file():
+        raise DataError(f"there is no data file {path}", hint="check the path")
+    with path.open("rb") as file:
+        start = file.read(6)
+    if start == b"\x93NUMPY":
+        raise DataError(
+            f"{path} is a single array (.npy), not an .npz file",
+            hint=f"numpy.savez('data.npz', x=numpy.load({path.name!r}), y=..., split=...)",
+        )
+    if start.startswith(b"PK") and not zipfile.is_zipfile(path):
+        raise DataError(f"{path} is cut off or damaged: its end is missing", hint="copy or write the file again")
 
 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:

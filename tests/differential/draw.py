@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from differential import draw_dense, drawn_cases, drawn_elementwise, drawn_moves, drawn_sums, drawn_truths
+from differential import draw_dense, drawn_boxes, drawn_cases, drawn_elementwise, drawn_moves, drawn_sums, drawn_truths
 from differential.draw_dense import fitting_cases
 from differential.draw_states import draw_lstm, draw_svdf
 from differential.draw_tensors import Case, Rng
@@ -49,13 +49,14 @@ from midge.kernels.variant import Variant
 _BOTH, _INT8 = (DType.S8, DType.F32), (DType.S8,)
 # In the order of how many cases each has.
 _ALL = (DType.S8, DType.F32, DType.S16)
+_PLAIN, _WHOLE = (*_ALL, DType.S32), (DType.S8, DType.F32, DType.S32)
 _NOT_INT8, _QUANTIZED = (DType.F32, DType.S16), (DType.S8, DType.S16)
 
 # So many seeds are tried for a layer that a variant fits.
 _SEEDS = 16
 
 DRAWS: Mapping[str, tuple[Callable[[Rng, DType], Case], tuple[DType, ...]]] = {
-    "add": (draw_add, _ALL),
+    "add": (draw_add, _PLAIN),
     "average_pool2d": (draw_average_pool2d, _ALL),
     "concatenation": (draw_concatenation, _ALL),
     "conv2d": (draw_conv2d, _ALL),
@@ -67,12 +68,12 @@ DRAWS: Mapping[str, tuple[Callable[[Rng, DType], Case], tuple[DType, ...]]] = {
     "lookup": (draw_lookup, _INT8),
     "max_pool2d": (draw_max_pool2d, _ALL),
     "mean": (draw_mean, _ALL),
-    "mul": (draw_mul, _ALL),
+    "mul": (draw_mul, _PLAIN),
     "pad": (draw_pad, _ALL),
     "quantize": (draw_quantize, _ALL),
     "relu": (draw_relu, _NOT_INT8),
     "softmax": (draw_softmax, _ALL),
-    "sub": (draw_sub, _ALL),
+    "sub": (draw_sub, _PLAIN),
     "svdf": (draw_svdf, _BOTH),
     "unidirectional_sequence_lstm": (draw_lstm, _BOTH),
     "take": (draw_take, _BOTH),
@@ -81,7 +82,10 @@ DRAWS: Mapping[str, tuple[Callable[[Rng, DType], Case], tuple[DType, ...]]] = {
 
 # Kernels that a family of operators shares, with the TFLite codes of the family and the types that kernels compute in.
 FAMILIES: Mapping[str, tuple[Sequence[str], tuple[DType, ...]]] = {
-    "binary": (sorted(drawn_elementwise.BINARY), _ALL),
+    "binary": (sorted(drawn_elementwise.BINARY), _PLAIN),
+    "pow": (["POW"], _WHOLE),
+    "suppression": (sorted(drawn_boxes.DRAWS.keys() - {drawn_boxes.DETECTION}), (DType.F32,)),
+    "detection_postprocess": ([drawn_boxes.DETECTION], (DType.F32,)),
     "arg": (["ARG_MAX", "ARG_MIN"], _BOTH),
     "cast": (["CAST", "LOGICAL_NOT"], _BOTH),
     "compare": ((*drawn_truths.COMPARISONS, *drawn_truths.LOGIC), _BOTH),
@@ -101,6 +105,7 @@ FAMILIES: Mapping[str, tuple[Sequence[str], tuple[DType, ...]]] = {
 
 # Of the families above, what neither TFLite nor midge has in int16.
 _WITHOUT_INT16 = {"DIV", "PRELU", "REDUCE_PROD", "SIGN", "SQUARED_DIFFERENCE", "SUM"}
+_WITHOUT_INT32 = {"PRELU", "SQUARED_DIFFERENCE"}
 
 
 def draw_cases(kind: str, count: int, seed: int = 0, code: str = "") -> list[Case]:
@@ -123,8 +128,8 @@ def draw_cases(kind: str, count: int, seed: int = 0, code: str = "") -> list[Cas
 
 def _type(code: str, types: Sequence[DType], number: int) -> DType:
     dtype = types[number % len(types)]
-    has_none = dtype is DType.S16 and code in _WITHOUT_INT16
-    return next(t for t in types if t is not DType.S16) if has_none else dtype
+    has_none = {DType.S16: code in _WITHOUT_INT16, DType.S32: code in _WITHOUT_INT32}.get(dtype, False)
+    return types[0] if has_none else dtype
 
 
 def _from_file(drawn: drawn_cases.Case) -> Case:

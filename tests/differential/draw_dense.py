@@ -40,12 +40,12 @@ def fitting_cases(variant: Variant, count: int, seed: int = 0) -> list[Case]:
     return [replace(case, graph=replace(case.graph, name=f"{variant.name}_{i}")) for i, case in enumerate(fitting)]
 
 
-def _constants(rng: Rng, x: Tensor, shape: Shape) -> tuple[list[Tensor], float]:
-    """Weights, mostly a bias, and the scale that spreads the outputs over a few hundred steps."""
-    units, most = shape[0], int(rng.choice([127, 127, 40]))
+def _constants(rng: Rng, x: Tensor, shape: Shape, most: int | None = None) -> tuple[list[Tensor], float]:
+    """Weights, at most `most`, mostly a bias, and the scale that spreads the outputs over a few hundred steps."""
+    units, most = shape[0], most or int(rng.choice([127, 127, 40]))
     weights = rng.integers(-most, most + 1, shape).astype(np.int8)
     if rng.random() < 0.3:
-        weights[rng.integers(units)] = rng.choice([-127, 0, 127])
+        weights[rng.integers(units)] = rng.choice([-most, 0, most])
     scales = np.exp(rng.uniform(-5, -3, units if rng.random() < 0.7 else 1)).astype(np.float32)
     per_channel = len(scales) > 1 or units == 1
     quant = Quant(tuple(map(float, scales)), (0,) * len(scales), 0 if per_channel else None)
@@ -71,10 +71,23 @@ def draw_long_rows(rng: Rng) -> Case:
     return _rows_of(int(rng.integers(673, 2000)), rng)
 
 
+def draw_row_after_relu(rng: Rng) -> Case:
+    """A matrix product of one row in which every other activation is zero, of lengths that are unrolled in all ways;
+    some weights are so small that sums fit 16 bits."""
+    x = Tensor("x", (1, int(rng.choice([1, 8, 12, 21, 40, 64, 263, 518]))), DType.S8, Quant.per_tensor(0.02, -128))
+    case = _product(x, int(rng.integers(1, 24)), rng, int(rng.choice([127, 127, 127, 2])))
+    zeros = rng.random(x.shape) < 0.5
+    return Case(case.graph, tuple(np.where(zeros, np.int8(-128), value) for value in case.inputs))
+
+
 def _rows_of(depth: int, rng: Rng) -> Case:
     batch, units = int(rng.choice([1, 1, 2, 3, 5])), int(rng.integers(1, 24))
-    x = activation("x", (batch, depth), DType.S8, rng)
-    constants, scale = _constants(rng, x, (units, depth))
+    return _product(activation("x", (batch, depth), DType.S8, rng), units, rng)
+
+
+def _product(x: Tensor, units: int, rng: Rng, most: int | None = None) -> Case:
+    batch, depth = x.shape
+    constants, scale = _constants(rng, x, (units, depth), most)
     y, clamp = _output(rng, (batch, units), scale)
     op = FullyConnected(name="layer", inputs=names([x, *constants]), outputs=("y",), clamp=clamp)
     return one_op(op, [x, *constants], y, rng)

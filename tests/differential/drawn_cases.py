@@ -50,9 +50,10 @@ def case(
     attributes: Mapping[str, Any] | None = None,
     *,
     count: int = 1,
+    others: Sequence[Tensor] = (),
 ) -> Case:
-    """Finishes a case of `count` outputs like `output`: their shapes are inferred, unless the file alone knows them."""
-    outputs = (output, *(replace(output, name=f"{output.name}{i}") for i in range(1, count)))
+    """Finishes a case of `count` outputs like `output` and `others`: their shapes are inferred."""
+    outputs = (output, *(replace(output, name=f"{output.name}{i}") for i in range(1, count)), *others)
     source = SourceOp(code, code.lower(), tuple(inputs), outputs, attributes or {})
     op = readers("TFLITE")[code](source)
     tensors = {t.name: t for t in inputs if t is not None}

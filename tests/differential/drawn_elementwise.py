@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from differential.drawn_cases import Case, Rng, activation, case, drawn_quant, drawn_shape, drawn_values, like
-from midge.ir.tensor import DType, Quant
+from midge.ir.tensor import Array, DType, Quant
 
 # Where a real function is not defined below zero.
 _FROM_ZERO = {"LOG", "RSQRT", "SQRT"}
 # Functions that TFLite has no int8 form of; midge's own are compared with the real function elsewhere.
-WITHOUT_INT8 = {"DIV", "LOG", "NEG", "SIGN", "SQRT", "SQUARE"}
+WITHOUT_INT8 = {"DIV", "LOG", "NEG", "POW", "SIGN", "SQRT", "SQUARE"}
 
 
 def _unary(code: str, dtype: DType, rng: Rng) -> Case:
@@ -57,7 +57,42 @@ def _binary(code: str, dtype: DType, rng: Rng) -> Case:
         size = max(x.q.scale, z.q.scale)
         natural = {"SQUARED_DIFFERENCE": size * size * 64, "DIV": x.q.scale / z.q.scale / 30, "PRELU": x.q.scale}[code]
         y = replace(y, quant=drawn_quant(rng, natural * float(np.exp(rng.uniform(-1, 1)))))
-    return case(code, rng, (x, z), y, {"FusedActivationFunction": int(rng.integers(0, 4))} if code == "DIV" else {})
+    drawn = case(code, rng, (x, z), y, {"FusedActivationFunction": int(rng.integers(0, 4))} if code == "DIV" else {})
+    return _without_zeros(drawn) if (code, dtype) == ("DIV", DType.S32) else drawn
+
+
+def _without_zeros(drawn: Case) -> Case:
+    """No whole number is divided by 0 or -1, which ends TFLite's process."""
+    inputs = tuple(t if t is None or t.data is None else replace(t, data=_neither(t.data)) for t in drawn.source.inputs)
+    return replace(drawn, source=replace(drawn.source, inputs=inputs), values=tuple(map(_neither, drawn.values)))
+
+
+def _neither(values: Array) -> Array:
+    """The same with two bits as neither 0 nor -1 has them."""
+    return np.asarray((values | 2) & -5, values.dtype)
+
+
+def _pow(code: str, dtype: DType, rng: Rng) -> Case:
+    """As _binary; bases that are not negative, but in int32, where exponents are not."""
+    drawn = _binary("DIV", dtype, rng)
+    x, z = drawn.source.inputs
+    assert x is not None
+    assert z is not None
+    if dtype is DType.S8:
+        y = drawn.source.outputs[0]
+        z = replace(z, quant=Quant.per_tensor(float(rng.choice([z.q.scale, 1.0, 2 / 255])), z.q.zero_point))
+        largest = float(np.exp(rng.uniform(-1, 4)))
+        drawn = case(code, rng, (x, z), replace(y, quant=drawn_quant(rng, largest / 127)))
+        return drawn
+    if dtype is DType.S32:
+        z = z if z.data is None else replace(z, data=z.data & 63)
+    else:
+        x = x if x.data is None else replace(x, data=np.abs(x.data))
+    drawn = case(code, rng, (x, z), like(x))
+    bases = [t.name == x.name for t in drawn.activations]
+    if dtype is DType.S32:
+        return replace(drawn, values=tuple(v if b else v & 63 for v, b in zip(drawn.values, bases, strict=True)))
+    return replace(drawn, values=tuple(np.abs(v) if b else v for v, b in zip(drawn.values, bases, strict=True)))
 
 
 UNARY: Mapping[str, Callable[[str, DType, Rng], Case]] = dict.fromkeys(
@@ -66,3 +101,4 @@ UNARY: Mapping[str, Callable[[str, DType, Rng], Case]] = dict.fromkeys(
 BINARY: Mapping[str, Callable[[str, DType, Rng], Case]] = dict.fromkeys(
     ("DIV", "MAXIMUM", "MINIMUM", "PRELU", "SQUARED_DIFFERENCE"), _binary
 )
+OWN: Mapping[str, Callable[[str, DType, Rng], Case]] = {"POW": _pow}

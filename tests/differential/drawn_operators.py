@@ -11,7 +11,7 @@ from math import prod
 
 import numpy as np
 
-from differential import drawn_elementwise, drawn_moves, drawn_sums, drawn_truths
+from differential import drawn_boxes, drawn_elementwise, drawn_moves, drawn_sums, drawn_truths
 from differential.drawn_cases import (
     Case,
     Rng,
@@ -250,12 +250,17 @@ DRAWS: Mapping[str, Callable[[str, DType, Rng], Case]] = {
     "QUANTIZE": _quantize,
     "DEQUANTIZE": _dequantize,
     "EXPAND_DIMS": _expand_dims,
+    **drawn_boxes.DRAWS,
     **drawn_elementwise.BINARY,
+    **drawn_elementwise.OWN,
     **drawn_elementwise.UNARY,
     **drawn_moves.DRAWS,
     **drawn_sums.DRAWS,
     **drawn_truths.DRAWS,
 }
+
+# What TensorFlow Lite has with whole numbers, int32 without a scale; its powers go through double.
+INT32 = ("ADD", "DIV", "MAXIMUM", "MINIMUM", "MUL", "SUB")
 
 # What TensorFlow Lite has with int16 activations.
 INT16 = (

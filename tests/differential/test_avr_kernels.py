@@ -50,6 +50,17 @@ def test_all_ways_to_keep_and_scale_sums_are_drawn() -> None:
     assert {scaling["record"] is None for scaling in scalings} == {False, True}
 
 
+def test_all_ways_to_do_a_row_are_drawn() -> None:
+    made = [v.bind(layer_of(case.graph, 0)).params for v in VARIANTS for case in _cases(v) if v.name == "avr_row"]
+    for name, values in (("sum_bytes", {2, 3}), ("skips", {False, True}), ("is_wide", {False, True})):
+        assert {params[name] for params in made} >= values, name
+    assert {min(cast(int, params["unroll"]), 3) for params in made if params["skips"]} == {1, 2, 3}
+    groups = [cast(Sequence[Mapping[str, object]], params["groups"]) for params in made]
+    assert {len(some) for some in groups} == {1, 2}
+    assert {group["is_short"] for some in groups for group in some} == {False, True}
+    assert {cast(Mapping[str, object], params["scaling"])["record"] is None for params in made} == {False, True}
+
+
 def test_all_ways_to_have_weights_as_code_are_drawn() -> None:
     made = [v.bind(layer_of(case.graph, 0)).params for v in VARIANTS for case in _cases(v) if v.name == "avr_line"]
     groups = [group for params in made for group in cast(list[Mapping[str, list[object]]], params["groups"])]

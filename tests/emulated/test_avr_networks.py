@@ -125,7 +125,7 @@ def test_a_network_for_mnist_runs_exactly_on_an_uno(
     assert report.flash.total_bytes <= 32256
     layers = report.cycles.per_layer
     assert all(layer.kernel_is_reported for layer in layers)
-    assert {layer.kernel for layer in layers if layer.macs} <= {"avr_line", "avr_stream"}
+    assert {layer.kernel for layer in layers if layer.macs} <= {"avr_line", "avr_row", "avr_stream"}
     assert "as the firmware names them over the link" in report_text(report)
 
 

@@ -53,9 +53,9 @@ def _small(kind: str, variant: Variant) -> list[tuple[Case, Program]]:
 
 def _rendered() -> Iterator[Rendered]:
     """A few layers that fit, of every kind and variant."""
-    able = set(load_board(BOARD).core.features)
+    core = load_board(BOARD).core
     for kind in kinds():
-        for variant in (v for v in variants(kind) if v.needs <= able):
+        for variant in (v for v in variants(kind) if v.runs_on(core)):
             small = _small(kind, variant)
             assert small, f"no drawn {kind} for {variant.name} fits {BOARD}"
             for case, program in small[:TAKEN]:

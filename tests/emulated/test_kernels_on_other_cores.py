@@ -29,9 +29,9 @@ CORES = ("rv32imc", "xtensa-lx106", "xtensa-lx6")
 _READ_SECONDS = 60.0
 
 
-def _variant_names(core: str) -> list[str]:
-    able = set(load_board(core).core.features)
-    return sorted({v.name for kind in kinds() for v in variants(kind) if v.needs <= able})
+def _variant_names(board: str) -> list[str]:
+    core = load_board(board).core
+    return sorted({v.name for kind in kinds() for v in variants(kind) if v.runs_on(core)})
 
 
 # The LX6's twin runs the LX106's code: only what it can do beyond that is new.

@@ -29,7 +29,7 @@ OTHER_BOARDS = ("cortex-m0plus", "cortex-m3")
 
 
 def _boards(variant: Variant) -> tuple[str, ...]:
-    able = tuple(name for name in (BOARD, *OTHER_BOARDS) if variant.needs <= set(load_board(name).core.features))
+    able = tuple(name for name in (BOARD, *OTHER_BOARDS) if variant.runs_on(load_board(name).core))
     return able[:1] if BOARD in able else able
 
 

@@ -170,7 +170,9 @@ def _link(tree: SourceTree, board: Board, toolchain: Toolchain, out_dir: Path) -
 
 def _run(name: str, command: list[str], folder: Path, board: Board) -> None:
     """Run a compiler in the folder; what it complains of becomes an error of ours."""
-    environment = {"ZIG_LOCAL_CACHE_DIR": str(folder.parent / "zig-cache"), **os.environ, "LC_ALL": "C"}
+    # What a compiler that is ended leaves behind goes with the folder.
+    own = {"LC_ALL": "C", "TMPDIR": str(folder.resolve())}
+    environment = {"ZIG_LOCAL_CACHE_DIR": str(folder.parent / "zig-cache"), **os.environ, **own}
     try:
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, errors="replace")
     except OSError as error:

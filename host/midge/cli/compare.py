@@ -33,4 +33,4 @@ def command(old: Path, new: Path, limits: str | None, anyway: bool, as_json: boo
         print_comparison(result, out())
     if not result.passed:
         names = ", ".join(row.name for row in result.failures)
-        raise CheckFailedError(f"past its limit: {names}", hint="the layers that changed are in the table above")
+        raise CheckFailedError(f"past its limit: {names}", hint="the layers that changed most are printed above")

@@ -14,7 +14,6 @@ from midge.compress.steps import Distil
 from midge.errors import SettingsError
 from midge.importers import import_model
 from midge.passes import CANONICALIZE, run_passes
-from midge.train.require import require_torch
 
 
 @click.command()
@@ -41,7 +40,6 @@ def command(**options: Any) -> None:
     files, layers = files_from(options), layer_widths(options.pop("layers"))
     options["features"] = tuple(_pair(text) for text in options["features"])
     step = Distil(**step_options(options))
-    require_torch()
     from midge.train.distil import distil
 
     teacher = run_passes(import_model(Path(options["teacher"])).graph, CANONICALIZE)

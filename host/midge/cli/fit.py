@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from midge.boards import list_boards
-from midge.cli.options import JSON, MODEL, compile_options, import_named, load_dataset, settings_from
+from midge.cli.options import JSON, MODEL, compile_options_of_any_board, import_named, load_dataset, settings_from
 from midge.cli.talk import out, show_progress, talk
 from midge.importers import Imported
 from midge.report.fit_console import print_fits
@@ -20,7 +20,7 @@ from midge.tune.every_board import BoardFit, fit_boards
 
 @click.command()
 @MODEL
-@compile_options
+@compile_options_of_any_board
 @click.option("--data", "data_path", type=click.Path(path_type=Path), help=".npz to calibrate a float model on.")
 @JSON
 def command(model: Path, data_path: Path | None, as_json: bool, **options: Any) -> None:

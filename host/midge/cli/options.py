@@ -31,8 +31,12 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON obje
 
 
 RAW = (
-    click.option("--raw-input", type=click.Choice(["uint8"]), help="Firmware passes bytes as they are, e.g. pixels."),
-    click.option("--input-mean", metavar="N[,N...]", help="What was taken off the bytes in training.  [default: 0]"),
+    click.option(
+        "--raw-input",
+        type=click.Choice(["uint8", "int16"]),
+        help="Firmware passes pixels or samples of 16 bits as they are.",
+    ),
+    click.option("--input-mean", metavar="N[,N...]", help="What was taken off them in training.  [default: 0]"),
     click.option("--input-std", metavar="N[,N...]", help="What they were divided by then.  [default: 1]"),
 )
 
@@ -45,13 +49,22 @@ PROTOCOL = click.option(
 
 def compile_options(function: F) -> F:
     """The flags that decide what is compiled."""
-    for option in reversed(_COMPILE):
+    return _with_options(function, Settings.board)
+
+
+def compile_options_of_any_board(function: F) -> F:
+    """The same, for a command that looks at every board when it is told none."""
+    return _with_options(function, "all")
+
+
+def _with_options(function: F, board: str) -> F:
+    named = click.option("--board", help=f"A board's name (see `midge boards`) or .toml file.  [default: {board}]")
+    for option in reversed((named, *_COMPILE)):
         function = option(function)
     return function
 
 
 _COMPILE = (
-    click.option("--board", help=f"A board's name (see `midge boards`) or .toml file.  [default: {Settings.board}]"),
     click.option(
         "--precision",
         type=click.Choice(get_args(Precision)),

@@ -20,24 +20,42 @@ T = TypeVar("T")
 _PIPE_WIDTH = 200
 
 
+class _Results(Console):
+    """A console that leaves it to `main` what a reader who has gone away means: rich would exit with 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Raises BrokenPipeError."""
+        raise BrokenPipeError
+
+
 def out() -> Console:
     """Where results go: stdout; plain text, and lines as long as they are, when it is not a terminal."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+    return _Results(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 
 
 def talk(message: str) -> None:
     """One line for people."""
-    Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(message)
+    _errors().print(_clean(message))
+
+
+def _errors() -> Console:
+    """Stderr; what is said there holds names of strangers, and none of it is markup."""
+    return Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def _clean(message: str) -> str:
+    """Without what could command a terminal; letters and bytes of file names stay."""
+    return "".join(c if c.isprintable() or c in "\n\t" or "\udc80" <= c <= "\udcff" else "?" for c in message)
 
 
 def complain(error: MidgeError) -> None:
     """An error as a person should read it."""
-    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    console = _errors()
     console.print("midge:", style="bold red", end=" ")
-    console.print(error.message)
+    console.print(_clean(error.message))
     if error.hint:
         console.print("  try:", style="bold", end=" ")
-        console.print(error.hint)
+        console.print(_clean(error.hint))
 
 
 @contextmanager

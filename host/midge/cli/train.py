@@ -10,7 +10,6 @@ from midge.cli.compressing import files_from
 from midge.cli.talk import show_progress
 from midge.cli.training import layer_widths, step_options, to_train, training_options, write_trained
 from midge.compress.steps import Train
-from midge.train.require import require_torch
 
 
 @click.command()
@@ -22,7 +21,6 @@ def command(**options: Any) -> None:
     """
     files, layers = files_from(options), layer_widths(options.pop("layers"))
     step = Train(**step_options(options))
-    require_torch()
     from midge.train import fine_tune
 
     graph, data, settings = to_train(files, layers)

@@ -26,10 +26,15 @@ def cycles(graph: Graph, settings: Settings) -> int:
 
     Raises what midge.tune.gain.cost does.
     """
-    if settings.precision != "float":
-        rng = np.random.default_rng(settings.seed)
-        shapes = [t.shape for t in graph.input_tensors]
-        samples = [[rng.normal(0, 1, shape).astype(np.float32) for shape in shapes] for _ in range(_SAMPLES)]
-        plain = replace(settings, equalize=False, rounding="nearest", bias_correction="none", ranges="minmax")
-        graph = quantize_with(graph, replace(plain, layers={}, activations={}, raw_input="none"), samples)
-    return cost(graph, settings).cycles
+    return cost(deployed(graph, settings), settings).cycles
+
+
+def deployed(graph: Graph, settings: Settings) -> Graph:
+    """A float network in the precision that is asked for, over values that are drawn; an integer one as it is."""
+    if settings.precision == "float" or not graph.is_float:
+        return graph
+    rng = np.random.default_rng(settings.seed)
+    shapes = [t.shape for t in graph.input_tensors]
+    samples = [[rng.normal(0, 1, shape).astype(np.float32) for shape in shapes] for _ in range(_SAMPLES)]
+    plain = replace(settings, equalize=False, rounding="nearest", bias_correction="none", ranges="minmax")
+    return quantize_with(graph, replace(plain, layers={}, activations={}, raw_input="none"), samples)

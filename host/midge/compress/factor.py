@@ -18,7 +18,7 @@ from midge.compress.apply import CompressionNote, Material
 from midge.compress.chains import chain_cost, factored, layer_cost, part_shapes
 from midge.compress.cycles import alone, cycles
 from midge.compress.factorings import Factoring, Moments
-from midge.compress.filters import LANES
+from midge.compress.filter_costs import LANES
 from midge.compress.steps import Factor
 from midge.compress.weighted import find_weights, for_each_input, samples_for
 from midge.errors import UnsupportedModelError

@@ -1,7 +1,8 @@
 """Whole channels go, and with them filters, columns, and whatever else they are tied to: the network shrinks.
 
 What is to go is a part of the multiply-accumulates. Channels that are in the same tensors go in chunks that leave a
-multiple of four of them, which kernels like; each time the chunk goes whose importance per MAC is the least.
+number of them that kernels like; each time the chunk goes whose importance is the least for the cycles that the kernels
+of the settings' board save without it.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from midge.compress.channels import STAYS, Channels, find_channels, kept_parts
+from midge.compress.filter_costs import Cost, Costs
 from midge.compress.steps import Prune
 from midge.errors import SettingsError
-from midge.ir.graph import Graph, Op
-from midge.ir.tensor import Array, Tensor
+from midge.ir.graph import Graph
+from midge.ir.tensor import Array
+from midge.settings import Settings
 
-# Kernels compute so many channels at a time.
-LANES = 4
+# What pays is found among chunks that leave multiples of these.
+_MULTIPLES = (1, 2, 4, 8, 16)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,12 +49,17 @@ class Space:
 
 @dataclass(frozen=True, eq=False)
 class _Chunk:
-    """Groups of one space that go next, what they are worth and the MACs that go with them."""
+    """Groups of one space that go next, what they are worth and what goes with them."""
 
     space: int
     groups: Array
     value: float
-    saved: int
+    saved: Cost
+
+    @property
+    def price(self) -> float:
+        """What is lost for each cycle that is saved."""
+        return self.value / self.saved.cycles if self.saved.cycles > 0 else np.inf
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,14 +71,18 @@ class Choice:
     gone: Array
 
 
-def choose_filters(graph: Graph, scores: Mapping[str, Array], step: Prune, comparable: bool) -> Choice:
-    """What goes so that `step.sparsity` of the MACs do, by the scores of all weights.
+def choose_filters(
+    graph: Graph, scores: Mapping[str, Array], step: Prune, comparable: bool, settings: Settings
+) -> Choice:
+    """What goes so that `step.sparsity` of the MACs do, by the scores of all weights and what kernels take on the
+    settings' board.
 
     Zeros for what goes change the network as its removal does. Raises SettingsError for a sparsity that cannot be
     reached.
     """
     channels = find_channels(graph)
-    gone = _chosen(graph, channels, scores, step, comparable)
+    costs = Costs(graph, channels, step.layers, settings)
+    gone = _chosen(graph, channels, scores, step, comparable, costs)
     kept: dict[str, Array] = {}
     for op in graph.ops:
         for index in (i for i in op.weight_axis if i < len(op.inputs)):
@@ -81,51 +93,55 @@ def choose_filters(graph: Graph, scores: Mapping[str, Array], step: Prune, compa
     return Choice(kept, channels, gone)
 
 
-def _chosen(graph: Graph, channels: Channels, scores: Mapping[str, Array], step: Prune, comparable: bool) -> Array:
-    """Which groups go: the least important for their MACs, chunk by chunk; then back come those that need not have."""
+def _chosen(
+    graph: Graph, channels: Channels, scores: Mapping[str, Array], step: Prune, comparable: bool, costs: Costs
+) -> Array:
+    """Which groups go: the least important for their cycles, chunk by chunk; then what need not have comes back."""
     gone = np.zeros(channels.groups + 1, bool)
     importance = group_importance(graph, channels, scores, comparable)
     spaces = find_spaces(graph, channels, importance, comparable, step.layers)
-    costs = _Costs(graph, channels, step.layers)
-    total = costs.all(gone)
+    total = costs.all(gone).macs
     goal, left = (1 - step.sparsity) * total, total
     taken = [0] * len(spaces)
     order: list[_Chunk] = []
     while left > goal:
-        chunks = _chunks(costs, spaces, taken, gone, LANES) or _chunks(costs, spaces, taken, gone, 1)
+        chunks = _chunks(costs, spaces, taken, gone)
         if not chunks:
             raise SettingsError(
                 f"sparsity {step.sparsity:g} cannot be reached by filters: {1 - left / total:.3f} of the MACs is the "
                 "most that leaves every layer something",
                 hint="a lower sparsity, or another granularity, e.g. 1x4",
             )
-        chunk = min(chunks, key=lambda c: c.value / c.saved)
-        if left - chunk.saved <= goal:
-            chunk = min((c for c in chunks if left - c.saved <= goal), key=lambda c: c.value)
+        chunk = min(chunks, key=lambda c: c.price)
+        if left - chunk.saved.macs <= goal:
+            chunk = min((c for c in chunks if left - c.saved.macs <= goal), key=lambda c: c.value)
         gone[chunk.groups] = True
         taken[chunk.space] += len(chunk.groups)
-        left -= chunk.saved
+        left -= chunk.saved.macs
         order.append(chunk)
     frozen: set[int] = set()
     for chunk in reversed(order):
         fewer = gone.copy()
         fewer[chunk.groups] = False
-        if chunk.space not in frozen and costs.all(fewer) <= goal:
+        if chunk.space not in frozen and costs.all(fewer).macs <= goal:
             gone = fewer
         else:
             frozen.add(chunk.space)
     return gone
 
 
-def _chunks(costs: _Costs, spaces: Sequence[Space], taken: Sequence[int], gone: Array, lanes: int) -> list[_Chunk]:
-    """What could go next, one chunk of each space."""
-    found = []
+def _chunks(costs: Costs, spaces: Sequence[Space], taken: Sequence[int], gone: Array) -> list[_Chunk]:
+    """What could go next: of each space the chunk that pays best."""
+    best = []
     for index, space in enumerate(spaces):
-        then = space.chunk(taken[index], lanes)
-        groups = space.groups[taken[index] : then]
-        if saved := costs.saved(gone, groups):
-            found.append(_Chunk(index, groups, space.value(taken[index], then), saved))
-    return found
+        found = []
+        for then in sorted({space.chunk(taken[index], multiple) for multiple in _MULTIPLES} - {taken[index]}):
+            groups = space.groups[taken[index] : then]
+            saved = costs.saved(gone, groups)
+            if saved.macs > 0:
+                found.append(_Chunk(index, groups, space.value(taken[index], then), saved))
+        best += sorted(found, key=lambda c: c.price)[:1]
+    return best
 
 
 def group_importance(graph: Graph, channels: Channels, scores: Mapping[str, Array], comparable: bool) -> Array:
@@ -160,44 +176,3 @@ def find_spaces(
         order = np.array(groups)[np.argsort(importance[groups], kind="stable")]
         spaces.append(Space(order, importance[order], comparable))
     return spaces
-
-
-class _Costs:
-    """MACs of some layers when groups of channels are gone."""
-
-    def __init__(self, graph: Graph, channels: Channels, layers: Sequence[str]) -> None:
-        self._graph, self._channels = graph, channels
-        self._counted = [op for op in graph.ops if not layers or op.name in layers]
-        self._touched: dict[int, list[Op]] = {}
-        for op in self._counted:
-            if op.macs(graph.inputs_of(op), graph.outputs_of(op)) > 0:
-                names = (n for n in (*op.inputs, *op.outputs) if n in channels.activations)
-                for group in {int(g) for name in names for g in channels.activations[name]}:
-                    self._touched.setdefault(group, []).append(op)
-
-    def all(self, gone: Array) -> int:
-        """Of all of them, without the groups that are True in `gone`."""
-        return sum(self._of(op, gone) for op in self._counted)
-
-    def saved(self, gone: Array, groups: Array) -> int:
-        """What fewer there are when `groups` go too."""
-        touched = {op.name: op for group in groups for op in self._touched.get(int(group), ())}.values()
-        after = gone.copy()
-        after[groups] = True
-        return sum(self._of(op, gone) - self._of(op, after) for op in touched)
-
-    def _of(self, op: Op, gone: Array) -> int:
-        inputs = [
-            self._smaller(name, self._channels.constants.get((op.name, i), {}), gone)
-            for i, name in enumerate(op.inputs)
-        ]
-        return op.macs(inputs, [self._smaller(name, {}, gone) for name in op.outputs])
-
-    def _smaller(self, name: str, along: Mapping[int, Array], gone: Array) -> Tensor:
-        tensor = self._graph.tensors[name]
-        if name in self._channels.activations:
-            along = {len(tensor.shape) - 1: self._channels.activations[name]} if tensor.shape else {}
-        shape = list(tensor.shape)
-        for axis, ids in along.items():
-            shape[axis] -= int(gone[ids].sum())
-        return Tensor(name, tuple(shape), tensor.dtype, data=tensor.data)

@@ -8,11 +8,13 @@ Source of the idea: Frantar and Alistarh, Optimal Brain Compression, arXiv 2208.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from midge.compress.systems import Rows, Sums, is_summed, most_rows
 from midge.compress.weighted import form_of, real_weights, with_real
 from midge.ir.graph import Graph, Op
 from midge.ir.rewrite import count_readers
@@ -25,32 +27,31 @@ from midge.quantize.samples import Samples
 
 # So many rows of windows are looked at for a layer.
 _MOST_ROWS = 1 << 15
-# What pulls weights to where they were, beside the mean energy of a column: data that says nothing changes nothing.
-_PULL = 1e-3
-# Systems of more unknowns are not solved: they would take minutes.
-MOST_COLUMNS = 2048
 
 
 @dataclass(frozen=True, eq=False)
 class _Layer:
     """A layer in matrix form: `weights` (G, K, O), which of them are `kept`, `bias` (G, O), 0 where there is none.
 
-    `square` (G, K + 1, K + 1) sums rows times rows, `cross` (G, K + 1, O) rows times what is wanted; the last column of
-    a row is 1, or 0 for a layer without bias.
+    In `system` the last column of a row is 1, or 0 for a layer without bias.
     """
 
     form: MatrixForm
     weights: Array
     kept: Array
     bias: Array
-    square: Array
-    cross: Array
+    system: Sums | Rows
 
     def errors(self, weights: Array, bias: Array) -> Array:
         """The sum of squared errors of each output (G, O), less what is the same for all weights."""
-        both = np.concatenate([weights, bias[:, None, :]], axis=1)
-        errors: Array = (both * (self.square @ both - 2 * self.cross)).sum(axis=1)
-        return errors
+        return self.system.errors(np.concatenate([weights, bias[:, None, :]], axis=1))
+
+    def solved(self) -> tuple[Array, Array]:
+        """The best weights (G, K, O), zero where they are gone, and bias (G, O)."""
+        both = np.concatenate([self.weights, self.bias[:, None, :]], axis=1)
+        free = np.concatenate([self.kept, np.ones_like(self.kept[:, :1])], axis=1)
+        found = self.system.solved(both, free)
+        return found[:, :-1], found[:, -1]
 
 
 def fit_remaining(
@@ -97,10 +98,9 @@ def _fitted(
 ) -> list[Tensor]:
     """The layer's better weights and bias."""
     x, weights, *bias = graph.inputs_of(op)
-    if (layer := _gathered(graph, original, op, kept, pairs, np.random.default_rng(seed))) is None:
-        return []
+    layer = _gathered(graph, original, op, kept, pairs, np.random.default_rng(seed))
     steps = _by_output(layer.form, _bias_steps(op, x, weights))
-    solved, offset = _solved(layer)
+    solved, offset = layer.solved()
     held = layer.form.weights(real_weights(with_real(weights, layer.form.restore(solved))))
     offset = np.rint(offset / steps) * steps if x.quant is not None else offset
     gain = layer.errors(held, offset) < layer.errors(layer.weights, layer.bias)
@@ -121,8 +121,8 @@ def _gathered(
     kept: Array,
     pairs: Sequence[tuple[Array, Array]],
     rng: np.random.Generator,
-) -> _Layer | None:
-    """The layer's sums over the inputs that reach it now and reached it before; None where there are too many."""
+) -> _Layer:
+    """The layer with what reaches it now and reached it before."""
     form = form_of(graph, op)
     old = next(o for o in original.ops if o.name == op.name)
     assert form is not None
@@ -130,39 +130,40 @@ def _gathered(
     before = original.inputs_of(old)
     matrix, wanted = form.weights(real_weights(weights)), form.weights(real_weights(before[1]))
     groups, columns, outputs = matrix.shape
-    if columns > MOST_COLUMNS:
-        return None
     offset = _real_bias(form, op, before) if bias else np.zeros((groups, outputs))
-    square = np.zeros((groups, columns + 1, columns + 1))
-    cross = np.zeros((groups, columns + 1, outputs))
-    each = max(1, _MOST_ROWS // len(pairs))
-    for mine, theirs in pairs:
-        rows, targets = form.rows(real_values(x, mine)), form.rows(real_values(before[0], theirs))
-        if rows.shape[1] > each:
-            some = rng.choice(rows.shape[1], each, replace=False)
-            rows, targets = rows[:, some], targets[:, some]
-        rows = np.concatenate([rows, np.full((*rows.shape[:2], 1), float(bool(bias)))], axis=2)
-        square += rows.transpose(0, 2, 1) @ rows
-        cross += rows.transpose(0, 2, 1) @ (targets @ wanted + offset[:, None, :])
     own = _real_bias(form, op, (x, weights, *bias)) if bias else np.zeros((groups, outputs))
-    return _Layer(form, matrix, form.weights(kept), own, square, cross)
+
+    def seen(most: int) -> Iterator[tuple[Array, Array]]:
+        each = max(1, most // len(pairs))
+        for mine, theirs in pairs:
+            rows, targets = form.rows(real_values(x, mine)), form.rows(real_values(before[0], theirs))
+            if rows.shape[1] > each:
+                some = rng.choice(rows.shape[1], each, replace=False)
+                rows, targets = rows[:, some], targets[:, some]
+            rows = np.concatenate([rows, np.full((*rows.shape[:2], 1), float(bool(bias)))], axis=2)
+            yield rows, targets @ wanted + offset[:, None, :]
+
+    places = math.prod(graph.tensors[op.outputs[0]].shape[1:-1])
+    if is_summed(columns, min(_MOST_ROWS, places * len(pairs))):
+        system: Sums | Rows = _summed(seen(_MOST_ROWS), (groups, columns + 1, outputs))
+    else:
+        system = _stacked(seen(most_rows(groups * columns)))
+    return _Layer(form, matrix, form.weights(kept), own, system)
 
 
-def _solved(layer: _Layer) -> tuple[Array, Array]:
-    """The best weights (G, K, O), zero where they are gone, and bias (G, O)."""
-    both = np.concatenate([layer.weights, layer.bias[:, None, :]], axis=1)
-    for group, square in enumerate(layer.square):
-        pull = _PULL * float(np.diag(square).mean()) + np.finfo(np.float64).tiny
-        by_support: dict[bytes, list[int]] = {}
-        for output in range(both.shape[2]):
-            by_support.setdefault(layer.kept[group, :, output].tobytes(), []).append(output)
-        for outputs in map(np.array, by_support.values()):
-            free = np.append(layer.kept[group, :, outputs[0]], True)
-            system = square[np.ix_(free, free)] + pull * np.eye(int(free.sum()))
-            start = both[group][np.ix_(free, outputs)]
-            found = np.linalg.solve(system, layer.cross[group][np.ix_(free, outputs)] + pull * start)
-            both[group][np.ix_(free, outputs)] = found
-    return both[:, :-1], both[:, -1]
+def _summed(seen: Iterable[tuple[Array, Array]], shape: tuple[int, int, int]) -> Sums:
+    groups, columns, outputs = shape
+    square, cross = np.zeros((groups, columns, columns)), np.zeros((groups, columns, outputs))
+    for rows, targets in seen:
+        turned = rows.transpose(0, 2, 1)
+        square += turned @ rows
+        cross += turned @ targets
+    return Sums(square, cross)
+
+
+def _stacked(seen: Iterable[tuple[Array, Array]]) -> Rows:
+    rows, targets = zip(*seen, strict=True)
+    return Rows(np.concatenate(rows, axis=1), np.concatenate(targets, axis=1))
 
 
 def _by_output(form: MatrixForm, values: Array) -> Array:

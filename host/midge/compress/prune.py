@@ -73,7 +73,7 @@ def masks(graph: Graph, step: Prune, material: Material) -> Mapping[str, Array]:
 def _filters(graph: Graph, step: Prune, material: Material) -> Choice:
     find_weights(graph, step.layers)
     scores = _scores(graph, find_weights(graph), step, material)
-    return choose_filters(graph, scores, step, criterion_named(step.criterion).COMPARABLE)
+    return choose_filters(graph, scores, step, criterion_named(step.criterion).COMPARABLE, material.settings)
 
 
 def _scores(graph: Graph, weights: Sequence[Weights], step: Prune, material: Material) -> Mapping[str, Array]:

@@ -14,7 +14,8 @@ import numpy as np
 from midge.compress.apply import CompressionNote, Material
 from midge.compress.channels import find_channels, without
 from midge.compress.criteria import magnitude
-from midge.compress.filters import LANES, find_spaces, group_importance
+from midge.compress.filter_costs import LANES
+from midge.compress.filters import find_spaces, group_importance
 from midge.compress.steps import Scale
 from midge.compress.units import Unit, find_units, without_units
 from midge.compress.weighted import find_weights, samples_for

@@ -11,6 +11,7 @@ from typing import Any
 import flatbuffers
 import numpy as np
 import tflite
+from flatbuffers import flexbuffers
 
 from midge.ir.tensor import DType, Quant, Tensor
 from midge.ops.formats import SourceOp
@@ -49,7 +50,10 @@ OPTIONS = {
     "MEAN": "ReducerOptions",
     "MIRROR_PAD": "MirrorPadOptions",
     "MUL": "MulOptions",
+    "NON_MAX_SUPPRESSION_V4": "NonMaxSuppressionV4Options",
+    "NON_MAX_SUPPRESSION_V5": "NonMaxSuppressionV5Options",
     "PACK": "PackOptions",
+    "POW": "PowOptions",
     "REDUCE_MAX": "ReducerOptions",
     "REDUCE_MIN": "ReducerOptions",
     "REDUCE_PROD": "ReducerOptions",
@@ -152,17 +156,19 @@ class _Writer:
         if op.code in OPTIONS:
             fields["BuiltinOptionsType"] = getattr(tflite.BuiltinOptions, OPTIONS[op.code])
             fields["BuiltinOptions"] = self._table(OPTIONS[op.code], self._attributes(op))
+        elif not hasattr(tflite.BuiltinOperator, op.code):
+            fields["CustomOptions"] = self._b.CreateByteVector(bytes(flexbuffers.Dumps(dict(op.attributes))))
         return self._table("Operator", fields)
 
     def _attributes(self, op: SourceOp) -> dict[str, Any]:
         return {k: self._ints(v) if isinstance(v, (np.ndarray, list, tuple)) else v for k, v in op.attributes.items()}
 
     def _code(self, code: str) -> int:
-        number = getattr(tflite.BuiltinOperator, code)
-        return self._table(
-            "OperatorCode",
-            {"DeprecatedBuiltinCode": min(number, 127), "BuiltinCode": number, "Version": VERSIONS.get(code, 1)},
-        )
+        number = getattr(tflite.BuiltinOperator, code, tflite.BuiltinOperator.CUSTOM)
+        fields = {"DeprecatedBuiltinCode": min(number, 127), "BuiltinCode": number, "Version": VERSIONS.get(code, 1)}
+        if number == tflite.BuiltinOperator.CUSTOM:
+            fields["CustomCode"] = self._b.CreateString(code)
+        return self._table("OperatorCode", fields)
 
     def _ints(self, values: Iterable[int]) -> int:
         return int(self._b.CreateNumpyVector(np.array(list(values), np.int32)))

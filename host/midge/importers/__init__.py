@@ -50,10 +50,18 @@ def import_model(path: Path, shapes: Mapping[str, Shape] | None = None) -> Impor
     Raises ModelFileError when the file cannot be read, is damaged or of another format, and UnsupportedModelError when
     it asks for what midge does not do. MissingExtraError when its format needs a package that is not installed.
     """
-    data = read_model_file(path)
+    try:
+        return _import(path, read_model_file(path), shapes or {})
+    except ModelFileError as problem:
+        # Readers know the graph's name alone; a person looks for the file.
+        if problem.message.startswith(f"{path.stem} "):
+            raise ModelFileError(f"{path}{problem.message.removeprefix(path.stem)}", hint=problem.hint) from problem
+        raise
+
+
+def _import(path: Path, data: bytes, shapes: Mapping[str, Shape]) -> Imported:
     sha256 = hashlib.sha256(data).hexdigest()
     # The formats' packages are slow to load: only who imports such a model pays.
-    shapes = shapes or {}
     if is_onnx(data):
         from midge.importers.onnx import import_onnx
 

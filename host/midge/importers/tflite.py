@@ -13,9 +13,9 @@ from midge.importers import flatbuffer, limits
 from midge.importers.file_format import is_tflite, unknown_format
 from midge.importers.flatbuffer import DamagedFile
 from midge.importers.problems import Problem, unsupported
-from midge.importers.tflite_layers import DENSIFY, SPELLING, Layer, code_of, only, operands, read_layers
+from midge.importers.tflite_layers import DENSIFY, Layer, code_of, only, operands, read_layers
 from midge.importers.tflite_layout import MODEL
-from midge.importers.tflite_operators import attributes
+from midge.importers.tflite_operators import SPELLING, attributes
 from midge.importers.tflite_states import (
     ASSIGN,
     CALL_ONCE,

@@ -10,7 +10,7 @@ from midge.importers import limits
 from midge.importers.flatbuffer import DamagedFile
 from midge.importers.names import layer_name, unique_names
 from midge.importers.problems import Problem, unknown_operator, wrong_types
-from midge.importers.tflite_operators import CUSTOM, attributes, operator_code
+from midge.importers.tflite_operators import CUSTOM, SPELLING, attributes, operator_code
 from midge.importers.tflite_states import ASSIGN, CODES, READ, VAR_HANDLE, Variables, updated_states
 from midge.importers.tflite_tensors import TensorReader
 from midge.importers.tflite_uint8 import refusal
@@ -23,7 +23,6 @@ from midge.ops.formats import SourceOp, UnsupportedOp
 from midge.ops.registry import uint8_forms
 from midge.ops.uint8 import as_int8
 
-SPELLING = "TFLITE"
 DENSIFY = "DENSIFY"
 # What an operator's own code may raise on tensors and options that cannot be: the file is at fault.
 _NONSENSE = (ValueError, IndexError, KeyError, TypeError, ArithmeticError)
@@ -153,6 +152,7 @@ def _read_layer(model: Any, table: Any, name: str, tensors: TensorReader) -> tup
         known = {t.name: t for t in (*inputs, *outputs) if t is not None}
         updates = updated_states(op, known)
         op, before = _from_uint8(op, code, known) if is_uint8 else _with_float_weights(op, known)
+        _give_shapes(op, known, table, tensors)
         layer = _checked(op, code, known, updates)
         return layer if isinstance(layer, Problem) else (*before, layer)
     except UnsupportedOp as problem:
@@ -161,6 +161,17 @@ def _read_layer(model: Any, table: Any, name: str, tensors: TensorReader) -> tup
         raise
     except _NONSENSE as problem:
         raise DamagedFile(f"this {code} cannot be: {problem}") from problem
+
+
+def _give_shapes(op: Op, known: dict[str, Tensor], table: Any, tensors: TensorReader) -> None:
+    """Outputs that have no shape in the file, as those of operators that decide by values, get what they may need."""
+    if any(known[name].shape for name in op.outputs):
+        return
+    for index, name, shape in zip(
+        operands(table, "Outputs"), op.outputs, op.infer([known[n] for n in op.inputs]), strict=True
+    ):
+        known[name] = replace(known[name], shape=shape)
+        tensors.rename(index, known[name])
 
 
 def _with_float_weights(op: Op, known: dict[str, Tensor]) -> tuple[Op, tuple[Layer, ...]]:

@@ -46,7 +46,11 @@ _TENSOR = Layout(
     },
 )
 _OPTIONS = Layout("operator's options", {})
-_OPERATOR = Layout("operator", {0: Scalar(4), 1: _INDICES, 2: _INDICES, 3: Scalar(1), 4: Child(_OPTIONS), 8: _INDICES})
+_CUSTOM_OPTIONS = Numbers(1, MAX_FILE_BYTES)
+_OPERATOR = Layout(
+    "operator",
+    {0: Scalar(4), 1: _INDICES, 2: _INDICES, 3: Scalar(1), 4: Child(_OPTIONS), 5: _CUSTOM_OPTIONS, 8: _INDICES},
+)
 _OPERATOR_CODE = Layout("operator code", {0: Scalar(1), 1: _TEXT, 2: Scalar(4), 3: Scalar(4)})
 _SUBGRAPH = Layout(
     "subgraph",

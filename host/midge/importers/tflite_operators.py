@@ -10,15 +10,21 @@ from types import FunctionType
 from typing import Any
 
 import numpy as np
+from flatbuffers import flexbuffers
 from flatbuffers.number_types import Int32Flags
+from tflite.BuiltinOperator import BuiltinOperator
 from tflite.BuiltinOptions import BuiltinOptions
 from tflite.utils import BUILTIN_OPCODE2NAME
 
 from midge.importers.flatbuffer import DamagedFile
+from midge.ops import readers
 from midge.ops.formats import UnsupportedOp
 
 _OPTION_TABLES = {number: name for name, number in vars(BuiltinOptions).items() if not name.startswith("_") and number}
 CUSTOM = "CUSTOM"
+SPELLING = "TFLITE"
+# More than any custom operator's options take.
+_CUSTOM_BYTES = 4096
 _BUILTIN_CODE_SLOT = 10
 
 
@@ -30,7 +36,10 @@ class Attributes(dict[str, Any]):
 
 
 def operator_code(model: Any, index: int) -> str:
-    """The operator's name in the schema, e.g. CONV_2D. Raises UnsupportedOp for custom and unknown operators."""
+    """The operator's name in the schema, e.g. CONV_2D, or that of a custom operator that midge has.
+
+    Raises UnsupportedOp for other custom operators and unknown ones.
+    """
     if not 0 <= index < model.OperatorCodesLength():
         raise DamagedFile(f"an operator has code {index} of {model.OperatorCodesLength()}")
     table = model.OperatorCodes(index)
@@ -43,7 +52,10 @@ def operator_code(model: Any, index: int) -> str:
     if name is None:
         raise UnsupportedOp(f"operator number {number}, which no schema names", "export with an older converter")
     if name == CUSTOM:
-        raise _custom((table.CustomCode() or b"")[:80].decode("utf-8", errors="replace"))
+        custom = (table.CustomCode() or b"")[:80].decode("utf-8", errors="replace")
+        if custom in readers(SPELLING) and not hasattr(BuiltinOperator, custom):
+            return custom
+        raise _custom(custom)
     return str(name)
 
 
@@ -58,14 +70,14 @@ def _custom(name: str) -> UnsupportedOp:
 
 
 def attributes(operator: Any) -> Attributes:
-    """The operator's built-in options: {accessor's name: number, text or array}; empty when it has none.
+    """The operator's options: {accessor's name: number, text or array}, or a custom one's own; empty when it has none.
 
     The structure around the options is checked, but not the width of each field inside: a number that would be read
     past the end of the file is a DamagedFile here.
     """
     kind, union = operator.BuiltinOptionsType(), operator.BuiltinOptions()
     if kind == 0 or union is None:
-        return Attributes()
+        return _custom_options(operator) if operator.CustomOptionsLength() else Attributes()
     if kind not in _OPTION_TABLES:
         raise DamagedFile(f"its options have the unknown kind {kind}")
     table_type, scalars, vectors = _accessors(_OPTION_TABLES[kind])
@@ -80,6 +92,26 @@ def attributes(operator: Any) -> Attributes:
         if isinstance(value, float) and not isfinite(value):
             raise DamagedFile(f"its option {name} is {value}")
     return Attributes(found)
+
+
+def _custom_options(operator: Any) -> Attributes:
+    """The numbers of a custom operator's options, a map of FlexBuffers; what is no number is left out."""
+    raw = bytes(operator.CustomOptionsAsNumpy())
+    found = Attributes()
+    try:
+        options = flexbuffers.GetRoot(raw).AsMap
+        if len(raw) > _CUSTOM_BYTES or len(options) > _CUSTOM_BYTES:
+            raise DamagedFile(f"its options have {len(raw)} bytes")
+        for key, value in zip(options.Keys, options.Values, strict=True):
+            if value.IsBool or value.IsInt or value.IsFloat:
+                found[key.AsKey] = value.AsBool if value.IsBool else value.AsInt if value.IsInt else value.AsFloat
+    except DamagedFile:
+        raise
+    except Exception as problem:  # the package raises what Python raises on bytes that are none of its maps
+        raise DamagedFile(f"its options cannot be read: {problem}") from problem
+    if wrong := [name for name, value in found.items() if not isfinite(value)]:
+        raise DamagedFile(f"its option {wrong[0]!r} is not finite")
+    return found
 
 
 def _has(table: Any, vector: str) -> bool:

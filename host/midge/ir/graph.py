@@ -109,6 +109,10 @@ class Op:
         """How the output is quantized when midge quantizes a float graph to int8."""
         return "observed"
 
+    def stays_float(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> bool:
+        """Whether it has floats in a quantized network too: what it reads is dequantized, what it gives quantized."""
+        return False
+
     def intervals(
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
     ) -> tuple[Range, ...]:

@@ -1,29 +1,23 @@
 """Matrix kernels for AVR: how windows meet weights in templates/kernels/avr_windows.j2, and what the flash holds.
 
-A window's activations are copied once, plus 128 so that they are 0..255, behind -128 times their sum; weights are
-stored plus 128 too. So every product is one unsigned multiplication, and since
-sum x w = sum (x + 128)(w + 128) - 128 sum (x + 128) - 128 sum w, starting values take care of the rest. Sums are kept
-in as many bytes as they need. One or two windows meet a group of outputs at a time, all sums in registers; the flash is
-read in one line: for each group the starting values, the weights by position, and where channels differ what scales
-their sums (midge.kernels.byte_products).
+A window's activations are copied once, plus 128, behind -128 times their sum (midge.kernels.byte_sums). One or two
+windows meet a group of outputs at a time, all sums in registers; the flash is read in one line: for each group the
+starting values, the weights by position, and where channels differ what scales their sums.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
 from midge.ir.tensor import Array
-from midge.kernels.byte_products import ByteProducts, byte_products, in_bytes
-from midge.kernels.byte_scaling import scaling
+from midge.kernels.byte_products import ByteProducts
+from midge.kernels.byte_sums import OFFSET, byte_sums
 from midge.kernels.variant import Constant, Layer
 from midge.numerics.requantize import Requantization
 
 NEEDS = frozenset({"avr"})
-
-OFFSET = 128
 
 
 def code_bytes(_: Layer) -> int:
@@ -73,61 +67,33 @@ class Blocks:
 def blocks(rows: Array, bias: Array, zero_point: int, r: Requantization, windows: int) -> Blocks | None:
     """The sums of (x - zero_point) * w + bias over int8 windows, with weights `rows` (channels, depth), requantized by
     `r`, for so many windows. None where sums need more than three bytes, or no exact form was found."""
-    weights = rows.astype(np.int8)
-    key = (weights.tobytes(), weights.shape, bias.astype(np.int64).tobytes(), zero_point, windows)
-    return _blocks(*key, r.multipliers.tobytes(), r.shifts.tobytes(), r.zero_point, r.low, r.high)
-
-
-@lru_cache(maxsize=256)
-def _blocks(
-    weights: bytes,
-    shape: tuple[int, int],
-    biases: bytes,
-    in_zero: int,
-    windows: int,
-    multipliers: bytes,
-    shifts: bytes,
-    zero_point: int,
-    low: int,
-    high: int,
-) -> Blocks | None:
-    rows = np.frombuffer(weights, np.int8).reshape(shape).astype(np.int64)
-    r = Requantization(np.frombuffer(multipliers, np.int32), np.frombuffer(shifts, np.int32), zero_point, low, high)
-    bias = np.frombuffer(biases, np.int64) - in_zero * rows.sum(axis=1)
-    ends = np.stack([rows * -128, rows * 127])
-    least, most = bias + ends.min(axis=0).sum(axis=1), bias + ends.max(axis=0).sum(axis=1)
-    found = _common(r, least, most) or byte_products(r, least, most)
-    unroll = _unroll(shape[1])
-    if found is None or unroll == 0:
+    sums = byte_sums(rows.astype(np.int8), bias, zero_point, r)
+    depth = rows.shape[1]
+    unroll = _unroll(depth)
+    if sums is None or unroll == 0:
         return None
-    lowest, highest = int((least - found.starts).min()), int((most - found.starts).max())
-    sum_bytes = 2 if _fits(lowest, highest, 15) else 3
-    if not _fits(lowest, highest, 23):
-        return None
-    is_common = len(found.lasts) < len(rows) or len(rows) == 1
+    found, is_common, sum_bytes = sums.found, sums.is_common, sums.sum_bytes
     registers = None if is_common else constant_registers(found, 2)
     pixels = 2 if windows > 1 and (is_common or registers is not None) else 1
     if not is_common:
         registers = constant_registers(found, pixels)
     groups = _groups(len(rows), min(_SUM_REGISTERS // (pixels * sum_bytes), _MOST_OUTPUTS))
-    hop = sum_bytes + shape[1]
-    skips = pixels == 1 and in_zero == -OFFSET and groups[0][1] > 1
+    skips = pixels == 1 and zero_point == -OFFSET and groups[0][1] > 1
     unrolled = (_MOST_UNROLLED_LARGE if rows.size >= _LARGE else _MOST_UNROLLED) >> skips
     params: dict[str, object] = {
         "pixels": pixels,
         "groups": groups,
-        "depth": shape[1],
-        "unroll": _unroll(shape[1], min(unrolled // (pixels * groups[0][1]), unrolled // _POSITIONS_SHARE)),
+        "depth": depth,
+        "unroll": _unroll(depth, min(unrolled // (pixels * groups[0][1]), unrolled // _POSITIONS_SHARE)),
         "channels": len(rows),
         "is_once": len(rows) * pixels == 1,
         "skips": skips,
         "sum_bytes": sum_bytes,
-        "hop": hop,
-        "scaling": scaling(found, least, most, sum_bytes, registers),
+        "hop": sum_bytes + depth,
+        "scaling": sums.scaling(registers),
         "clobbered": _clobbered(groups, pixels * sum_bytes, registers, found.addend_bytes),
     }
-    starts = bias - OFFSET * rows.sum(axis=1) - found.starts
-    return Blocks(params, _stream(rows, in_bytes(starts, sum_bytes), None if is_common else found.records, groups))
+    return Blocks(params, sums.stream(rows, groups))
 
 
 def gather(rows: int, run: int, skip: int) -> dict[str, object]:
@@ -141,17 +107,6 @@ def gather(rows: int, run: int, skip: int) -> dict[str, object]:
     flat = turn == run and rows * run <= 2 * _MOST_COPIED
     is_row = rows == 1 and run <= _MOST_TURNS
     return {"rows": rows, "run": run, "skip": skip, "turn": turn, "flat": flat, "is_row": is_row}
-
-
-def _common(r: Requantization, least: Array, most: Array) -> ByteProducts | None:
-    """One record for all channels, where they have one factor."""
-    if len(r.multipliers) > 1:
-        return None
-    return byte_products(r, least.min(keepdims=True), most.max(keepdims=True))
-
-
-def _fits(lowest: int, highest: int, bits: int) -> bool:
-    return -(1 << bits) <= lowest and highest < 1 << bits
 
 
 def _unroll(depth: int, most: int = 0) -> int:
@@ -205,16 +160,3 @@ def _clobbered(
     sums = range(_FIRST_REGISTER, _FIRST_REGISTER + max(size for _, size in groups) * sum_bytes)
     constants = (15, *range(16, 16 + addend_bytes)) if registers is None else sum(registers.values(), ())
     return tuple(sorted({*sums, *constants}))
-
-
-def _stream(rows: Array, starts: Array, records: Array | None, groups: tuple[tuple[int, int], ...]) -> Array:
-    at, parts = 0, []
-    for count, size in groups:
-        for _ in range(count):
-            some = slice(at, at + size)
-            parts += [starts[some].reshape(-1), (rows[some] + OFFSET).T.astype(np.uint8).reshape(-1)]
-            if records is not None:
-                parts.append(records[some].reshape(-1))
-            at += size
-    stream: Array = np.concatenate(parts)
-    return stream

@@ -16,10 +16,10 @@ import numpy as np
 from midge.ir.tensor import Array
 from midge.kernels.byte_products import ByteProducts, byte_products
 from midge.kernels.byte_scaling import Steps, literal_words, scaling, steps_table
+from midge.kernels.byte_sums import OFFSET, sum_ends
 from midge.kernels.weights_as_code import Group, Matrix, Use, grouped
 from midge.numerics.requantize import Requantization
 
-OFFSET = 128
 SUM_BYTES = 3
 MOST_SUMS = 6
 _FIRST = 2
@@ -69,9 +69,7 @@ class ByteCode:
 def byte_code(matrix: Matrix) -> ByteCode | None:
     """The code of a matrix; None where sums need more than three bytes, or no exact form was found."""
     rows, r = matrix.rows, matrix.requantization
-    bias = matrix.bias - matrix.zero_point * rows.sum(axis=1)
-    ends = np.stack([rows * -128, rows * 127])
-    least, most = bias + ends.min(axis=0).sum(axis=1), bias + ends.max(axis=0).sum(axis=1)
+    total, least, most = sum_ends(rows, matrix.bias, matrix.zero_point)
     found = _found(r, least, most)
     if found is None:
         return None
@@ -79,14 +77,14 @@ def byte_code(matrix: Matrix) -> ByteCode | None:
     begin = np.broadcast_to(np.array([int(f.starts[0]) for f in found]), least.shape)
     if max(int((most - begin).max()), int((begin - least).max())) >= 1 << 23:
         return None
-    starts = bias - OFFSET * rows.sum(axis=1) - begin
+    starts = total - OFFSET * rows.sum(axis=1) - begin
     scalings = tuple(_scaling(f, least[c], most[c]) for c, f in enumerate(found))
     if is_common:
         scalings = (_scaling(found[0], least.min(), most.max()),)
     table = _table(found[0], int(most.max()), len(rows)) if is_common else None
     if table is not None:
         is_clipped = scalings[0]["clip_high"] and not table.is_whole
-        scalings = ({**scalings[0], "steps": "%[steps]", "is_long": False, "clip_high": is_clipped},)
+        scalings = ({**scalings[0], "steps": "%[steps]", "clip_high": is_clipped},)
     groups = grouped(rows, MOST_SUMS, 0)
     steps = [tuple(_steps(group, matrix.zero_point == -OFFSET)) for group in reversed(groups)]
     channels = [tuple(channel for channel, _ in group.channels) for group in reversed(groups)]

@@ -11,10 +11,10 @@ import numpy as np
 from midge.ir.tensor import Array
 from midge.kernels.byte_products import ByteProducts
 
-# A conditional jump reaches 63 words.
-_MOST_JUMPED = 60
 # So many pairs of a table behind the window are worth the comparison with its end.
 _MOST_BEHIND = 256
+# What is near a window's start: an eighth of it.
+_NEAR = 3
 # What an index into a table takes, where 16 bits reach it.
 _STEPPED_WORDS = 12
 
@@ -25,7 +25,8 @@ def scaling(
     """How sums least..most become outputs, as templates/kernels/avr_scale.j2 reads it; without registers by literals.
 
     `low` and `high` are the outputs at the ends of the window, None where channels differ; `less_top` is what is taken
-    from the total for the highest bit of u; `is_out_of_two` says that u's third byte is zero within the window.
+    from the total for the highest bit of u; `literal` are the instructions that make the total; `is_often_low` says
+    that sums about zero are about the window's start.
     """
     form = found.form
     is_low, is_high = least < found.starts, most - found.starts > found.lasts
@@ -42,18 +43,53 @@ def scaling(
         "less_top": tuple(top >> 8 * b & 255 for b in range(4)),
         "low": _one_of(found.apply(np.broadcast_to(found.starts, least.shape))[is_low]),
         "high": _one_of(found.apply(np.broadcast_to(found.starts + found.lasts, least.shape))[meets_end]),
-        "is_out_of_two": form.width == 2 and sum_bytes == 3 and bool(is_high.any()),
         "steps": None,
-        "is_long": _words(found) > _MOST_JUMPED,
         "factor_bytes": form.factor_bytes,
         "addend_bytes": found.addend_bytes,
         "below_bytes": found.below_bytes,
         "record": tuple(int(v) for v in found.records[0]) if registers is None else None,
+        "literal": _literal(found) if registers is None else (),
         "record_bytes": found.records.shape[1],
         "clip_low": bool(is_low.any()),
         "clip_high": bool(is_high.any()),
+        "is_often_low": bool((found.starts > -(found.lasts >> _NEAR)).any()),
         "registers": registers,
     }
+
+
+def _literal(found: ByteProducts) -> tuple[str, ...]:
+    """The instructions by which r16 and on become u (in r20 and on, within its window) times the factor of channel 0,
+    plus the addend. A byte is written to when the first carry can reach it: low products come first."""
+    form, count = found.form, found.addend_bytes
+    last, factor = int(found.lasts[0]), int(found.factors[0])
+    lines: list[str] = []
+    written = greatest = loaded = 0
+    for i, j in sorted(form.multiplied, key=lambda pair: (sum(pair), pair[1])):
+        byte, at = factor >> 8 * j & 255, i + j - form.kept
+        product = min(last >> 8 * i, 255) * byte
+        if product == 0:
+            continue
+        lines += [] if byte == loaded else [f"ldi r24, {byte}"]
+        lines.append(f"mul r{20 + i}, r24")
+        loaded = byte
+        greatest += product << 8 * at if at >= 0 else product >> 8
+        sources = {b: f"r{b - at}" for b in range(max(at, 0), min(at + 2, count))}
+        reached = min(max((greatest.bit_length() + 7) // 8, at + 2), count)
+        lines += [f"clr r{16 + b}" for b in range(written, min(sources))]
+        if written > min(sources):
+            lines += [f"clr r{16 + b}" for b in range(written, reached)]
+            added = range(min(sources), reached)
+            lines += [f"{'adc' if b > added[0] else 'add'} r{16 + b}, {sources.get(b, 'r23')}" for b in added]
+        elif at % 2 == 0 and len(sources) == 2:
+            lines.append(f"movw r{16 + at}, r0")
+        else:
+            lines += [f"mov r{16 + b}, {source}" for b, source in sources.items()]
+        written = max(written, max(sources) + 1, reached if written > min(sources) else 0)
+    lines += [f"clr r{16 + b}" for b in range(written, count)]
+    less = -int(found.addends[0]) % (1 << 8 * count)
+    begin = next((b for b in range(count) if less >> 8 * b & 255), count)
+    lines += [f"{'sbci' if b > begin else 'subi'} r{16 + b}, {less >> 8 * b & 255}" for b in range(begin, count)]
+    return tuple(lines)
 
 
 @dataclass(frozen=True)
@@ -84,38 +120,18 @@ def _one_of(outputs: Array) -> int | None:
     return int(outputs[0]) if len(outputs) and (outputs == outputs[0]).all() else None
 
 
-def _words(found: ByteProducts) -> int:
-    """Words of code, at most, between the check whether u is in its window and the output, with a literal record."""
-    form, added = found.form, found.addend_bytes
-    below = 2 * form.width + 1 + added if found.below_bytes else 0
-    top = 2 + added if form.top_bit else 0
-    products = sum(1 + form.top - max(i + j, form.kept) + 1 for i, j in form.multiplied)
-    return (
-        2 * form.width + added + below + top + form.factor_bytes + products + 2 * min(form.split % 8, -form.split % 8)
-    )
-
-
 def literal_words(f: Mapping[str, Any]) -> int:
     """Words of code that templates/kernels/avr_scale.j2 makes of a scaling with a literal record."""
-    record, width = f["record"], f["width"]
-
-    def compared(count: int) -> int:
-        return sum(2 if 0 < b < width and record[b] else 1 for b in range(count))
-
-    if not f["is_long"]:
-        words = 2 * f["clip_low"] + (1 if f["clip_low"] or f["is_out_of_two"] else 0)
-        if f["clip_high"]:
-            words += 2 + f["is_out_of_two"] + compared(2 if f["is_out_of_two"] else f["sum_bytes"])
-        return int(words + (_STEPPED_WORDS if f["steps"] else _scaled_words(f)))
-    ends = [(f["clip_low"], f["low"], 2), (f["clip_high"], f["high"], 1 + compared(f["sum_bytes"]))]
-    words = sum(test + (2 if output is not None else width + 1) for clips, output, test in ends if clips)
-    return int(words + _scaled_words(f))
+    record, width, words = f["record"], f["width"], 0
+    if f["clip_high"]:
+        words = 3 + sum(2 if 0 < b < width and record[b] else 1 for b in range(f["sum_bytes"]))
+    words += 4 if f["clip_low"] else 0
+    return int(words + (_STEPPED_WORDS if f["steps"] else _scaled_words(f)))
 
 
 def _scaled_words(f: Mapping[str, Any]) -> int:
-    """From the addend to the output."""
+    """From u to the output."""
     added, kept = f["addend_bytes"], f["kept"]
-    words = added + (2 * f["width"] + added if f["below_bytes"] else 0) + (2 + added - 2 + kept if f["top_bit"] else 0)
-    words += len({j for _, j in f["products"]})
-    words += sum(1 + added - max(i + j - kept, 0) for i, j in f["products"])
+    words = len(f["literal"]) + (2 * f["width"] + added if f["below_bytes"] else 0)
+    words += 2 + added - 2 + kept if f["top_bit"] else 0
     return int(words + 2 * min(f["split"] % 8, -f["split"] % 8))

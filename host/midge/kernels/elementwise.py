@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from midge.ir.graph import NO_CLAMP
 from midge.kernels.geometry import broadcast_dims
-from midge.kernels.literals import constant_data, float_clamp, is_float
+from midge.kernels.literals import constant_data, float_clamp, is_either, is_float
 from midge.kernels.variant import Binding, Constant, Layer
 from midge.numerics.sums import SumParameters
+from midge.ops.families.binary import is_whole, whole_clamp
 
 
 def bind_pair(layer: Layer, integers: Callable[[], Mapping[str, object]]) -> Binding:
     """The loops over both operands, and the clamp, if there is one (float), or what `integers` derives.
 
-    A constant operand is the array `in0` or `in1`, in the operand's place.
+    Int32 without a scale has `whole` alone: its bounds, () where there are none. A constant operand is the array `in0`
+    or `in1`, in the operand's place.
     """
     dims = broadcast_dims(layer)
     names = [f"i{k}" for k in range(len(dims))] if len(dims) > 1 else ["i"][: len(dims)]
@@ -27,7 +30,19 @@ def bind_pair(layer: Layer, integers: Callable[[], Mapping[str, object]]) -> Bin
     constants = tuple(
         Constant(f"in{i}", t.dtype.c_type, constant_data(t)) for i, t in enumerate(layer.inputs) if t.is_constant
     )
+    if is_whole(layer.inputs, layer.outputs):
+        return Binding({**params, "whole": _whole_bounds(layer)}, constants)
     return Binding({**params, **(float_clamp(layer.op) if is_float(layer) else integers())}, constants)
+
+
+def computes_pair(layer: Layer) -> bool:
+    """Whether the layer is float32, int8, int16 or int32 throughout."""
+    return is_either(layer) or is_whole(layer.inputs, layer.outputs)
+
+
+def _whole_bounds(layer: Layer) -> tuple[int, ...]:
+    clamp = getattr(layer.op, "clamp", NO_CLAMP)
+    return () if clamp == NO_CLAMP else whole_clamp(clamp)
 
 
 def sum_literals(p: SumParameters, out_type: str) -> Mapping[str, object]:

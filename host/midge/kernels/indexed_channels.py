@@ -16,8 +16,9 @@ from dataclasses import replace
 import numpy as np
 
 from midge.ir.tensor import Array
+from midge.kernels.literals import int32_words
 from midge.kernels.narrow import Narrow, Packing
-from midge.kernels.paired_channels import GROUP, Stream, Sums, can_pair, int32_words, requantize
+from midge.kernels.paired_channels import GROUP, Stream, Sums, can_pair, requantize
 from midge.kernels.variant import Constant
 from midge.numerics.requantize import Requantization
 
@@ -54,7 +55,7 @@ def indexed_stream(found: Narrow, sums: Sums, r: Requantization, order: Array) -
         zero = int(np.flatnonzero(table == 0)[0])
     indices = np.where(order >= 0, rows[:, np.maximum(order, 0)], zero).reshape(-1, GROUP, len(order) // 2, 2)
     words = np.concatenate([starts, _words(indices, found.width), asked.tail], axis=1)
-    packed = Stream(int32_words(words), words.shape[1], asked.shift, r.low, r.high, found.width, lifts)
+    packed = Stream(int32_words(words).reshape(-1), words.shape[1], asked.shift, r.low, r.high, found.width, lifts)
     return replace(packed, tables=(Constant("values", "int8_t", table.astype(np.int8)),))
 
 

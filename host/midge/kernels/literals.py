@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -12,11 +13,18 @@ from midge.ir.tensor import QUANTIZED, Array, DType, Tensor
 from midge.kernels.variant import Constant, Layer
 from midge.numerics.fixed_point import reduced_multiplier
 from midge.numerics.requantize import Requantization
+from midge.ops.families.weighted import Weighted
 
 INT32_LIMIT = 1 << 31
 
 # Types of weights and activations.
 _WEIGHTED = {(DType.F32, DType.F32), (DType.S8, DType.S8), (DType.S8, DType.S16), (DType.S8, DType.F32)}
+
+
+def int32_words(values: Array) -> Array:
+    """The low 32 bits of each."""
+    low: Array = (values & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
+    return low
 
 
 def is_float(layer: Layer) -> bool:
@@ -78,6 +86,11 @@ def bias_values(layer: Layer, channels: int) -> Array:
     if len(layer.inputs) > 2:
         return constant_data(layer.inputs[2])
     return np.zeros(channels, np.float32 if is_float(layer) else np.int32)
+
+
+def requantization_of(layer: Layer) -> Requantization:
+    """How a layer of weighted sums makes outputs of them."""
+    return cast(Weighted, layer.op).requantization(layer.inputs, layer.outputs)
 
 
 def constant_data(tensor: Tensor) -> Array:

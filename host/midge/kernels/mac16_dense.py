@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from midge.ir.tensor import Array
+from midge.kernels.literals import int32_words
 from midge.kernels.two_products import TwoProducts, two_products
 from midge.kernels.variant import Constant
 from midge.numerics.requantize import Requantization
@@ -55,14 +56,14 @@ def scaling_of(rows: Array, bias: Array, zero_point: int, r: Requantization) -> 
     if found is None:
         return None
     starts = folded - OFFSET * rows.sum(axis=1) - found.starts
-    return Scaling(np.concatenate([_low_words(starts)[:, None], found.words.view(np.uint32)], axis=1), found)
+    return Scaling(np.concatenate([int32_words(starts)[:, None], found.words], axis=1).view(np.uint32), found)
 
 
 def definition(rows: Array, bias: Array, zero_point: int, r: Requantization) -> Scaling:
     """The same by the definition's two roundings, which the kernels of one channel at a time do not have."""
     starts = bias.astype(np.int64) - (zero_point + OFFSET) * rows.sum(axis=1)
     factors = (np.broadcast_to(v, starts.shape).astype(np.int64) for v in (r.multipliers, r.shifts))
-    return Scaling(_low_words(np.stack([starts, *factors], axis=1)), None)
+    return Scaling(int32_words(np.stack([starts, *factors], axis=1)).view(np.uint32), None)
 
 
 def padded(positions: int) -> int:
@@ -100,8 +101,3 @@ def _stream(rows: Array, depth: int) -> Array:
     words = np.ascontiguousarray(whole.astype("<i2")).reshape(-1).view("<u4")
     stream: Array = np.concatenate([words, np.zeros(2, np.uint32)]).astype(np.uint32)
     return stream
-
-
-def _low_words(values: Array) -> Array:
-    low: Array = (values & 0xFFFFFFFF).astype(np.uint32)
-    return low

@@ -19,8 +19,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from midge.ir.tensor import Array
+from midge.kernels.literals import int32_words
 from midge.kernels.narrow import Narrow, Packing
-from midge.kernels.paired_channels import GROUP, Stream, Sums, can_pair, gained_words, in_order, int32_words, requantize
+from midge.kernels.paired_channels import GROUP, Stream, Sums, can_pair, gained_words, in_order, requantize
 from midge.numerics.requantize import Requantization
 
 # The sum of channel c comes multiplied by 2^LIFTS[c].
@@ -56,7 +57,7 @@ def narrow_stream(found: Narrow, sums: Sums, r: Requantization, order: Array) ->
         starts, tail, shift = np.zeros((len(weights), GROUP), np.int64), gained_words(sums, r, found.gains), -1
     words = np.concatenate([starts, _WORDS[found.width](weights), tail], axis=1)
     gained = not found.is_plain
-    return Stream(int32_words(words), words.shape[1], shift, r.low, r.high, found.width, lifts, gained)
+    return Stream(int32_words(words).reshape(-1), words.shape[1], shift, r.low, r.high, found.width, lifts, gained)
 
 
 def _int4_starts(wanted: Array) -> Array:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from midge.ir.tensor import Array
+from midge.kernels.literals import int32_words
 from midge.kernels.narrow import Packing
 from midge.kernels.one_multiply import Line, largest_shift, one_multiply
 from midge.kernels.variant import Constant
@@ -88,7 +89,7 @@ def stream(sums: Sums, r: Requantization, order: Array) -> Stream:
     starts = asked.starts.copy()
     starts[:, 1::2] += starts[:, 0::2]
     words = np.concatenate([starts, paired_words(asked.sums.weights, order), asked.tail], axis=1)
-    return Stream(int32_words(words), words.shape[1], asked.shift, r.low, r.high)
+    return Stream(int32_words(words).reshape(-1), words.shape[1], asked.shift, r.low, r.high)
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,9 +173,3 @@ def _definition_words(r: Requantization, sums: Sums) -> Array:
     right = np.where(idle, 1, right)
     rounding = (1 << (right - 1)) + (r.zero_point << right)
     return np.stack([np.where(idle, 0, r.multipliers), rounding, right], axis=1)
-
-
-def int32_words(words: Array) -> Array:
-    """The low 32 bits of each word, one after another."""
-    low: Array = (words.reshape(-1) & 0xFFFFFFFF).astype(np.uint32)
-    return low.view(np.int32)

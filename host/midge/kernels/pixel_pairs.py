@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from midge.ir.tensor import Array
-from midge.kernels.literals import integer_clamp_literals
+from midge.kernels.literals import int32_words, integer_clamp_literals
 from midge.kernels.two_products import two_products
 from midge.kernels.variant import Constant
 from midge.numerics.requantize import Requantization
@@ -76,15 +76,10 @@ def scaling(r: Requantization, bias: Array, least: Array, most: Array) -> Scalin
     clamp = integer_clamp_literals(r.zero_point, r.low, r.high, sum_fits=False)
     found = two_products(r, least, most)
     if found is not None:
-        words = np.concatenate([_int32(bias - found.starts)[:, None], found.words], axis=1)
+        words = np.concatenate([int32_words(bias - found.starts)[:, None], found.words], axis=1)
         return Scaling(words, found.split, found.zeros is not None, clamp)
     factors = [np.broadcast_to(v, bias.shape).astype(np.int32) for v in (r.multipliers, r.shifts)]
-    return Scaling(np.stack([_int32(bias), *factors], axis=1), -1, False, clamp)
-
-
-def _int32(values: Array) -> Array:
-    """The low 32 bits of each."""
-    return (values & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
+    return Scaling(np.stack([int32_words(bias), *factors], axis=1), -1, False, clamp)
 
 
 def by_pairs(words: Array) -> Array:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from midge.ir.tensor import Array
+from midge.kernels.literals import int32_words
 from midge.kernels.pixel_pairs import can_add_pairs
 from midge.kernels.steep_sums import UINT8, SteepSums, split_sums, steep_sums
 from midge.kernels.variant import Constant
@@ -63,11 +64,6 @@ def _scaling(found: SteepSums, folded: Array, addend: int, fraction: int) -> Sca
     jumps = () if found.jumps is None else (found.jumps,)
     words = np.stack([biases, found.multipliers, *jumps], axis=1)
     return Scaling(int32_words(words), found.constant, fraction, found.shift, found.jumps is not None, addend)
-
-
-def int32_words(values: Array) -> Array:
-    """The low 32 bits of each."""
-    return (values & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
 
 
 def row_instructions(units: int, positions: int) -> int:

@@ -7,17 +7,20 @@ products need only be added. templates/kernels/fully_connected/riscv_code.c.j2 s
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
 
 from midge.ir.tensor import Array
-from midge.kernels.weights_as_code import TRIED, Group, Use, grouped, is_power
+from midge.kernels.matrix_code import MatrixCode, Step, multiplied
+from midge.kernels.position_quads import Scaling, scaling_of
+from midge.kernels.weights_as_code import TRIED, Group, Matrix, Use, grouped, is_power
 
 SUMS = (*(f"a{n}" for n in range(3, 7)), *(f"t{n}" for n in range(3, 7)), *(f"s{n}" for n in range(1, 9)))
 _ACTIVATION, _PRODUCT = "t0", "t1"
 _MOST_OFFSET = 2047
 _SHORT = range(-32, 32)
 
-Step = tuple[str | int, ...]
 # Instructions and bytes of a step, by its name.
 _COSTS = {
     **dict.fromkeys(("take", "add"), (1, 2)),
@@ -30,23 +33,19 @@ _COSTS = {
 _WHOLE_INSTRUCTIONS, _WHOLE_BYTES = 40, 50
 
 
-@dataclass(frozen=True)
-class RiscvCode:
-    """The steps by group; what they take with all around them, in instructions and bytes."""
-
-    groups: tuple[tuple[Step, ...], ...]
-    instructions: int
-    bytes: int
-
-
-def riscv_code(rows: Array, words: int) -> RiscvCode:
-    """The quickest code for the matrix `rows` (channels, positions); of each channel `words` words say how its sums
-    become outputs."""
+@lru_cache(maxsize=32)
+def riscv_code(matrix: Matrix) -> MatrixCode | None:
+    """The quickest code for a matrix, instructions for cycles; None where no rule scales its sums exactly."""
+    scaled = scaling_of(matrix.rows, matrix.bias, matrix.zero_point, matrix.requantization)
+    if scaled is None:
+        return None
+    rows = np.where(scaled.constant[:, None], 0, matrix.rows)
     tried = {grouped(rows, len(SUMS), shared): None for shared in TRIED}
-    return min((_code(groups, words) for groups in tried), key=lambda code: code.instructions)
+    return min((_code(groups, rows, scaled) for groups in tried), key=lambda code: code.cycles)
 
 
-def _code(groups: Sequence[Group], words: int) -> RiscvCode:
+def _code(groups: Sequence[Group], rows: Array, scaled: Scaling) -> MatrixCode:
+    words = scaled.words.shape[1]
     made, at = [], 0
     for group in groups:
         steps = [*_sums(group, at), *_outputs(group, words)]
@@ -55,7 +54,8 @@ def _code(groups: Sequence[Group], words: int) -> RiscvCode:
     costs = [_COSTS[str(step[0])] for steps in made for step in steps]
     short = sum(2 for steps in made for s in steps if s[0] == "product" and s[3] in _SHORT)
     instructions = sum(cost[0] for cost in costs) + _WHOLE_INSTRUCTIONS
-    return RiscvCode(tuple(made), instructions, sum(cost[1] for cost in costs) - short + _WHOLE_BYTES)
+    code_bytes = sum(cost[1] for cost in costs) - short + _WHOLE_BYTES
+    return MatrixCode(tuple(made), instructions, code_bytes, rows, scaled.words, scaled.params)
 
 
 def _places(steps: Sequence[Step], at: int) -> list[int]:
@@ -102,13 +102,6 @@ def _use(use: Use, begun: set[int]) -> Iterator[Step]:
         else:
             begun.add(index)
             yield "take" if sign > 0 else "turn", SUMS[index], source
-
-
-def multiplied(to: str, source: str, factor: int) -> Step:
-    """A product with a factor above zero."""
-    if is_power(factor):
-        return "shift", to, source, factor.bit_length() - 1
-    return "product", to, source, factor
 
 
 def _outputs(group: Group, words: int) -> Iterator[Step]:

@@ -122,10 +122,9 @@ def select(
 
 def able_variants(layer: Layer, core: Core, name: str | None = None) -> tuple[Variant, ...]:
     """The variants, of one name or of all, that the core can run and that fit the layer, in the declared order."""
-    features = set(core.features)
     # Whether a variant fits may take a search for its constants: last.
     named = (v for v in variants(layer.op.kernels) if name in (None, v.name))
-    return tuple(v for v in named if v.needs <= features and v.fits(layer))
+    return tuple(v for v in named if v.runs_on(core) and v.fits(layer))
 
 
 def _best(layer: Layer, core: Core, goal: Goal, wanted: str | None, timings: Timings) -> list[Variant]:

@@ -9,19 +9,22 @@ templates/kernels/fully_connected/armv6m_code.c.j2 spells the steps.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 
-from midge.ir.tensor import Array
-from midge.kernels.weights_as_code import TRIED, Group, Use, grouped, is_power
+from midge.kernels.matrix_code import MatrixCode, Step, multiplied
+from midge.kernels.pixel_pairs import Scaling, scaling_of
+from midge.kernels.weights_as_code import TRIED, Group, Matrix, Use, grouped
 
+NEEDS = frozenset({"armv6m"})
 MOST_SUMS = 8
 _LOW = 4
 _ACTIVATION, _PRODUCT = "r1", "r2"
+# Activations are loaded by words.
+_WORD = 4
 # Offsets reach 31 words; a pointer moves by at most 63.
 _MOST_OFFSET, _MOST_MOVE = 124, 252
 _MOST_OUTPUTS = 255
 
-Step = tuple[str | int, ...]
 # Cycles and halfwords of a step, by its name.
 _COSTS = {
     **dict.fromkeys(("word", "store", "outputs"), (2, 1)),
@@ -33,28 +36,26 @@ _COSTS = {
 _WHOLE_CYCLES, _WHOLE_BYTES = 60, 40
 
 
-@dataclass(frozen=True)
-class ThumbCode:
-    """The steps by group; what they take with all around them, in cycles and bytes."""
-
-    groups: tuple[tuple[Step, ...], ...]
-    cycles: int
-    bytes: int
-
-
-def thumb_code(rows: Array, is_signed: bool) -> ThumbCode:
-    """The quickest code for the matrix `rows` (channels, positions); `is_signed` says how sums become outputs."""
-    tried = {grouped(rows, MOST_SUMS, shared): None for shared in TRIED}
-    return min((_code(groups, is_signed) for groups in tried), key=lambda code: code.cycles)
+@lru_cache(maxsize=32)
+def thumb_code(matrix: Matrix) -> MatrixCode | None:
+    """The quickest code for a matrix, cycles of a Cortex-M0+; None where two products do not scale its sums exactly,
+    and where words of activations reach into the next pixel."""
+    if matrix.pixels > 1 and matrix.shape[1] % _WORD:
+        return None
+    scaled = scaling_of(matrix.rows, matrix.bias, matrix.zero_point, matrix.requantization)
+    if scaled.split < 0:
+        return None
+    tried = {grouped(matrix.rows, MOST_SUMS, shared): None for shared in TRIED}
+    return min((_code(groups, matrix, scaled) for groups in tried), key=lambda code: code.cycles)
 
 
-def _code(groups: Sequence[Group], is_signed: bool) -> ThumbCode:
-    rule = "put_signed" if is_signed else "put"
+def _code(groups: Sequence[Group], matrix: Matrix, scaled: Scaling) -> MatrixCode:
+    rule = "put_signed" if scaled.is_signed else "put"
     steps = [(("take", "r0", "r12"), *_sums(group), *_outputs(group, rule)) for group in groups]
     costs = [_COSTS.get(str(step[0]), (1, 1)) for group in steps for step in group]
     cycles = sum(cost[0] for cost in costs) + _WHOLE_CYCLES
     code_bytes = 2 * sum(cost[1] for cost in costs) + _WHOLE_BYTES
-    return ThumbCode(tuple(steps), cycles, code_bytes)
+    return MatrixCode(tuple(steps), cycles, code_bytes, matrix.rows, scaled.words, scaled.params)
 
 
 def _register(index: int) -> str:
@@ -65,14 +66,14 @@ def _sums(group: Group) -> Iterator[Step]:
     begun = set[int]()
     at, word = 0, -1
     for position, uses in group.taps:
-        if position // 4 != word:
-            word = position // 4
-            while 4 * word - at > _MOST_OFFSET:
-                move = min(4 * word - at, _MOST_MOVE)
+        if position // _WORD != word:
+            word = position // _WORD
+            while _WORD * word - at > _MOST_OFFSET:
+                move = min(_WORD * word - at, _MOST_MOVE)
                 at += move
                 yield "move", move
-            yield "word", 4 * word - at
-        yield (f"pick_{position % 4}",)
+            yield "word", _WORD * word - at
+        yield (f"pick_{position % _WORD}",)
         yield from _tap(uses, begun)
     for index in sorted(set(range(len(group.sums))) - begun, reverse=True):
         yield ("zero", _register(index)) if index < _LOW else ("zero", _PRODUCT)
@@ -99,12 +100,12 @@ def _use(use: Use, begun: set[int]) -> Iterator[Step]:
     index, sign = use.targets[0]
     if len(use.targets) == 1 and index < _LOW and sign > 0 and index not in begun and use.factor > 1:
         begun.add(index)
-        yield _multiplied(_register(index), _ACTIVATION, use.factor)
+        yield multiplied(_register(index), _ACTIVATION, use.factor)
         return
     source = _ACTIVATION
     if use.factor > 1:
         source = _PRODUCT
-        yield _multiplied(_PRODUCT, _ACTIVATION, use.factor)
+        yield multiplied(_PRODUCT, _ACTIVATION, use.factor)
     high = []
     for index, sign in use.targets:
         if index >= _LOW and sign < 0:
@@ -123,12 +124,6 @@ def _joins(index: int, sign: int) -> str:
     if index >= _LOW:
         return "join"
     return "add" if sign > 0 else "sub"
-
-
-def _multiplied(to: str, source: str, factor: int) -> Step:
-    if is_power(factor):
-        return "shift", to, source, factor.bit_length() - 1
-    return "product", to, source, factor
 
 
 def _outputs(group: Group, rule: str) -> Iterator[Step]:
@@ -158,7 +153,7 @@ def _added_up(total: str, index: int, is_total: bool, weight: int | None) -> Ite
     if not is_total and index >= _LOW:
         source = "r0"
         yield "take", source, _register(index)
-    yield _multiplied(_PRODUCT, source, weight)
+    yield multiplied(_PRODUCT, source, weight)
     yield "take" if is_total else "add", total, _PRODUCT
 
 

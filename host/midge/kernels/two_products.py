@@ -20,6 +20,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from midge.ir.tensor import Array
+from midge.kernels.literals import int32_words
 from midge.kernels.steps import LEVELS, first_sums, is_same
 from midge.numerics.requantize import Requantization
 
@@ -56,8 +57,7 @@ class TwoProducts:
         """(channels, 4 or 6) int32: last, high, low, addend and, where they are used, zero and below."""
         signed = () if self.zeros is None or self.below is None else (self.zeros, self.below)
         columns = np.stack([self.lasts, self.high, self.low, self.addends, *signed], axis=1)
-        words: Array = (columns & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
-        return words
+        return int32_words(columns)
 
     def apply(self, sums: Array) -> Array:
         """The outputs for sums, channels last, in 32-bit arithmetic."""

@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from midge.boards import Core
 from midge.ir.graph import Op
 from midge.ir.tensor import Array, DType, Tensor
 
@@ -77,7 +78,8 @@ def kernel_number(op: str, variant: str) -> int:
 class Variant:
     """A way to compute an operator. `module` is the defining module's __name__.
 
-    `fits` says whether the variant can do the layer, `bind` makes it ready. `scratch_bytes` is what it needs besides
+    `fits` says whether the variant can do the layer, `bind` makes it ready. `needs` are abilities of a core (see
+    midge.boards.Core), all of which it must have. `scratch_bytes` is what it needs besides
     inputs and outputs, `code_bytes` what its code takes beyond the portable variant's where that is worth counting
     (negative where it takes less). Its constants take at most `growth` times the layer's, and 32 bytes for each output
     channel. `overlap` is the distance in bytes (see midge.memory.plan.Overlap) that input 0 must
@@ -102,6 +104,10 @@ class Variant:
     slow: bool = False
     cycles: Callable[[Layer], int] | None = None
 
+    def runs_on(self, core: Core) -> bool:
+        """Whether the core has all that the variant needs."""
+        return self.needs.issubset(core.abilities)
+
     @property
     def op(self) -> str:
         """The operator's kind: the folder's name."""
@@ -111,6 +117,11 @@ class Variant:
     def name(self) -> str:
         """The variant's name: the module's."""
         return self.module.split(".")[-1]
+
+    @property
+    def makes_code(self) -> bool:
+        """Whether its code depends on the layer, as weights that are code, and loops unrolled for zeros."""
+        return self.code_bytes is not _no_code
 
     @property
     def template(self) -> str:

@@ -25,7 +25,8 @@ import numpy as np
 
 from midge.ir.tensor import Array
 from midge.kernels.geometry import Window
-from midge.kernels.paired_channels import GROUP, Sums, int32_words, requantize
+from midge.kernels.literals import int32_words
+from midge.kernels.paired_channels import GROUP, Sums, requantize
 from midge.numerics.requantize import Requantization
 
 TILE, PATCH = 4, 6

@@ -1,7 +1,8 @@
 """DIV: clamp(x / y), shapes broadcast as in numpy.
 
 TFLite has no int8 form. midge's computes in float32 and rounds once, which errs by half a step of the output and a few
-parts in ten million; what is divided by zero is the end of the range that its sign points to, and 0 / 0 is 0.
+parts in ten million; what is divided by zero is the end of the range that its sign points to, and 0 / 0 is 0. Int32 is
+cut to a whole number, and 0 where it is divided by 0.
 """
 
 from __future__ import annotations
@@ -22,10 +23,15 @@ class Div(Clamped):
     """inputs: x and y, at most one of them constant."""
 
     family: ClassVar[str] = "binary"
+    has_whole: ClassVar[bool] = True
 
     def real(self, x: Array, y: Array) -> Array:
         """x / y."""
         return x / y
+
+    def whole(self, x: Array, y: Array) -> Array:
+        """The quotient without its fraction."""
+        return np.where(y == 0, 0, np.sign(x) * np.sign(y) * (np.abs(x) // np.maximum(np.abs(y), 1)))
 
     def parameters(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> DivParameters:
         """The ratio of the scales in float32. Raises ValueError when it is no normal number."""

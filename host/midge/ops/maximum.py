@@ -10,7 +10,7 @@ import numpy as np
 
 from midge.ir.channels import Range
 from midge.ir.tensor import QUANTIZED, Array, Tensor
-from midge.ops.families.binary import Binary, binary_reader
+from midge.ops.families.binary import Binary, binary_reader, is_whole
 from midge.ops.types import check_same_quant
 from midge.ops.uint8 import as_int8
 
@@ -21,9 +21,12 @@ class Maximum(Binary):
 
     inputs_share_quant: ClassVar[bool] = True
     family: ClassVar[str] = "binary"
+    has_whole: ClassVar[bool] = True
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float, or int8 or int16 with equal scales: TFLite's kernel compares the raw values."""
+        """Float, int32, or int8 or int16 with equal scales: TFLite's kernel compares the raw values."""
+        if is_whole(inputs, outputs):
+            return ""
         return check_same_quant(inputs, outputs, QUANTIZED)
 
     def real(self, x: Array, y: Array) -> Array:

@@ -21,6 +21,7 @@ class Mul(Clamped):
     """inputs: x and y, at most one of them constant."""
 
     quantized: ClassVar[Collection[DType]] = QUANTIZED
+    has_whole: ClassVar[bool] = True
 
     def real(self, x: Array, y: Array) -> Array:
         """x * y."""
@@ -48,7 +49,7 @@ class Mul(Clamped):
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
     ) -> tuple[Range, ...]:
         """The product is smallest and largest at two of the four corners."""
-        if outputs[0].dtype is DType.F32:
+        if outputs[0].dtype not in QUANTIZED:
             return super().intervals(inputs, outputs, ranges)
         p = self.parameters(inputs, outputs)
         corners = [(x - p.zero_point1) * (y - p.zero_point2) for x in ranges[0] for y in ranges[1]]

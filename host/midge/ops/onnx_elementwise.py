@@ -11,6 +11,7 @@ from midge.ir.graph import NO_CLAMP, Op
 from midge.ir.tensor import DType, Tensor
 from midge.ops.abs import Abs
 from midge.ops.add import Add
+from midge.ops.cast import Cast
 from midge.ops.div import Div
 from midge.ops.elu import Elu
 from midge.ops.equal import Equal
@@ -32,7 +33,8 @@ from midge.ops.minimum import Minimum
 from midge.ops.mul import Mul
 from midge.ops.neg import Neg
 from midge.ops.onnx_nodes import OnnxNode, OnnxReader, binary, unary
-from midge.ops.onnx_plain_integers import chosen, exact_in_float
+from midge.ops.onnx_plain_integers import WHOLE, as_float, as_whole, exact_in_float, on_whole
+from midge.ops.pow import Pow
 from midge.ops.prelu import Prelu
 from midge.ops.relu import Relu
 from midge.ops.select_v2 import SelectV2
@@ -59,10 +61,22 @@ def _many(kind: type[Op], **fields: Any) -> OnnxReader:
     return read
 
 
+def _arithmetic(kind: type[Op]) -> OnnxReader:
+    """Floats, plain values of 8 bits, and whole numbers."""
+    whole = binary(kind, clamp=NO_CLAMP, integers=True)
+    return on_whole(whole, exact_in_float(binary(kind, clamp=NO_CLAMP)))
+
+
+def _chosen(kind: type[Op]) -> OnnxReader:
+    return on_whole(_many(kind, integers=True), exact_in_float(_many(kind)))
+
+
 def _compare(kind: type[Op]) -> OnnxReader:
-    return lambda node: [
-        node.add(kind, [node.tensor(0), node.tensor(1)], "", dtype=DType.BOOL, integers=_is_plain(node.tensor(0)))
-    ]
+    def read(node: OnnxNode) -> list[Tensor]:
+        x, y = node.tensor(0), node.tensor(1)
+        return [node.add(kind, [x, y], "", dtype=DType.BOOL, integers=_is_plain(x))]
+
+    return on_whole(read, read)
 
 
 def _is_plain(x: Tensor) -> bool:
@@ -76,9 +90,11 @@ def _logical(kind: type[Op], count: int) -> OnnxReader:
 
 def _where(node: OnnxNode) -> list[Tensor]:
     condition, x, y = (node.tensor(i) for i in range(3))
-    if {x.dtype, y.dtype} != {DType.F32}:
-        raise UnsupportedOp(f"a choice between {x.dtype.value} values", "choose between float32 values")
-    return [node.add(SelectV2, [condition, x, y], "", integers=True, dtype=DType.F32)]
+    if {x.dtype, y.dtype} <= WHOLE:
+        x, y = as_whole(node, x, "x"), as_whole(node, y, "y")
+    elif {x.dtype, y.dtype} != {DType.F32}:
+        raise UnsupportedOp(f"a choice between {x.dtype.value} values", "choose between float32 or int32 values")
+    return [node.add(SelectV2, [condition, x, y], "", integers=True, dtype=x.dtype)]
 
 
 def _elu_of(node: OnnxNode, x: Tensor, alpha: float, gamma: float) -> list[Tensor]:
@@ -138,19 +154,27 @@ def _reciprocal(node: OnnxNode) -> list[Tensor]:
 
 
 def _pow(node: OnnxNode) -> list[Tensor]:
-    x, exponent = node.tensor(0), node.constant(1)
-    values = set(np.asarray(exponent, float).reshape(-1).tolist())
-    if values not in ({2.0}, {0.5}, {1.0}) or exponent.size > 1:
-        raise UnsupportedOp(f"the exponents {sorted(values)[:4]}", "raise to 2 or 0.5, or multiply")
-    (value,) = values
-    return [x if value == 1 else node.add(Square if value == 2 else Sqrt, [x], "")]
+    """The base's type decides the result's; a root or square of floats is an operator of its own."""
+    x, exponent = node.tensor(0), node.tensor(1)
+    if {x.dtype, exponent.dtype} <= WHOLE:
+        whole = [as_whole(node, x, "base"), as_whole(node, exponent, "exponent")]
+        return [node.add(Pow, whole, "", integers=True)]
+    exponent = exponent if exponent.dtype is DType.F32 else as_float(node, exponent, "exponent")
+    if x.dtype in WHOLE:
+        power = node.add(Pow, [as_float(node, x, "base"), exponent], "power")
+        return [node.add(Cast, [power], "", dtype=DType.S32)]
+    value = float(exponent.data.reshape(-1)[0]) if exponent.data is not None and exponent.elements == 1 else None
+    if value == 1 and len(exponent.shape) <= len(x.shape):
+        return [x]
+    known = {2.0: Square, 0.5: Sqrt}.get(value or 0.0) if len(exponent.shape) <= len(x.shape) else None
+    return [node.add(known, [x], "") if known else node.add(Pow, [x, exponent], "")]
 
 
 ONNX: dict[str, OnnxReader] = {
     "Abs": unary(Abs),
-    "Add": exact_in_float(binary(Add, clamp=NO_CLAMP)),
+    "Add": _arithmetic(Add),
     "And": _logical(LogicalAnd, 2),
-    "Div": exact_in_float(binary(Div, clamp=NO_CLAMP)),
+    "Div": _arithmetic(Div),
     "Elu": _elu,
     "Equal": _compare(Equal),
     "Exp": unary(Exp),
@@ -162,10 +186,10 @@ ONNX: dict[str, OnnxReader] = {
     "Less": _compare(Less),
     "LessOrEqual": _compare(LessEqual),
     "Log": unary(Log),
-    "Max": chosen(Greater, exact_in_float(_many(Maximum))),
-    "Min": chosen(Less, exact_in_float(_many(Minimum))),
+    "Max": _chosen(Maximum),
+    "Min": _chosen(Minimum),
     "Mish": _mish,
-    "Mul": exact_in_float(binary(Mul, clamp=NO_CLAMP)),
+    "Mul": _arithmetic(Mul),
     "Neg": unary(Neg),
     "Not": _logical(LogicalNot, 1),
     "Or": _logical(LogicalOr, 2),
@@ -177,8 +201,8 @@ ONNX: dict[str, OnnxReader] = {
     "Softplus": _softplus,
     "Sign": unary(Sign),
     "Sqrt": unary(Sqrt),
-    "Sub": exact_in_float(binary(Sub, clamp=NO_CLAMP)),
-    "Sum": _many(Add, clamp=NO_CLAMP),
+    "Sub": _arithmetic(Sub),
+    "Sum": on_whole(_many(Add, clamp=NO_CLAMP, integers=True), _many(Add, clamp=NO_CLAMP)),
     "Tanh": unary(Tanh),
     "ThresholdedRelu": _thresholded_relu,
     "Where": _where,

@@ -1,18 +1,21 @@
-"""ONNX's int8, uint8 and int32 values that have no scale, in operators that midge has for floats.
+"""ONNX's integers that have no scale, in operators that midge has for floats or int32.
 
 Values of 8 bits, their sums, products and quotients are exact in float32: they are computed so and come back with the
-low bits, as integers wrap. Of int32 values the larger and the smaller are chosen by a comparison.
+low bits, as integers wrap. Int64 is computed as int32, which holds what counts and indexes.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from midge.ir.graph import Op
+import numpy as np
+
 from midge.ir.tensor import DType, Tensor
 from midge.ops.cast import Cast
+from midge.ops.formats import UnsupportedOp
 from midge.ops.onnx_nodes import OnnxNode, OnnxReader
-from midge.ops.select_v2 import SelectV2
+
+WHOLE = frozenset({DType.S32, DType.S64})
 
 
 def exact_in_float(read: OnnxReader) -> OnnxReader:
@@ -37,17 +40,26 @@ def as_float(node: OnnxNode, x: Tensor, role: str) -> Tensor:
     return node.add(Cast, [x], role, integers=True, dtype=DType.F32)
 
 
-def chosen(comparison: type[Op], read: OnnxReader) -> OnnxReader:
-    """The reader `read` of Max or Min, for int32 values too: of x and y it is x where the comparison holds."""
+def on_whole(whole: OnnxReader, read: OnnxReader) -> OnnxReader:
+    """The reader `whole` where all inputs are int32 or int64, which it sees as int32; else `read`."""
 
     def reading(node: OnnxNode) -> list[Tensor]:
-        if {t.dtype for t in node.inputs if t is not None} != {DType.S32}:
+        given = [t for t in node.inputs if t is not None]
+        if not all(t.dtype in WHOLE and t.quant is None for t in given):
             return list(read(node))
-        found, *others = (node.tensor(i) for i in range(len(node.inputs)))
-        for place, other in enumerate(others, 1):
-            holds = node.add(comparison, [found, other], f"holds{place}", integers=True, dtype=DType.BOOL)
-            role = "" if place == len(others) else f"part{place}"
-            found = node.add(SelectV2, [holds, found, other], role, integers=True, dtype=DType.S32)
-        return [found]
+        inputs = tuple(t and as_whole(node, t, f"whole{i}") for i, t in enumerate(node.inputs))
+        return list(whole(replace(node, inputs=inputs)))
 
     return reading
+
+
+def as_whole(node: OnnxNode, x: Tensor, role: str) -> Tensor:
+    """The whole numbers x as int32. Raises UnsupportedOp for a constant that int32 does not hold."""
+    if x.dtype is DType.S32:
+        return x
+    if x.data is None:
+        return node.add(Cast, [x], role, integers=True, dtype=DType.S32)
+    data = x.data.astype(np.int32)
+    if (data != x.data).any():
+        raise UnsupportedOp(f"the constant {x.name} is beyond int32", "export the model with smaller whole numbers")
+    return replace(x, name=node.sketch.fresh(f"{node.name}/{role}"), dtype=DType.S32, data=data)

@@ -138,7 +138,7 @@ def _static(graph: Graph, settings: Settings, samples: Samples, progress: Progre
     activations = DType.S16 if settings.precision == "int16x8" else DType.S8
     widths = partial(width_of, settings)
     wide = [name for name, width in settings.activations.items() if width == "int16"]
-    if settings.raw is not None:
+    if settings.raw is not None and settings.raw.dtype is DType.U8:
         ranges = {**ranges, graph.inputs[0]: Range(*settings.raw.limits)}
     clip, one = settings.clip_weights, settings.one_multiplier
     made = quantize_graph(graph, ranges, settings.float_io, widths, clip, activations, wide, one)
@@ -195,7 +195,8 @@ def calibration_samples(graph: Graph, data: Dataset, settings: Settings) -> list
     if len(chosen) == 0:
         raise SettingsError(
             f"{data.path} has no samples to calibrate on, which the float model {graph.name} needs to become int8",
-            hint="add an array `split` to the file, 1 for such samples and 0 for those to evaluate",
+            hint="add an array `split` to the file, 1 for such samples and 0 for those to evaluate: "
+            "numpy.savez(file, x=x, y=y, split=numpy.arange(len(x)) % 5 == 0)",
         )
     if len(chosen) > settings.calibration_samples:
         chosen = chosen[np.linspace(0, len(chosen) - 1, settings.calibration_samples).astype(np.intp)]

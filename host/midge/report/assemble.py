@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from midge.boards import Board
@@ -48,6 +49,7 @@ def assemble(compiled: Compiled, device: EmulatedDevice | QemuDevice, evaluation
             available_bytes=board.flash_bytes,
         ),
         ram=_ram(compiled, device),
+        arena=arena_facts(compiled),
         exact=exact_facts(evaluation),
         accuracy=accuracy_facts(evaluation.accuracies),
     )
@@ -60,6 +62,27 @@ def model_facts(compiled: Compiled) -> record.Model:
         sha256=compiled.imported.sha256,
         macs=compiled.imported.graph.macs,
         file_bytes=compiled.imported.file_bytes,
+    )
+
+
+def arena_facts(compiled: Compiled) -> tuple[record.ArenaBuffer, ...]:
+    """The plan of the arena by layers: operators that compute nothing (views) are none, so that steps become fewer."""
+    graph = compiled.graph
+    makers = {
+        name: f"{kind} {name}" for kind, names in (("input", graph.inputs), ("state", graph.updates)) for name in names
+    }
+    makers |= {name: op.name for op in graph.ops for name in op.outputs}
+    before = list(accumulate((not op.is_view for op in graph.ops), initial=0))
+    most = max(before[-1] - 1, 0)
+    return tuple(
+        record.ArenaBuffer(
+            name=makers.get(buffer.name, buffer.name),
+            offset=compiled.plan.offsets[buffer.name],
+            bytes=buffer.bytes,
+            first=(first := min(before[buffer.first], most)),
+            last=max(first, before[min(buffer.last + 1, len(graph.ops))] - 1),
+        )
+        for buffer in (*compiled.lifetimes.buffers, *compiled.lifetimes.states)
     )
 
 

@@ -13,7 +13,7 @@ from midge.measure.evaluation import Evaluation
 from midge.measure.latency import spread
 from midge.measure.precision import precision_of
 from midge.report import record
-from midge.report.assemble import accuracy_facts, exact_facts, layer_cycles, model_facts
+from midge.report.assemble import accuracy_facts, arena_facts, exact_facts, layer_cycles, model_facts
 from midge.report.latency import in_microseconds
 from midge.run.board import BoardDevice
 from midge.run.conversation import Hello
@@ -61,6 +61,7 @@ def assemble_board(compiled: Compiled, device: BoardDevice, evaluation: Evaluati
         latency=latency,
         flash=None if image is None else _flash(compiled, stock_flash(image, prefix)),
         ram=None if image is None else _ram(compiled, stock_ram(image, prefix)),
+        arena=arena_facts(compiled),
         exact=exact_facts(evaluation),
         accuracy=accuracy_facts(evaluation.accuracies),
         incomplete=None if evaluation.broken is None else evaluation.broken.message,

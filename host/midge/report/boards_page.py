@@ -122,10 +122,9 @@ def _emulated(core: Core) -> str:
 
 def _cores(cores: Iterable[Core]) -> str:
     rows = [
-        (c.name, c.title, ", ".join(c.features) or "none", _twin(c), "-" if c.timing is None else c.timing.basis)
-        for c in cores
+        (c.name, c.title, ", ".join(c.abilities), _twin(c), "-" if c.timing is None else c.timing.basis) for c in cores
     ]
-    return _table(("core", "what it is", "features that kernels use", "twin", "counts"), rows)
+    return _table(("core", "what it is", "what kernels can use", "twin", "counts"), rows)
 
 
 def _twin(core: Core) -> str:

@@ -45,9 +45,18 @@ class LayerRow(msgspec.Struct, frozen=True):
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """All figures, the layers whose cycles changed most, and what makes the comparison doubtful."""
+    """All figures, the layers whose cycles changed most, and what makes the comparison doubtful.
+
+    `model`, `board`, `core`, `counts` (what the cycles are), `latency_is` and `compiler` are those of the new report.
+    """
 
     passed: bool
+    model: str
+    board: str
+    core: str
+    counts: str
+    latency_is: str | None
+    compiler: str
     rows: tuple[Row, ...]
     layers: tuple[LayerRow, ...]
     warnings: tuple[str, ...]
@@ -71,12 +80,23 @@ def compare(old: Report, new: Report, limits: Mapping[str, Limit], *, anyway: bo
     if apart and not anyway:
         raise SettingsError(
             "these reports cannot be compared: " + "; ".join(apart),
-            hint="compare runs of one model on one board, or say that the difference is meant",
+            hint="compare runs of one model on one board, or say that the difference is meant: --anyway",
         )
     rows = tuple(_row(name, old, new, limits.get(name)) for name in METRICS)
     warnings = (*apart, *_what_casts_doubt(old, new))
     passed = not any(row.is_failure for row in rows)
-    return Comparison(passed, rows, _changed_layers(old, new), warnings)
+    return Comparison(
+        passed=passed,
+        model=new.model.name,
+        board=new.board,
+        core=new.core,
+        counts=new.clock.kind,
+        latency_is=new.latency_is,
+        compiler=_compiler(new),
+        rows=rows,
+        layers=_changed_layers(old, new),
+        warnings=warnings,
+    )
 
 
 def comparison_json(comparison: Comparison) -> str:

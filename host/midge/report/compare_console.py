@@ -28,9 +28,8 @@ def comparison_text(comparison: Comparison, width: int = 80, ascii_only: bool = 
 
 
 def _page(comparison: Comparison, width: int, ascii_only: bool) -> RenderableType:
-    blocks: list[RenderableType] = [
-        Text(f"warning: {printable(warning, ascii_only)}", style="yellow") for warning in comparison.warnings
-    ]
+    blocks: list[RenderableType] = [Text(printable(_heading(comparison), ascii_only), style="bold")]
+    blocks += [Text(f"warning: {printable(warning, ascii_only)}", style="yellow") for warning in comparison.warnings]
     lines = [_row_cells(row) for row in comparison.rows]
     styles = [_STYLES[row.verdict] for row in comparison.rows]
     blocks += [_wide(lines, styles)] if width >= _WIDE else _narrow(lines, styles)
@@ -39,6 +38,12 @@ def _page(comparison: Comparison, width: int, ascii_only: bool) -> RenderableTyp
         blocks += [Text(_layer_line(layer, width, ascii_only)) for layer in comparison.layers]
     blocks.append(_outcome(comparison))
     return Group(*blocks)
+
+
+def _heading(c: Comparison) -> str:
+    """What is compared, and what its figures are."""
+    latency = f", latency: {c.latency_is}" if c.latency_is else ""
+    return f"{c.model} on {c.board} ({c.core}), {c.compiler}; {c.counts}{latency}"
 
 
 def _row_cells(row: Row) -> tuple[str, ...]:

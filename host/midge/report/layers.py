@@ -17,7 +17,7 @@ _WIDE = 70
 
 
 @dataclass(frozen=True)
-class _Row:
+class SpentRow:
     """One line of the table; `spent` are cycles, or instructions where there are no cycles."""
 
     name: str
@@ -32,16 +32,16 @@ def layer_table(report: Report, width: int, ascii_only: bool) -> Table:
 
     Shares are of the whole inference; what lies between the layers has a line of its own.
     """
-    unit, total, rows = _rows(report, ascii_only)
+    unit, total, rows = layer_rows(report, ascii_only)
     table = _wide if width >= _WIDE else _narrow
     return table(rows, unit, total, width, ascii_only)
 
 
-def _rows(report: Report, ascii_only: bool) -> tuple[str, int | None, list[_Row]]:
+def layer_rows(report: Report, ascii_only: bool) -> tuple[str, int | None, list[SpentRow]]:
     """What was counted, the whole inference's count, and the lines without the total."""
     in_cycles = report.cycles.total is not None
     rows = [
-        _Row(
+        SpentRow(
             printable(layer.name, ascii_only),
             printable(layer.op, ascii_only),
             printable(layer.kernel if layer.packed is None else f"{layer.kernel} {layer.packed}", ascii_only),
@@ -53,11 +53,11 @@ def _rows(report: Report, ascii_only: bool) -> tuple[str, int | None, list[_Row]
     total = report.cycles.total if in_cycles else report.instructions.total
     between = (total or 0) - sum(row.spent or 0 for row in rows)
     if between > 0 and any(row.spent is not None for row in rows):
-        rows.append(_Row("(between layers)", "", "", 0, between))
+        rows.append(SpentRow("(between layers)", "", "", 0, between))
     return ("cycles" if in_cycles else "instructions"), total, rows
 
 
-def _wide(rows: list[_Row], unit: str, total: int | None, width: int, ascii_only: bool) -> Table:
+def _wide(rows: list[SpentRow], unit: str, total: int | None, width: int, ascii_only: bool) -> Table:
     macs = sum(row.macs for row in rows)
     texts = [
         ("layer", "operator", "kernel"),
@@ -77,7 +77,7 @@ def _wide(rows: list[_Row], unit: str, total: int | None, width: int, ascii_only
     return _table("lllrrrrl", [(*line, *figures, drawn) for line, figures, drawn in zip(fitted, numbers, bars)])
 
 
-def _narrow(rows: list[_Row], unit: str, total: int | None, width: int, ascii_only: bool) -> Table:
+def _narrow(rows: list[SpentRow], unit: str, total: int | None, width: int, ascii_only: bool) -> Table:
     macs = sum(row.macs for row in rows)
     texts = [
         ("layer", "operator kernel"),

@@ -141,6 +141,20 @@ class Ram(_Record, frozen=True, kw_only=True):
             raise ValueError("the parts of RAM do not sum up to ram.total_bytes")
 
 
+class ArenaBuffer(_Record, frozen=True, kw_only=True):
+    """A place in the arena, and the layers (positions in `cycles.per_layer`, both included) that it is kept for."""
+
+    name: Annotated[str, Meta(description="the layer that writes it, or what else it is: input, state, scratch")]
+    offset: Annotated[int, Meta(ge=0, description="bytes from the arena's start")]
+    bytes: Annotated[int, Meta(ge=0)]
+    first: Count
+    last: Count
+
+    def __post_init__(self) -> None:
+        if self.first > self.last:
+            raise ValueError("a buffer of the arena ends before it begins")
+
+
 class Exact(_Record, frozen=True, kw_only=True):
     """Output values that differ from the reference."""
 
@@ -181,6 +195,9 @@ class Report(_Record, frozen=True, kw_only=True):
     latency: Annotated[Latency | None, Meta(description="how it varies; null: not timed")] = None
     flash: Annotated[Flash | None, Meta(description="null: the board ran this model already, nothing was built")]
     ram: Annotated[Ram | None, Meta(description="null exactly when flash is")]
+    arena: Annotated[
+        tuple[ArenaBuffer, ...] | None, Meta(description="the plan of the arena; null: a report of an older midge")
+    ] = None
     exact: Exact
     accuracy: Accuracy | None = None
     incomplete: Annotated[str | None, Meta(description="why not all samples ran; null: all did")] = None

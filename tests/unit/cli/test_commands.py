@@ -13,6 +13,7 @@ import pytest
 
 import midge.cli as midge_cli
 from midge.cli import main
+from midge.report.record import read_report
 
 ROOT = Path(__file__).resolve().parents[3]
 MODEL = ROOT / "examples" / "digits" / "digits.tflite"
@@ -71,9 +72,9 @@ def report_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_command_has_help(midge: Midge) -> None:
-    names = re.findall(r"^  (\w+) ", midge("--help").out.split("Commands:")[1], re.MULTILINE)
+    names = re.findall(r"^  (\w+)  ", midge("--help").out.split("--help")[1], re.MULTILINE)
     modules = Path(midge_cli.__file__).parent.glob("[a-z]*.py")
-    assert names == sorted(m.stem for m in modules if "@click.command(" in m.read_text())
+    assert sorted(names) == sorted(m.stem for m in modules if "@click.command(" in m.read_text())
     assert {"compile", "run", "verify"} <= set(names)
     for name in names:
         done = midge(name, "--help")
@@ -92,6 +93,7 @@ def test_every_command_is_in_the_readme() -> None:
         "fit",
         "inspect",
         "monitor",
+        "report",
         "run",
         "tune",
         "verify",
@@ -202,6 +204,31 @@ def test_compare_passes_equal_reports_and_fails_slower_ones(midge: Midge, report
     assert midge("compare", report_file, path, "--fail-over", "cycles=7%").code == 0
 
 
+def test_reports_and_folders_of_them_become_a_page(midge: Midge, report_file: Path, tmp_path: Path) -> None:
+    page = tmp_path / "shelf" / "page.html"
+    done = midge("report", report_file, report_file.parent, "-o", page)
+    assert done.code == 0
+    assert "2 reports" in done.err
+    assert "head_relu" in page.read_text()
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert "holds no .json" in midge("report", empty, "-o", page).err
+    assert midge("report", report_file, "-o", tmp_path).code == 1
+
+
+def test_a_report_shows_where_the_planner_put_each_buffer(report_file: Path) -> None:
+    report = read_report(report_file)
+    assert report.arena is not None
+    assert report.ram is not None
+    assert max(b.offset + b.bytes for b in report.arena) == report.ram.arena_bytes
+    names = {layer.name for layer in report.cycles.per_layer}
+    assert sum(b.name.startswith("input ") for b in report.arena) == 1
+    assert all(b.last < len(names) for b in report.arena)
+    # Every layer has its output in some buffer that is alive then.
+    for step, layer in enumerate(report.cycles.per_layer):
+        assert any(b.name == layer.name and b.first <= step <= b.last for b in report.arena), layer.name
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -209,7 +236,10 @@ def test_compare_passes_equal_reports_and_fails_slower_ones(midge: Midge, report
         (("inspect", DATA), 1, "no model that midge reads"),
         (("inspect",), 2, "Missing argument"),
         (("nonsense",), 2, "No such command"),
+        (("rnu",), 2, "Did you mean 'midge run'?"),
         (("run", MODEL, "--board", "nowhere", "--emulate"), 1, "there is no board 'nowhere'"),
+        (("run", MODEL, "--board", "arduino_uno", "--emulate"), 1, "try: uno"),
+        (("run", MODEL, "--board", "mine.toml", "--emulate"), 1, "there is no board file mine.toml"),
         (("run", MODEL, "--board", BOARD), 1, "--emulate"),
         (("run", MODEL, "--board", BOARD, "--emulate", "--data", MODEL), 1, "digits.tflite"),
         (("run", MODEL, "--board", BOARD, "--emulate", "--data", DATA, "--kernel", "conv2d=magic"), 1, "magic"),
@@ -241,6 +271,22 @@ def test_doctor_names_compilers_and_packages(midge: Midge) -> None:
     checks = {c["name"]: c for c in json.loads(midge("doctor", "--json").out)["checks"]}
     assert checks["unicorn"]["found"]
     assert checks["compiler for cortex-m4f"]["found"]
+
+
+def test_brackets_and_colons_in_what_is_printed_are_not_markup(midge: Midge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("midge.cli.doctor._version", lambda _: None)
+    assert 'pip install "midge[keras]"' in midge("doctor").out
+    assert "there is no file [bold]:dog:.tflite" in midge("inspect", "[bold]:dog:.tflite").err
+
+
+def test_fit_says_that_it_looks_at_all_boards(midge: Midge) -> None:
+    assert "[default: all]" in re.sub(r"\s+", " ", midge("fit", "--help").out)
+
+
+def test_a_damaged_model_is_named_by_its_file(midge: Midge, tmp_path: Path) -> None:
+    path = tmp_path / "half.tflite"
+    path.write_bytes(MODEL.read_bytes()[:5000])
+    assert f"midge: {path} is damaged" in midge("inspect", path).err
 
 
 def test_settings_come_from_a_file_and_flags_come_before_it(midge: Midge, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from midge.cli.compressing import writable
 from midge.compress.apply import Material, compress
 from midge.compress.channels import STAYS, find_channels
+from midge.compress.filter_costs import Costs
 from midge.compress.prune import masks
 from midge.compress.steps import Prune
 from midge.compress.weighted import masked
@@ -25,7 +26,7 @@ from midge.ops.add import Add
 from midge.ops.concatenation import Concatenation
 from midge.ops.mul import Mul
 from midge.passes import CANONICALIZE, run_passes
-from midge.settings import Settings
+from midge.settings import Precision, Settings
 from small_graphs import floats, graph, pointwise
 
 FEW = replace(Settings(), calibration_samples=8)
@@ -157,3 +158,33 @@ def test_more_than_can_go_is_refused() -> None:
     with pytest.raises(SettingsError) as error:
         compress(network((4, 6)), [Prune(sparsity=0.9, granularity="filters")], None, FEW)
     assert "0.750" in error.value.message
+
+
+@pytest.mark.parametrize(("precision", "one"), [("int8", "little"), ("float", "nothing")])
+def test_a_channel_of_a_four_saves_next_to_nothing_by_itself(precision: Precision, one: str) -> None:
+    before = network((16, 8))
+    channels = find_channels(before)
+    costs = Costs(before, channels, (), replace(FEW, precision=precision))
+    none = np.zeros(channels.groups + 1, bool)
+    groups = channels.activations["a"]
+    single, four = (costs.saved(none, groups[:n]) for n in (1, 4))
+    assert four.macs == 4 * single.macs == 9 * 4 * (3 + 8)
+    assert four.cycles > 0
+    assert single.cycles == 0 if one == "nothing" else single.cycles < 0.1 * four.cycles
+
+
+def test_what_goes_saves_more_cycles_than_by_multiply_accumulates(
+    asset: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = run_passes(import_model(asset("models/mlperf_tiny/kws_dscnn_int8.tflite")).graph, CANONICALIZE)
+    made = compress(before, [HALF], None, FEW)
+    with monkeypatch.context() as patch:
+        patch.setattr("midge.compress.filter_costs._kernels", lambda *_: {})
+        other = compress(before, [HALF], None, FEW)
+    taken = [estimated(g) for g in (before, made, other)]
+    assert taken[1] < 0.96 * taken[2] < 0.6 * taken[0]
+
+
+def estimated(graph: Graph) -> float:
+    channels = find_channels(graph)
+    return Costs(graph, channels, (), FEW).all(np.zeros(channels.groups + 1, bool)).cycles

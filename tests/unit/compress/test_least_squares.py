@@ -12,7 +12,8 @@ import pytest
 from midge.compress.apply import Material, compress
 from midge.compress.least_squares import fit_remaining
 from midge.compress.prune import masks
-from midge.compress.steps import Granularity, Prune
+from midge.compress.steps import Criterion, Granularity, Prune
+from midge.compress.systems import Rows, Sums, inverse_diagonal
 from midge.compress.weighted import masked, samples_for
 from midge.data import load_data
 from midge.importers import import_model
@@ -91,3 +92,43 @@ def test_a_smaller_network_that_was_fitted_is_nearer(tmp_path: Path) -> None:
         pairs = [[interpret_all(g, sample)[last] for g in (before, made)] for sample in samples]
         errors.append(sum(float(((a - b) ** 2).sum()) for a, b in pairs))
     assert errors[1] < 0.5 * errors[0]
+
+
+def wide_layer(tmp_path: Path, samples: int = 40, inputs: int = 2500) -> tuple[Graph, Material]:
+    """A layer of more inputs than sums of their products are made for, which lie near a line through 8 directions."""
+    random = np.random.default_rng(5)
+    tensors = [
+        *(floats("x", (1, 1, 1, inputs)), floats("y", (1, 1, 1, 3))),
+        floats("w", (3, 1, 1, inputs), random.normal(size=(3, 1, 1, inputs))),
+        floats("b", (3,), random.normal(size=3)),
+    ]
+    before = graph(["x"], ["y"], tensors, [pointwise("a", ("x", "w", "b"), "y")])
+    x = random.normal(size=(samples, 8)) @ random.normal(size=(8, inputs))
+    np.savez(tmp_path / "d.npz", x=x.reshape(samples, 1, 1, inputs), split=np.ones(samples, int))
+    return before, Material(before, load_data(tmp_path / "d.npz", before), Settings())
+
+
+@pytest.mark.parametrize("criterion", ["magnitude", "reconstruction"])
+def test_a_layer_of_very_many_inputs_is_fitted_too(criterion: Criterion, tmp_path: Path) -> None:
+    before, material = wide_layer(tmp_path)
+    step = Prune(sparsity=0.75, criterion=criterion, reconstruct=True)
+    made = compress(before, [step], material.data, Settings())
+    kept = np.asarray(made.tensors["w"].data) != 0
+    assert kept.mean() == pytest.approx(0.25, abs=1e-3)
+    assert first_error(made, before, material) < 0.01 * first_error(masked(before, {"w": kept}), before, material)
+
+
+def test_rows_and_sums_of_their_products_have_the_same_solutions() -> None:
+    random = np.random.default_rng(2)
+    for count, columns in ((30, 70), (70, 30)):
+        rows, targets = random.normal(size=(2, count, columns)), random.normal(size=(2, count, 5))
+        free = random.random((2, columns, 5)) < 0.6
+        start = np.where(free, random.normal(size=free.shape), 0)
+        turned = rows.transpose(0, 2, 1)
+        sums, kept = Sums(turned @ rows, turned @ targets), Rows(rows, targets)
+        found, other = sums.solved(start, free), kept.solved(start, free)
+        np.testing.assert_allclose(found, other, atol=1e-10)
+        np.testing.assert_allclose(sums.errors(found), kept.errors(found), atol=1e-9)
+        assert (found[~free] == 0).all()
+        direct = np.diag(np.linalg.inv(turned[0] @ rows[0] + 0.3 * np.eye(columns)))
+        np.testing.assert_allclose(inverse_diagonal(rows[0], 0.3), direct, atol=1e-10)

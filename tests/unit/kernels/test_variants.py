@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from differential.draw import draw_cases, drawn_kinds
+from midge.boards import list_cores, load_core
 from midge.ir.graph import Graph
 from midge.ir.tensor import Tensor
 from midge.kernels.select import kinds, layer_of, variants
@@ -26,6 +27,19 @@ def test_every_operator_that_runs_code_has_a_portable_variant_that_comes_last() 
     for kind in run:
         assert variants(kind)[-1].name == "portable"
         assert not variants(kind)[-1].needs
+
+
+def test_kernels_need_what_cores_have_and_cores_state_what_kernels_need() -> None:
+    cores = [load_core(name) for name in list_cores()]
+    needed = {need for kind in kinds() for v in variants(kind) for need in v.needs}
+    assert needed <= {ability for core in cores for ability in core.abilities}
+    assert {feature for core in cores for feature in core.features} <= needed
+
+
+def test_a_kernel_for_whole_words_runs_on_cores_that_have_them() -> None:
+    computed = next(v for v in variants("softmax") if v.name == "computed")
+    assert {load_core(name).word_bits for name in list_cores() if computed.runs_on(load_core(name))} == {32}
+    assert not computed.runs_on(load_core("atmega328p"))
 
 
 def test_every_operator_with_kernels_is_drawn() -> None:

@@ -17,6 +17,7 @@ from midge.ops.gelu import Gelu
 from midge.ops.hard_swish import HardSwish
 from midge.ops.log import Log
 from midge.ops.neg import Neg
+from midge.ops.pow import Pow
 from midge.ops.rsqrt import Rsqrt
 from midge.ops.sign import Sign
 from midge.ops.sqrt import Sqrt
@@ -112,3 +113,41 @@ def test_a_sum_is_within_half_a_step() -> None:
     (found,) = Sum(name="layer", inputs=("x",), outputs=("y",), axes=(1,), keep_dims=False).evaluate([x], [y], [values])
     expected = ((values.astype(np.float64) + 11) * x.q.scale).sum(axis=1) / y.q.scale + 4
     assert (np.abs(found - np.clip(expected, -128, 127)) <= 0.5001).all()
+
+
+@pytest.mark.parametrize(("scale", "exponents"), [(0.02, 0.01), (0.1, 0.02), (0.5, 0.004), (0.05, 2 / 255)])
+def test_a_power_is_within_half_a_step(scale: float, exponents: float) -> None:
+    x = Tensor("x", (256, 1), DType.S8, Quant.per_tensor(scale, -100))
+    z = Tensor("z", (256,), DType.S8, Quant.per_tensor(exponents, -30))
+    y = Tensor("y", (256, 256), DType.S8, Quant.per_tensor(0.07, -60))
+    (found,) = Pow(name="layer", inputs=("x", "z"), outputs=("y",)).evaluate([x, z], [y], [ALL[:, None], ALL])
+    base, exponent = (ALL.astype(np.float64) + 100)[:, None] * x.q.scale, (ALL.astype(np.float64) + 30) * z.q.scale
+    with np.errstate(all="ignore"):
+        expected = np.nan_to_num(np.power(np.abs(base), exponent) / y.q.scale, posinf=1e9) - 60
+    positive = np.broadcast_to(base >= 0, expected.shape)
+    assert (np.abs(found - np.clip(expected, -128, 127)) <= 0.502)[positive].all()
+
+
+@pytest.mark.parametrize("exponent", [0.0, 1.0, 2.0, 3.0, -1.0, -2.0, 0.5])
+def test_a_negative_base_has_powers_by_whole_exponents(exponent: float) -> None:
+    x = Tensor("x", (256,), DType.S8, Quant.per_tensor(0.03, 10))
+    z = Tensor("z", (), DType.S8, Quant.per_tensor(abs(exponent) / 100 or 1.0, 0))
+    y = Tensor("y", (256,), DType.S8, Quant.per_tensor(0.2, -20))
+    given = np.array(100 if exponent > 0 else -100 if exponent else 0, np.int8)
+    (found,) = Pow(name="layer", inputs=("x", "z"), outputs=("y",)).evaluate([x, z], [y], [ALL, given])
+    base = (ALL.astype(np.float64) - 10) * x.q.scale
+    with np.errstate(all="ignore"):
+        expected = np.power(base, exponent) / y.q.scale - 20
+    expected = np.nan_to_num(expected, nan=-20.0, posinf=1e9)
+    assert (np.abs(found - np.clip(expected, -128, 127)) <= 0.502).all()
+
+
+def test_a_power_of_whole_numbers_keeps_the_low_bits() -> None:
+    x, y = (
+        np.array(v, np.int32)
+        for v in ([2, 3, -3, 7, 10, 0, 0, 1, -1, -1, 5, 0], [3, 4, 3, 20, 9, 0, 5, -7, -3, -2, -1, -2])
+    )
+    t = Tensor("x", x.shape, DType.S32)
+    (found,) = Pow(name="layer", inputs=("x", "z"), outputs=("y",)).evaluate([t, t], [t], [x, y])
+    expected = [8, 81, -27, 7**20 & 0xFFFFFFFF, 10**9, 1, 0, 1, -1, 1, 0, 0]
+    assert found.tolist() == [v - (1 << 32) if v >= 1 << 31 else v for v in expected]

@@ -35,7 +35,7 @@ def test_the_right_kernels_are_taken_and_others_refused_by_name() -> None:
 
     assert says(*right)
     assert not says()
-    with pytest.raises(LinkError, match=r"layer 1 .* runs portable on the board, and was compiled for avr_stream"):
+    with pytest.raises(LinkError, match=r"layer 1 .* runs portable on the board, and was compiled for avr_row"):
         says(right[0], kernel_number("fully_connected", "portable"))
     with pytest.raises(LinkError, match="does not know"):
         says(right[0], right[1] ^ 1)

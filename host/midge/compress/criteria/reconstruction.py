@@ -8,11 +8,12 @@ equation 3.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from midge.compress.apply import Material
-from midge.compress.least_squares import MOST_COLUMNS
+from midge.compress.systems import inverse_diagonal, is_summed, most_rows
 from midge.compress.weighted import Weights, for_each_input, form_of, samples_for
 from midge.ir.graph import Graph, Op
 from midge.ir.tensor import Array
@@ -27,47 +28,63 @@ _DAMPING = 1e-2
 
 
 def scores(graph: Graph, weights: Sequence[Weights], material: Material) -> Mapping[str, Array]:
-    """The growth of the squared error, each weight gone alone; w^2 for a layer that is no product.
-
-    In a layer of very many inputs others make up for nothing.
-    """
+    """The growth of the squared error, each weight gone alone; w^2 for a layer that is no product."""
     names = {op.name for w in weights for op in w.layers}
-    squares: dict[str, Array] = {}
+    samples = samples_for(graph, material, "the criterion reconstruction")
+    seen: dict[str, _Seen] = {}
 
     def see(op: Op, form: MatrixForm, rows: Array) -> None:
         if op.name in names:
-            wide = rows.shape[2] > MOST_COLUMNS
-            found = (rows**2).sum(axis=1) if wide else rows.transpose(0, 2, 1) @ rows
-            squares[op.name] = squares[op.name] + found if op.name in squares else found
+            seen[op.name] = _added(seen.get(op.name), rows, len(samples))
 
-    samples = samples_for(graph, material, "the criterion reconstruction")
     for_each_input(graph, samples, see, material.progress)
     found = {}
     for w in weights:
-        known = [op for op in w.layers if op.name in squares]
+        known = [seen[op.name] for op in w.layers if op.name in seen]
         if not known:
             found[w.name] = w.real**2
             continue
-        form = form_of(graph, known[0])
+        form = form_of(graph, w.layers[0])
         assert form is not None
-        total = np.sum([squares[op.name] for op in known], axis=0) / len(samples)
-        found[w.name] = np.asarray(form.restore(_growth(form.weights(w.real), total)))
+        found[w.name] = np.asarray(form.restore(_growth(form.weights(w.real), known, len(samples))))
     return found
 
 
-def _growth(weights: Array, squares: Array) -> Array:
-    """For weights (G, K, O), and X^T X (G, K, K) or only its diagonal (G, K)."""
-    if squares.ndim == 2:
-        return np.asarray(weights**2 * squares[:, :, None])
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """Of a layer's inputs: the sum of X^T X (G, K, K) over samples, or rows (G, N, K) that have its mean."""
+
+    squares: Array | None
+    rows: tuple[Array, ...]
+
+
+def _added(before: _Seen | None, rows: Array, samples: int) -> _Seen:
+    groups, places, columns = rows.shape
+    if is_summed(columns, places * samples):
+        square = rows.transpose(0, 2, 1) @ rows
+        return _Seen(square if before is None or before.squares is None else before.squares + square, ())
+    count = min(places, max(1, most_rows(groups * columns) // samples))
+    some = rows[:, np.linspace(0, places - 1, count).astype(np.int64)] * np.sqrt(places / count / samples)
+    return _Seen(None, (some,) if before is None else (*before.rows, some))
+
+
+def _growth(weights: Array, seen: Sequence[_Seen], samples: int) -> Array:
+    """For weights (G, K, O) and what all layers that have them see."""
+    squares = [s.squares for s in seen if s.squares is not None]
+    rows = [] if squares else [row for s in seen for row in s.rows]
+    inputs: Array = np.sum(squares, axis=0) / samples if squares else np.concatenate(rows, axis=1)
     grown = np.zeros_like(weights)
-    for group, square in enumerate(squares):
-        least = _DAMPING * float(np.diag(square).mean()) + np.finfo(np.float64).tiny
+    for group, some in enumerate(inputs):
+        energies = np.diag(some) if squares else (some**2).sum(axis=0)
+        least = _DAMPING * float(energies.mean()) + float(np.finfo(np.float64).tiny)
         spread: dict[bytes, Array] = {}
         for output in range(weights.shape[2]):
             left = weights[group, :, output] != 0
             key = left.tobytes()
             if key not in spread:
-                system = square[np.ix_(left, left)] + least * np.eye(int(left.sum()))
-                spread[key] = np.diag(np.linalg.inv(system))
+                if squares:
+                    spread[key] = np.diag(np.linalg.inv(some[np.ix_(left, left)] + least * np.eye(int(left.sum()))))
+                else:
+                    spread[key] = inverse_diagonal(some[:, left], least)
             grown[group, left, output] = weights[group, left, output] ** 2 / spread[key]
     return grown

@@ -1,11 +1,11 @@
-"""ADD for every core and pair of shapes, float32, int8 and int16."""
+"""ADD for every core and pair of shapes, float32, int8, int16 and int32."""
 
 from __future__ import annotations
 
 from typing import cast
 
-from midge.kernels.elementwise import bind_pair, sum_literals
-from midge.kernels.literals import in_place, is_either
+from midge.kernels.elementwise import bind_pair, computes_pair, sum_literals
+from midge.kernels.literals import in_place
 from midge.kernels.variant import Binding, Layer, Variant
 from midge.ops.add import Add
 
@@ -18,4 +18,4 @@ def bind(layer: Layer) -> Binding:
     )
 
 
-VARIANT = Variant(__name__, fits=is_either, bind=bind, overlap=in_place)
+VARIANT = Variant(__name__, fits=computes_pair, bind=bind, overlap=in_place)

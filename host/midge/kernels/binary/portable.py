@@ -1,4 +1,4 @@
-"""MAXIMUM, MINIMUM, DIV, SQUARED_DIFFERENCE and PRELU of any pair of shapes, for every core, float32 and int8."""
+"""MAXIMUM, MINIMUM, DIV, SQUARED_DIFFERENCE and PRELU of any pair of shapes, for every core."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any, cast
 
-from midge.kernels.elementwise import bind_pair, sum_literals
-from midge.kernels.literals import in_place, is_either
+from midge.kernels.elementwise import bind_pair, computes_pair, sum_literals
+from midge.kernels.literals import in_place
 from midge.kernels.variant import Binding, Layer, Variant, touches_floats
 from midge.ops.families.binary import Binary
 
@@ -39,4 +39,4 @@ _INTEGERS: Mapping[str, Callable[[Any, Layer], Mapping[str, object]]] = {
     "squared_difference": lambda parameters, layer: sum_literals(parameters, layer.outputs[0].dtype.c_type),
 }
 
-VARIANT = Variant(__name__, fits=is_either, bind=bind, overlap=in_place, floats=floats)
+VARIANT = Variant(__name__, fits=computes_pair, bind=bind, overlap=in_place, floats=floats)

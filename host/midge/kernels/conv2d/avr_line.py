@@ -8,16 +8,17 @@ by a table.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
 
 from midge.ir.tensor import Array
-from midge.kernels.byte_blocks import NEEDS, OFFSET
+from midge.kernels.array_cache import cached_by_arrays
+from midge.kernels.byte_blocks import NEEDS
 from midge.kernels.byte_products import ByteProducts, byte_products
 from midge.kernels.byte_scaling import Steps, scaling, steps_table
+from midge.kernels.byte_sums import OFFSET, sum_ends
 from midge.kernels.geometry import Window, pixels_joined, window_of, window_overlap
 from midge.kernels.line_taps import MOST_IN_GROUP, line_group
 from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
@@ -131,7 +132,7 @@ def _channel(
     sum_bytes, less = (2, -begin) if is_narrow else (_SUM_BYTES, -begin - least)
     scaled = scaling(channel.found, channel.least, channel.most, sum_bytes, None)
     if steps:
-        scaled |= {"steps": name, "is_long": False, "clip_high": scaled["clip_high"] and not steps.is_whole}
+        scaled |= {"steps": name, "clip_high": scaled["clip_high"] and not steps.is_whole}
     return {
         "begin": channel.start,
         "less": [less >> 8 * b & 255 for b in range(sum_bytes)],
@@ -151,35 +152,20 @@ def _channels(layer: Layer) -> tuple[_Channel, ...] | None:
     data = constant_data(weights)
     r = requantization(x, weights, layer.outputs[0], op.clamp)
     bias = bias_values(layer, len(data)).astype(np.int64)
-    key = (data.tobytes(), len(data), bias.tobytes(), x.q.zero_point)
-    return _scaled(*key, r.multipliers.tobytes(), r.shifts.tobytes(), r.zero_point, r.low, r.high)
+    return _scaled(data.reshape(len(data), -1), bias, x.q.zero_point, r)
 
 
-@lru_cache(maxsize=256)
-def _scaled(
-    weights: bytes,
-    channels: int,
-    biases: bytes,
-    in_zero: int,
-    multipliers: bytes,
-    shifts: bytes,
-    zero_point: int,
-    low: int,
-    high: int,
-) -> tuple[_Channel, ...] | None:
-    rows = np.frombuffer(weights, np.int8).reshape(channels, -1).astype(np.int64)
-    factors = [np.broadcast_to(np.frombuffer(v, np.int32), channels) for v in (multipliers, shifts)]
-    bias = np.frombuffer(biases, np.int64) - in_zero * rows.sum(axis=1)
-    ends = np.stack([rows * -128, rows * 127])
-    least, most = bias + ends.min(axis=0).sum(axis=1), bias + ends.max(axis=0).sum(axis=1)
+@cached_by_arrays(256)
+def _scaled(rows: Array, bias: Array, in_zero: int, r: Requantization) -> tuple[_Channel, ...] | None:
+    multipliers, shifts = (np.broadcast_to(values, len(rows)) for values in (r.multipliers, r.shifts))
+    begin, least, most = sum_ends(rows, bias, in_zero)
     made = []
-    for c in range(channels):
+    for c in range(len(rows)):
         part = slice(c, c + 1)
-        r = Requantization(factors[0][part], factors[1][part], zero_point, low, high)
-        found = byte_products(r, least[part], most[part])
+        found = byte_products(replace(r, multipliers=multipliers[part], shifts=shifts[part]), least[part], most[part])
         if found is None or max(abs(int(least[c] - found.starts[0])), abs(int(most[c] - found.starts[0]))) >= 1 << 23:
             return None
-        start = int(bias[c] - OFFSET * rows[c].sum() - found.starts[0])
+        start = int(begin[c] - OFFSET * rows[c].sum(dtype=np.int64) - found.starts[0])
         made.append(_Channel(found, start, least[part], most[part]))
     return tuple(made)
 

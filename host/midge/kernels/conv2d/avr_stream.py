@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import cast
 
-from midge.kernels.byte_blocks import NEEDS, OFFSET, Blocks, blocks, code_bytes, gather
+from midge.kernels.byte_blocks import NEEDS, Blocks, blocks, code_bytes, gather
+from midge.kernels.byte_sums import OFFSET
 from midge.kernels.conv2d import scalar_pairs
 from midge.kernels.geometry import Window, pixels_joined, window_of, window_overlap
 from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8

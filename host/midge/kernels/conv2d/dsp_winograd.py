@@ -11,10 +11,11 @@ from typing import cast
 
 import numpy as np
 
+from midge.kernels.conv2d.dsp_window import sums_of
 from midge.kernels.dsp_pointwise import NEEDS
 from midge.kernels.geometry import Window, window_of
-from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
-from midge.kernels.paired_channels import GROUP, Sums, folded_sums
+from midge.kernels.literals import constant_data, has_constant_weights, is_int8, requantization_of
+from midge.kernels.paired_channels import GROUP
 from midge.kernels.variant import Binding, Constant, Layer, Variant
 from midge.kernels.winograd import (
     PATCH,
@@ -26,7 +27,6 @@ from midge.kernels.winograd import (
     turns,
     winograd_stream,
 )
-from midge.numerics.requantize import Requantization, requantization
 from midge.ops.conv2d import Conv2D
 
 _SCRATCH_LIMIT = 16384
@@ -116,17 +116,6 @@ def growth(layer: Layer) -> int:
     weights = layer.inputs[1].shape
     packed = POSITIONS * -(-weights[0] // GROUP) * GROUP * 4 * turns(weights[3])[1]
     return -(-packed // (9 * weights[0] * weights[3]))
-
-
-def sums_of(layer: Layer) -> Sums:
-    """The input's zero point folded into the bias: the border is filled with it."""
-    x, weights = layer.inputs[:2]
-    return folded_sums(constant_data(weights), bias_values(layer, weights.shape[0]), x.q.zero_point)
-
-
-def requantization_of(layer: Layer) -> Requantization:
-    """A factor per channel."""
-    return requantization(layer.inputs[0], layer.inputs[1], layer.outputs[0], cast(Conv2D, layer.op).clamp)
 
 
 def _copied_tiles(w: Window) -> int:

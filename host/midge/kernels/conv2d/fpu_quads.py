@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from midge.kernels.conv2d.portable import overlap
 from midge.kernels.float_quads import NEEDS, bind_quads, fits_quads
-from midge.kernels.geometry import Window, pixels_joined, window_of, window_overlap
+from midge.kernels.geometry import Window, pixels_joined, window_of
 from midge.kernels.variant import Binding, Layer, Variant
 
 
@@ -19,11 +20,6 @@ def bind(layer: Layer) -> Binding:
     """As bind_quads, with the sizes of the window."""
     made = bind_quads(layer)
     return Binding({**_window(layer).params, **made.params}, made.constants)
-
-
-def overlap(layer: Layer) -> int:
-    """All channels of a window are read for each output channel."""
-    return window_overlap(layer, channelwise=False)
 
 
 def _window(layer: Layer) -> Window:

@@ -7,15 +7,16 @@ plus 128 has no sign, so its product with a weight is one instruction, whose sig
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import cast
 
 import numpy as np
 
 from midge.ir.tensor import Array
-from midge.kernels.byte_blocks import NEEDS, OFFSET, code_bytes, constant_registers
+from midge.kernels.array_cache import cached_by_arrays
+from midge.kernels.byte_blocks import NEEDS, code_bytes, constant_registers
 from midge.kernels.byte_products import byte_products, in_bytes
 from midge.kernels.byte_scaling import scaling
+from midge.kernels.byte_sums import OFFSET, sum_ends
 from midge.kernels.geometry import Window, window_of, window_overlap
 from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
 from midge.kernels.variant import Binding, Constant, Layer, Variant
@@ -74,39 +75,24 @@ def _taps(layer: Layer) -> _Taps | None:
     r = window_requantization(layer.inputs, layer.outputs[0], op.clamp)
     bias = bias_values(layer, data.shape[3]).astype(np.int64)
     rows = np.ascontiguousarray(np.moveaxis(data, 3, 0)).reshape(data.shape[3], -1)
-    key = (rows.tobytes(), rows.shape, bias.tobytes(), x.q.zero_point)
-    return _packed(*key, r.multipliers.tobytes(), r.shifts.tobytes(), r.zero_point, r.low, r.high)
+    return _packed(rows, bias, x.q.zero_point, r)
 
 
-@lru_cache(maxsize=256)
-def _packed(
-    weights: bytes,
-    shape: tuple[int, int],
-    biases: bytes,
-    in_zero: int,
-    multipliers: bytes,
-    shifts: bytes,
-    zero_point: int,
-    low: int,
-    high: int,
-) -> _Taps | None:
-    rows = np.frombuffer(weights, np.int8).reshape(shape).astype(np.int64)
-    r = Requantization(np.frombuffer(multipliers, np.int32), np.frombuffer(shifts, np.int32), zero_point, low, high)
-    bias = np.frombuffer(biases, np.int64) - in_zero * rows.sum(axis=1)
-    ends = np.stack([rows * -128, rows * 127])
-    least, most = bias + ends.min(axis=0).sum(axis=1), bias + ends.max(axis=0).sum(axis=1)
+@cached_by_arrays(256)
+def _packed(rows: Array, bias: Array, in_zero: int, r: Requantization) -> _Taps | None:
+    begin, least, most = sum_ends(rows, bias, in_zero)
     found = byte_products(r, least, most)
     if found is None or max(-int((least - found.starts).min()), int((most - found.starts).max())) >= 1 << 23:
         return None
     registers = constant_registers(found, 1, _MOST_REGISTERS)
     if registers is None:
         return None
-    starts = bias - OFFSET * rows.sum(axis=1) - found.starts
+    starts = begin - OFFSET * rows.astype(np.int64).sum(axis=1) - found.starts
     parts = [in_bytes(starts, _SUM_BYTES), rows.astype(np.int8).view(np.uint8), found.records]
     clobbered = {14, 15, 16, 17, 18, 19, *sum(registers.values(), ())}
     params = {
         "scaling": scaling(found, least, most, _SUM_BYTES, registers),
-        "taps": shape[1],
+        "taps": rows.shape[1],
         "clobbered": sorted(clobbered),
     }
     return _Taps(params, np.concatenate(parts, axis=1).reshape(-1))

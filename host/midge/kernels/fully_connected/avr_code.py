@@ -22,8 +22,8 @@ def fits(layer: Layer) -> bool:
     if matrix is None:
         return False
     units, width = matrix.shape
-    # What avr_stream takes, about.
-    dense = (9 * width + 95) * units + 8 * width + 100
+    # What avr_row takes, about.
+    dense = (9 * width + 60) * units + 6 * width + 150
     if matrix.nonzeros > (1 - _LEAST_ZEROS) * units * width or _LEAST_CYCLES * matrix.nonzeros // 2 > dense:
         return False
     made = _made(matrix)

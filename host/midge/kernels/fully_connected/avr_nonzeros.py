@@ -17,10 +17,10 @@ from midge.ir.tensor import Array
 from midge.kernels.byte_blocks import NEEDS, code_bytes, constant_registers
 from midge.kernels.byte_products import ByteProducts, byte_products, in_bytes
 from midge.kernels.byte_scaling import scaling
+from midge.kernels.byte_sums import common_products, sum_ends
 from midge.kernels.nonzeros import nonzero_pairs, pair_bytes
 from midge.kernels.variant import Binding, Constant, Layer, Variant
 from midge.kernels.weights_as_code import Matrix, matrix_of
-from midge.numerics.requantize import Requantization
 
 SUM_BYTES = 3
 _TURN = 2
@@ -69,10 +69,8 @@ def _of(layer: Layer) -> _Made:
 @lru_cache(maxsize=32)
 def _made(matrix: Matrix) -> _Made | None:
     rows, r = matrix.rows, matrix.requantization
-    bias = matrix.bias - matrix.zero_point * rows.sum(axis=1)
-    ends = np.stack([rows * -128, rows * 127])
-    least, most = bias + ends.min(axis=0).sum(axis=1), bias + ends.max(axis=0).sum(axis=1)
-    found = _found(r, least, most)
+    begin, least, most = sum_ends(rows, matrix.bias, matrix.zero_point)
+    found = common_products(r, least, most) if len(r.multipliers) == 1 else byte_products(r, least, most)
     lists = [nonzero_pairs(row, _TURN) for row in rows]
     if found is None or max(map(len, lists)) > _TURN * _MOST_TURNS or not _fits(found, least, most):
         return None
@@ -81,7 +79,7 @@ def _made(matrix: Matrix) -> _Made | None:
     if registers is None and not is_common:
         return None
     parts, at = [], 0
-    for channel, (pairs, start) in enumerate(zip(lists, in_bytes(bias - found.starts, SUM_BYTES), strict=True)):
+    for channel, (pairs, start) in enumerate(zip(lists, in_bytes(begin - found.starts, SUM_BYTES), strict=True)):
         first = pairs[0][0] - at
         at += first + sum(distance for distance, _ in pairs[1:])
         moved = ((0, pairs[0][1]), *pairs[1:])
@@ -96,13 +94,6 @@ def _made(matrix: Matrix) -> _Made | None:
     scaled = scaling(found, least, most, SUM_BYTES, registers)
     params = {"scaling": scaled, "units": units, "width": width}
     return _Made(params, np.concatenate(parts), sum(map(len, lists)) // _TURN)
-
-
-def _found(r: Requantization, least: Array, most: Array) -> ByteProducts | None:
-    """One record for all channels where they have one factor, else each channel's."""
-    if len(r.multipliers) > 1:
-        return byte_products(r, least, most)
-    return byte_products(r, least.min(keepdims=True), most.max(keepdims=True))
 
 
 def _fits(found: ByteProducts, least: Array, most: Array) -> bool:

@@ -1,18 +1,16 @@
-"""FULLY_CONNECTED int8 for AVR: activations stay in registers while weights stream by (midge.kernels.byte_blocks)."""
+"""FULLY_CONNECTED int8 of several rows for AVR, two at a time: activations stay in registers while weights stream by
+(midge.kernels.byte_blocks)."""
 
 from __future__ import annotations
 
-from typing import cast
-
 from midge.kernels.byte_blocks import NEEDS, Blocks, blocks, code_bytes, gather
-from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
+from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8, requantization_of
 from midge.kernels.variant import Binding, Layer, Variant
-from midge.ops.fully_connected import FullyConnected, fully_connected_requantization
 
 
 def fits(layer: Layer) -> bool:
     """int8 with constant weights, sums of three bytes."""
-    if not (is_int8(layer) and has_constant_weights(layer)):
+    if not (is_int8(layer) and has_constant_weights(layer)) or _windows(layer) == 1:
         return False
     return gather(1, layer.inputs[1].shape[1], 0)["turn"] != 0 and _blocks(layer) is not None
 
@@ -38,7 +36,7 @@ def _windows(layer: Layer) -> int:
 
 def _blocks(layer: Layer) -> Blocks | None:
     rows = constant_data(layer.inputs[1])
-    r = fully_connected_requantization(cast(FullyConnected, layer.op), layer.inputs, layer.outputs)
+    r = requantization_of(layer)
     return blocks(rows, bias_values(layer, len(rows)), layer.inputs[0].q.zero_point, r, _windows(layer))
 
 

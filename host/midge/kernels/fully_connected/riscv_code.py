@@ -3,31 +3,18 @@ multiplication, weights that a channel has often one (midge.kernels.riscv_code).
 
 from __future__ import annotations
 
+from midge.kernels.matrix_code import AsCode
 from midge.kernels.position_quads import NEEDS, row_instructions
-from midge.kernels.riscv_matrix import bound, matrix_bytes, matrix_instructions, pays
-from midge.kernels.variant import Binding, Layer, Variant
+from midge.kernels.riscv_code import riscv_code
+from midge.kernels.variant import Variant
 from midge.kernels.weights_as_code import matrix_of
 
 
-def fits(layer: Layer) -> bool:
-    """int8 with constant weights, one row, quicker than the quickest kernel for any weights."""
-    units, width = layer.inputs[1].shape
-    return pays(matrix_of(layer), row_instructions(units, width), 2 * units * width)
+def _dense(units: int, width: int) -> tuple[int, int]:
+    return row_instructions(units, width), 2 * units * width
 
 
-def bind(layer: Layer) -> Binding:
-    """The steps, and for each output what scales its sums."""
-    return bound(matrix_of(layer))
-
-
-def code_bytes(layer: Layer) -> int:
-    """What the steps take."""
-    return matrix_bytes(matrix_of(layer))
-
-
-def cycles(layer: Layer) -> int:
-    """What it takes, in instructions."""
-    return matrix_instructions(matrix_of(layer))
-
-
-VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, code_bytes=code_bytes, cycles=cycles)
+_CODE = AsCode(matrix_of, riscv_code, _dense)
+VARIANT = Variant(
+    __name__, fits=_CODE.fits, bind=_CODE.bind, needs=NEEDS, code_bytes=_CODE.code_bytes, cycles=_CODE.cycles
+)

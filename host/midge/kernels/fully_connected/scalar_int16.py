@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 
 from midge.ir.tensor import Array
-from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
+from midge.kernels.literals import (
+    bias_values,
+    constant_data,
+    has_constant_weights,
+    int32_words,
+    is_int8,
+    requantization_of,
+)
 from midge.kernels.pixel_pairs import NEEDS, can_pack, padded_depth, row_cycles, scaling_of
 from midge.kernels.variant import Binding, Constant, Layer, Variant
-from midge.ops.fully_connected import FullyConnected, fully_connected_requantization
 
 _GROUP = 4
 
@@ -27,7 +31,7 @@ def fits(layer: Layer) -> bool:
 def bind(layer: Layer) -> Binding:
     """Weights by groups of four outputs; for each group starting values and what scales its sums."""
     rows, x = _rows(layer), layer.inputs[0]
-    r = fully_connected_requantization(cast(FullyConnected, layer.op), layer.inputs, layer.outputs)
+    r = requantization_of(layer)
     scaled = scaling_of(rows, bias_values(layer, len(rows)), x.q.zero_point, r)
     depth = padded_depth(rows.shape[1])
     params = {**scaled.params, "depth": depth, "width": rows.shape[1], "units": len(rows)}
@@ -52,7 +56,7 @@ def _packed(rows: Array, depth: int) -> Array:
     """Two outputs in a word, the words of two pairs alternate."""
     padded = np.pad(rows, ((0, -len(rows) % _GROUP), (0, depth - rows.shape[1])))
     words = padded[0::2] + (padded[1::2] << 16)
-    return _unsigned(words.reshape(-1, 2, depth).transpose(0, 2, 1))
+    return int32_words(words.reshape(-1, 2, depth).transpose(0, 2, 1)).view(np.uint32)
 
 
 def _by_groups(words: Array) -> Array:
@@ -60,13 +64,7 @@ def _by_groups(words: Array) -> Array:
     padded = np.pad(words.astype(np.int64), ((0, -len(words) % _GROUP), (0, 0))).reshape(-1, _GROUP, words.shape[1])
     a, b = padded[:, 0::2, 0], padded[:, 1::2, 0]
     starts = np.stack([a + (b << 16), b], axis=2).reshape(-1, _GROUP)
-    return _unsigned(np.concatenate([starts, padded[:, :, 1:].reshape(len(padded), -1)], axis=1)).view(np.int32)
-
-
-def _unsigned(words: Array) -> Array:
-    """The low 32 bits of each."""
-    low: Array = (words & 0xFFFFFFFF).astype(np.uint32)
-    return low
+    return int32_words(np.concatenate([starts, padded[:, :, 1:].reshape(len(padded), -1)], axis=1))
 
 
 def _rows(layer: Layer) -> Array:

@@ -1,12 +1,12 @@
-"""MUL for every core and pair of shapes, float32, int8 and int16."""
+"""MUL for every core and pair of shapes, float32, int8, int16 and int32."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import cast
 
-from midge.kernels.elementwise import bind_pair
-from midge.kernels.literals import in_place, is_either, per_tensor, requantization_literals, span
+from midge.kernels.elementwise import bind_pair, computes_pair
+from midge.kernels.literals import in_place, per_tensor, requantization_literals, span
 from midge.kernels.variant import Binding, Layer, Variant
 from midge.ops.mul import Mul
 
@@ -23,4 +23,4 @@ def _integers(layer: Layer) -> Mapping[str, object]:
     return {"zero0": p.zero_point1, "zero1": p.zero_point2, **literals}
 
 
-VARIANT = Variant(__name__, fits=is_either, bind=bind, overlap=in_place)
+VARIANT = Variant(__name__, fits=computes_pair, bind=bind, overlap=in_place)

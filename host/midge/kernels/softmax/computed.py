@@ -35,7 +35,7 @@ VARIANT = Variant(
     fits=fits,
     bind=bind,
     # Where words are put together of bytes the code takes more than the table.
-    needs=frozenset({"words"}),
+    needs=frozenset({"32-bit"}),
     code_bytes=code_bytes,
     overlap=portable.VARIANT.overlap,
     packed=True,

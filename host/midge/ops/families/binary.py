@@ -23,6 +23,8 @@ class Binary(Op):
     is_elementwise: ClassVar[bool] = True
     # The types that the integer form is for.
     quantized: ClassVar[Collection[DType]] = (DType.S8,)
+    # Whether int32 values without a scale can be computed too, by `whole`.
+    has_whole: ClassVar[bool] = False
 
     def real(self, x: Array, y: Array) -> Array:
         """The function of floats."""
@@ -36,24 +38,33 @@ class Binary(Op):
         """The function of quantized values, as wide as it comes; saturated where the output holds less."""
         raise NotImplementedError
 
+    def whole(self, x: Array, y: Array) -> Array:
+        """The function of whole numbers without a scale, int64 that hold int32; only the low 32 bits count."""
+        return self.real(x, y)
+
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
         """The broadcast shape."""
         return (broadcast_shape(inputs),)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
         """Float, or quantized with scales that the arithmetic can do."""
+        if self.has_whole and is_whole(inputs, outputs):
+            return ""
         reason = check_same_type(inputs, outputs, self.quantized)
         if reason or outputs[0].dtype is DType.F32:
             return reason
         return reason_why_not(lambda: self.parameters(inputs, outputs))
 
     def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
-        """The function of floats, or of integers."""
+        """The function of floats, or of integers; int32 keeps the low bits, as in C."""
         x, y = values
-        if outputs[0].dtype is DType.F32:
+        dtype = outputs[0].dtype
+        if dtype is DType.F32:
             with np.errstate(all="ignore"):
                 return [np.asarray(self.real(x, y), np.float32)]
-        dtype = outputs[0].dtype
+        if dtype is DType.S32:
+            with np.errstate(over="ignore"):
+                return [np.asarray(self.whole(x.astype(np.int64), y.astype(np.int64))).astype(np.int32)]
         return [np.clip(self.integers(inputs, outputs, x, y), *dtype.limits).astype(dtype.numpy)]
 
 
@@ -64,9 +75,22 @@ class Clamped(Binary):
     clamp: Clamp
 
     def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
-        """The function, clamped; the integers know of the clamp."""
+        """The function, clamped; the quantized integers know of the clamp."""
         results = super().evaluate(inputs, outputs, values)
-        return results if outputs[0].dtype is not DType.F32 else [np.clip(r, *self.clamp) for r in results]
+        if outputs[0].dtype is DType.F32:
+            return [np.clip(r, *self.clamp) for r in results]
+        return [np.clip(r, *whole_clamp(self.clamp)) for r in results] if outputs[0].dtype is DType.S32 else results
+
+
+def whole_clamp(clamp: Clamp) -> tuple[int, int]:
+    """The bounds of int32 without a scale; those of a fused activation are whole."""
+    low, high = DType.S32.limits
+    return max(low, int(max(clamp[0], low))), min(high, int(min(clamp[1], high)))
+
+
+def is_whole(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> bool:
+    """Whether all are int32, which has no scale."""
+    return all(t.dtype is DType.S32 for t in (*inputs, *outputs))
 
 
 def binary_reader(kind: type[Binary]) -> Callable[[SourceOp], Binary]:

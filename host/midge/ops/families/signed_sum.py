@@ -18,6 +18,7 @@ class SignedSum(Clamped):
     """inputs: x and y, at most one of them constant."""
 
     quantized: ClassVar[Collection[DType]] = QUANTIZED
+    has_whole: ClassVar[bool] = True
     sign: ClassVar[Literal[1, -1]]
 
     def scales_through(self, inputs: Sequence[Tensor]) -> bool:
@@ -40,7 +41,7 @@ class SignedSum(Clamped):
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
     ) -> tuple[Range, ...]:
         """It grows with the first, and with the second as that counts."""
-        if outputs[0].dtype is DType.F32:
+        if outputs[0].dtype not in QUANTIZED:
             return super().intervals(inputs, outputs, ranges)
         (x_low, x_high), y = ranges
         y_low, y_high = y[:: self.sign]

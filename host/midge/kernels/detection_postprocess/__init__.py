@@ -1,0 +1,1 @@
+"""Kernels of TFLite_Detection_PostProcess."""
