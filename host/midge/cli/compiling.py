@@ -13,15 +13,20 @@ from midge.data import Dataset
 from midge.errors import MidgeError
 from midge.kernels.timings import Timings
 from midge.pipeline import Compiled, compile_model
+from midge.run.devices import require_twin
 from midge.settings import Settings
 from midge.tune.fit import compile_to_fit
 from midge.tune.memory import recall
 
 
-def compile_from(model: Path, data_path: Path | None, options: dict[str, Any]) -> tuple[Compiled, Dataset | None]:
-    """The model compiled as the flags say, and its data."""
+def compile_from(
+    model: Path, data_path: Path | None, options: dict[str, Any], *, to_emulate: bool = False
+) -> tuple[Compiled, Dataset | None]:
+    """The model compiled as the flags say, and its data; what emulating it would miss is said first."""
     use_tuning, input_shapes = not options.pop("no_tuning"), options.pop("input_shapes")
     settings = settings_from(options)
+    if to_emulate:
+        require_twin(load_board(settings.board))
     imported = import_named(model, input_shapes)
     data = load_dataset(data_path, imported.graph)
     timings = _timings(settings) if use_tuning else {}

@@ -25,7 +25,7 @@ from midge.tune.advisor import TRAININGS, Advice, advise, can_train, network_fil
 from midge.tune.compress_recipes import in_words, settings_of_recipe
 from midge.tune.recipe import Bench, set_up
 from midge.tune.search import PREFERENCES, Found, Preference, best, front
-from midge.tune.study import sqlite_url
+from midge.tune.study import require_tools, sqlite_url
 
 
 @click.command()
@@ -70,7 +70,9 @@ def command(
     if settings.compress:
         raise SettingsError("the steps of compression are what is looked for", hint="a midge.toml without [[compress]]")
     settings = replace(settings, board=board or settings.board, precision="int8")
-    budgets = budgets_of(load_board(settings.board), flash, ram, latency, max_drop)
+    target = load_board(settings.board)
+    budgets = budgets_of(target, flash, ram, latency, max_drop)
+    require_tools(target)
     if not can_train():
         talk('note: without PyTorch only recipes that need no training are tried: pip install "midge[train]"')
     imported = import_model(model, named_shapes(input_shapes))

@@ -51,7 +51,7 @@ def command(
             "midge run needs to know where: on the board or on its emulated twin",
             hint="either --port PORT (or --port auto), or --emulate",
         )
-    compiled, data = compile_from(model, data_path, options)
+    compiled, data = compile_from(model, data_path, options, to_emulate=emulate)
     if sequence and not compiled.graph.updates:
         talk("--sequence: this network remembers nothing, so every sample stands alone")
     if data is None:

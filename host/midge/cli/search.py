@@ -25,7 +25,7 @@ from midge.settings import Goal, Settings, load_settings, settings_to_toml
 from midge.tune.proposals import Budgets
 from midge.tune.recipe import Bench, set_up, settings_of
 from midge.tune.search import PREFERENCES, Found, Job, Preference, best, enough_trials, front, search, study_name
-from midge.tune.study import sqlite_url
+from midge.tune.study import require_tools, sqlite_url
 
 # What a search starts from, where no file says otherwise: a cheap step that narrow weights need, and kernels that
 # unpack them (those of `speed` leave them a byte each, which saves no flash).
@@ -78,7 +78,9 @@ def command(
     settings = replace(
         settings, board=board or settings.board, precision="int8", optimize=optimize or settings.optimize
     )
-    budgets = budgets_of(load_board(settings.board), flash, ram, latency, max_drop)
+    target = load_board(settings.board)
+    budgets = budgets_of(target, flash, ram, latency, max_drop)
+    require_tools(target)
     folder = output or Path(f"{model.stem}-search")
     shapes = named_shapes(input_shapes)
     imported = import_model(model, shapes)

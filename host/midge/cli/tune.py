@@ -27,7 +27,7 @@ from midge.tune.tuner import tune
 @JSON
 def command(model: Path, data_path: Path | None, as_json: bool, **options: Any) -> None:
     """Measure each kernel variant of a model's layers on the emulated core."""
-    compiled, _ = compile_from(model, data_path, options)
+    compiled, _ = compile_from(model, data_path, options, to_emulate=True)
     measured = tune(compiled, show_progress)
     path = remember(compiled.board.core, find_toolchain(compiled.board.core), measured)
     if as_json:

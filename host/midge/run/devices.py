@@ -24,11 +24,13 @@ from midge.run.conversation import Conversation
 from midge.run.device import LinkedDevice, Sample
 from midge.run.emulator import EmulatedBoard
 from midge.run.exchange import Port
+from midge.run.instruction_sets import load_unicorn
 from midge.run.layer_kernels import says_kernels
 from midge.run.native import start_native
-from midge.run.qemu import QemuBoard
+from midge.run.qemu import QemuBoard, qemu_of
 from midge.run.serial_handlers import attach
 from midge.run.simavr.board import SimavrBoard
+from midge.run.simavr.runner import find_runner
 from midge.settings import require_own_protocol
 
 if TYPE_CHECKING:
@@ -102,6 +104,20 @@ class QemuDevice:
     def reset(self) -> None:
         """Has the firmware forget all earlier samples."""
         self.link.reset()
+
+
+def require_twin(board: Board) -> None:
+    """Raises now what emulating the board would raise after minutes of other work: BoardError, ToolchainError,
+    MissingExtraError."""
+    _ = board.twin
+    find_toolchain(board.core)
+    emulator = board.core.emulator
+    if isinstance(emulator, Qemu):
+        qemu_of(board)
+    elif isinstance(emulator, Simavr):
+        find_runner()
+    else:
+        load_unicorn()
 
 
 @contextmanager

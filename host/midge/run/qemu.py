@@ -43,7 +43,7 @@ class QemuBoard:
 
     def __init__(self, image: Image, board: Board, work_dir: Path) -> None:
         self.image = image
-        self.emulator = _emulator(board)
+        self.emulator = qemu_of(board)
         self._work_dir = work_dir.resolve()
         self._limit, self._top = (image.symbol(f"midge_stack_{end}").address for end in ("limit", "top"))
         elf, paint = self._work_dir / "twin.elf", self._work_dir / "stack-paint.bin"
@@ -120,7 +120,8 @@ class QemuBoard:
         raise ToolchainError(f"{self.emulator.command} has ended")
 
 
-def _emulator(board: Board) -> Qemu:
+def qemu_of(board: Board) -> Qemu:
+    """The QEMU that the board's core names. Raises BoardError, MissingExtraError: it is not installed."""
     emulator = board.core.emulator
     if not isinstance(emulator, Qemu):
         raise BoardError(f"{board.name} is not emulated by QEMU", hint="its core's file names no QEMU")

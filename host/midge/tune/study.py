@@ -12,7 +12,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from midge.boards import Board
 from midge.errors import MidgeError, MissingExtraError, SettingsError
+from midge.run.devices import require_twin
 from midge.tune.proposals import Budgets, Key, Options, key
 from midge.tune.recipe import Measured
 
@@ -99,6 +101,12 @@ class Study:
 def sqlite_url(path: Path) -> str:
     """The storage that is a file."""
     return f"sqlite:///{path}"
+
+
+def require_tools(board: Board) -> None:
+    """Raises now what a search would raise when much is done: MissingExtraError, BoardError, ToolchainError."""
+    _optuna()
+    require_twin(board)
 
 
 def _optuna() -> Any:
