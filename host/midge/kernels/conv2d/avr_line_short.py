@@ -1,5 +1,5 @@
-"""CONV_2D int8 for AVR as `avr_line` does it, without tables: for flash. A few weights take less of it as code than in a
-stream, whose code is larger."""
+"""CONV_2D int8 for AVR as `avr_line` does it, without tables: for flash. As code a few weights take less of it than
+the code that streams them."""
 
 from __future__ import annotations
 
