@@ -20,37 +20,30 @@ static inline void midge_dsp_row_pair(uint32_t x, const int32_t *words, uint32_t
     }
 }
 
-/* Pair `pair` of an index of words with a byte for each. */
-static inline int midge_dsp_row_byte(const int32_t *index, int pair) {
-    return (int)((uint32_t)index[pair / 4] >> pair % 4 * 8 & 255);
-}
-
-/* All channels of the groups in stream..end for the activations x. */
-static inline void midge_dsp_row(const midge_dsp_half *x, const int32_t *stream, const int32_t *index,
-                                 const int32_t *end, int8_t *out, const midge_dsp_scale *scale) {
+/* All channels of the groups in stream..end for the activations x, `turn` pairs of neighbors in a turn. */
+static inline void midge_dsp_row(const midge_dsp_half *x, const int32_t *stream, const uint8_t *index,
+                                 const int32_t *end, int turn, int8_t *out, const midge_dsp_scale *scale) {
     while (stream != end) {
-        const int neighbors = (int)((uint32_t)stream[0] >> 9 & 1023) * 4, strangers = (int)((uint32_t)stream[0] >> 19);
+        const int neighbors = (index[1] >> 4) * turn, strangers = index[0] | (index[1] & 15) << 8;
         uint32_t sums[4];
         for (int i = 0; i < 4; ++i) {
-            sums[i] = (uint32_t)stream[1 + i];
+            sums[i] = (uint32_t)stream[i];
         }
-        stream += 5;
+        stream += 4;
+        index += 2;
         const midge_dsp_half *at = x;
         for (int i = 0; i < neighbors; ++i) {
-            at += midge_dsp_row_byte(index, i) / 2;
+            at += *index++ / 2;
             midge_dsp_row_pair(midge_dsp_pair(at[0], at[1]), stream, sums);
             stream += 2;
         }
-        index += neighbors / 4;
         at = x;
-        for (int i = (4 - strangers % 4) % 4, last = i + strangers; i < last; ++i) {
-            const int step = midge_dsp_row_byte(index, i);
-            const midge_dsp_half *const first = at + (step & 15);
-            at = first + (step >> 4);
+        for (int i = 0; i < strangers; ++i) {
+            const midge_dsp_half *const first = at + (*index & 15);
+            at = first + (*index++ >> 4);
             midge_dsp_row_pair(midge_dsp_pair(*first, *at), stream, sums);
             stream += 2;
         }
-        index += (strangers + 3) / 4;
         for (int i = 0; i < 4; ++i) {
             *out++ = midge_dsp_output((int32_t)(sums[i] - (i & 1 ? sums[i - 1] : 0)), i, stream, scale);
         }

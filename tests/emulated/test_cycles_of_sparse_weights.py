@@ -35,7 +35,7 @@ def benchmarks(monkeypatch: pytest.MonkeyPatch) -> None:
         ("pointwise 64 to 64", "1x4", 0.5, 400_000),
         ("pointwise 64 to 64", "1x4", 0.75, 240_000),
         ("fully connected 640 to 128", "1x4", 0.5, 80_000),
-        ("fully connected 640 to 128", "1:4", 0.75, 47_000),
+        ("fully connected 640 to 128", "1x4", 0.75, 47_000),
     ],
 )
 def test_sparse_weights_are_exact_small_and_fast(layer: str, granularity: str, sparsity: float, cycles: int) -> None:

@@ -110,18 +110,11 @@ class SparseStream:
         return {"shift": self.shift, "low": self.low, "high": self.high, "lifts": [0, 8, 0, 8]}
 
 
-def sparse_stream(
-    pairs: Sequence[Array], sums: Sums, r: Requantization, order: Array, heads: Array | None = None
-) -> SparseStream:
-    """Pack `sums`, whose positions lie in the kernel's buffer as `order` says: `pairs` (n, 2) of places by group.
-
-    `heads` (groups, n) are words before the starting values.
-    """
+def sparse_stream(pairs: Sequence[Array], sums: Sums, r: Requantization, order: Array) -> SparseStream:
+    """Pack `sums`, whose positions lie in the kernel's buffer as `order` says: `pairs` (n, 2) of places by group."""
     asked = requantize(sums, r, (0, 8, 0, 8))
     starts = asked.starts.copy()
     starts[:, 1::2] += starts[:, 0::2]
-    if heads is not None:
-        starts = np.concatenate([heads, starts], axis=1)
     rows = asked.sums.weights.reshape(-1, GROUP, asked.sums.weights.shape[1])
     lines = [
         np.concatenate([start, _weights(row, places.reshape(-1), order), tail])

@@ -1,15 +1,14 @@
 """A row of activations times a matrix with zeros in vectors of four channels, on cores with 16-bit SIMD.
 
 What firmware/nn/midge_dsp_row.h reads: the stream of midge.kernels.sparse_channels, with neighbors before strangers.
-A word stands before the starting values: in bits 0 to 8 the bytes of code that the first turn of strangers leaves out,
-in bits 9 to 18 how often four pairs of neighbors there are, above that the number of pairs of strangers. Each pair has
-a byte of the index, four are a word:
+The index holds for each group two bytes, the number of pairs of strangers in bits 0 to 11 and of turns of neighbors
+above, and then a byte for each pair:
 
     neighbors   twice the distance to the pair before
     strangers   the distance of the first from the position before, that of the second from the first: four bits each
 
 Where a distance is too large, positions without weights come between. Neighbors are whole turns; strangers lack what
-there is too few of in the first turn.
+there is too few of in the first turn. Nothing fills up words: loads of four bytes begin anywhere.
 """
 
 from __future__ import annotations
@@ -33,19 +32,19 @@ _NEIGHBORS_CODE = 41
 # Pairs in a turn of the loop of neighbors.
 _TURNS = (16, 8, 4)
 _FAR, _NEAR = 127, 15
-_NEIGHBORS_BIT, _STRANGERS_BIT = 9, 19
+_TURNS_BIT, _MOST_TURNS = 12, 15
 MOST_POSITIONS = 8184
-"""So many the counts of pairs have room for."""
-# Cycles of templates/kernels/dsp_sparse_row.j2: a pair with its share of a word of the index; of neighbors half at an
-# odd address; a turn.
-_NEIGHBORS_CYCLES, _STRANGERS_CYCLES = 12.0, 15.0
+"""So many the count of pairs of strangers has room for."""
+# Cycles of templates/kernels/dsp_sparse_row.j2: a pair with its share of a word of the index, which begins anywhere; of
+# neighbors half at an odd address; a turn.
+_NEIGHBORS_CYCLES, _STRANGERS_CYCLES = 12.3, 15.3
 _NEIGHBORS_TURN_CYCLES, _STRANGERS_TURN_CYCLES = 3, 4
-_GROUP_CYCLES = 55
+_GROUP_CYCLES = 61
 
 
 @dataclass(frozen=True, eq=False)
 class RowGroup:
-    """Places of a group in the order of the stream, (n, 2) with -1 where no weights are, and bytes of the index."""
+    """Places of a group in the order of the stream, (n, 2) with -1 where no weights are, and a byte for each."""
 
     neighbors: Array
     strangers: Array
@@ -91,8 +90,8 @@ def _planned(flags: Kept) -> RowPlan:
 
 def _group(kept: Array, turn: int) -> RowGroup:
     firsts = _stepped_over(kept, neighbors_of(kept)) if turn else []
-    while turn and len(spread := _spread(firsts, _FAR)) % turn:
-        firsts = firsts[: -(len(spread) % turn)]
+    while turn and (more := _too_many(len(_spread(firsts, _FAR)), turn)):
+        firsts = firsts[:-more]
     spread = _spread(firsts, _FAR)
     slots = _spread(_strangers(kept, firsts), _NEAR) or [(0, False)]
     slots += [(slots[-1][0], False)] * (len(slots) % 2)
@@ -104,6 +103,11 @@ def _group(kept: Array, turn: int) -> RowGroup:
         np.array(strangers, np.int64).reshape(-1, 2),
         np.concatenate([np.array(steps, np.int64), _strangers_bytes(_steps(slots))]),
     )
+
+
+def _too_many(neighbors: int, turn: int) -> int:
+    """Pairs beyond whole turns, and those that the count has no room for."""
+    return neighbors - min(neighbors // turn, _MOST_TURNS) * turn
 
 
 def _strangers(kept: Array, firsts: list[int]) -> list[int]:
@@ -148,22 +152,22 @@ def _steps(slots: list[tuple[int, bool]]) -> list[int]:
 
 
 def _strangers_bytes(steps: list[int]) -> Array:
-    """The first word holds what is left over, in its last bytes."""
     pairs = np.array(steps, np.int64).reshape(-1, 2)
-    found = pairs[:, 0] | pairs[:, 1] << 4
-    return np.concatenate([np.zeros(-len(found) % 4, np.int64), found])
+    found: Array = pairs[:, 0] | pairs[:, 1] << 4
+    return found
 
 
-def _skipped(strangers: int) -> int:
-    """Bytes of code that the first turn leaves out, its word of the index among them: that is loaded already."""
-    slot = -strangers % STRANGERS_TURN
-    return slot * _PAIR_CODE + (1 + slot // 4) * _WORD_CODE
+def _entries() -> list[int]:
+    """For each number of pairs that the first turn leaves out, how far behind the table of these numbers its code
+    begins, in halfwords: behind the load of a word of the index, which is done already."""
+    code = (slot * _PAIR_CODE + (1 + slot // 4) * _WORD_CODE for slot in range(STRANGERS_TURN))
+    return [(STRANGERS_TURN + bytes_of_code) // 2 for bytes_of_code in code]
 
 
 @dataclass(frozen=True, eq=False)
 class RowStream:
     """The words, int32, with the index behind them; `all_words` without it, `whole_words` those of whole groups, and
-    `whole_index` the words of their index. `params` is what kernels/dsp_sparse_row.j2 reads."""
+    `whole_index` the bytes of their index. `params` is what kernels/dsp_sparse_row.j2 reads."""
 
     words: Array
     all_words: int
@@ -175,22 +179,25 @@ class RowStream:
 def row_stream(found: RowPlan, sums: Sums, r: Requantization, order: Array) -> RowStream:
     """Pack `sums` as `found` says."""
     groups, whole = found.groups, len(sums.bias) // GROUP
-    heads = [
-        _skipped(len(g.strangers)) | len(g.neighbors) // 4 << _NEIGHBORS_BIT | len(g.strangers) << _STRANGERS_BIT
-        for g in groups
-    ]
     pairs = [np.concatenate([g.neighbors, g.strangers]) for g in groups]
-    packed = sparse_stream(pairs, sums, r, order, np.array(heads, np.int64)[:, None])
-    index = [group.index for group in groups]
+    packed = sparse_stream(pairs, sums, r, order)
+    index = [_index_bytes(group, found.turn) for group in groups]
     return RowStream(
         np.concatenate([packed.words, _index_words(np.concatenate(index))]),
         len(packed.words),
         sum(packed.sizes[:whole]),
-        sum(map(len, index[:whole])) // 4,
-        {"turn": found.turn, "strangers_turn": STRANGERS_TURN, **packed.params},
+        sum(map(len, index[:whole])),
+        {"turn": found.turn, "strangers_turn": STRANGERS_TURN, "entries": _entries(), **packed.params},
     )
+
+
+def _index_bytes(group: RowGroup, turn: int) -> Array:
+    """The counts, and a byte for each pair."""
+    counts = len(group.strangers) | len(group.neighbors) // turn << _TURNS_BIT
+    return np.concatenate([[counts & 255, counts >> 8], group.index])
 
 
 def _index_words(index: Array) -> Array:
     """Bytes, four to a word, int32."""
-    return int32_words((index.reshape(-1, 4) << np.arange(0, 32, 8)).sum(axis=1))
+    whole = np.pad(index, (0, -len(index) % 4))
+    return int32_words((whole.reshape(-1, 4) << np.arange(0, 32, 8)).sum(axis=1))

@@ -138,7 +138,7 @@ def _static(graph: Graph, settings: Settings, samples: Samples, progress: Progre
     activations = DType.S16 if settings.precision == "int16x8" else DType.S8
     widths = partial(width_of, settings)
     wide = [name for name, width in settings.activations.items() if width == "int16"]
-    if settings.raw is not None:
+    if settings.raw is not None and settings.raw.dtype is DType.U8:
         ranges = {**ranges, graph.inputs[0]: Range(*settings.raw.limits)}
     clip, one = settings.clip_weights, settings.one_multiplier
     made = quantize_graph(graph, ranges, settings.float_io, widths, clip, activations, wide, one)

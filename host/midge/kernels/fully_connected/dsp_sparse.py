@@ -8,7 +8,8 @@ from midge.ir.tensor import Array
 from midge.kernels.dsp_cycles import sparse_rows_cycles
 from midge.kernels.dsp_pointwise import NEEDS, widened_order
 from midge.kernels.fully_connected.dsp import fits as fits_dense
-from midge.kernels.fully_connected.dsp import pixels_of, requantization_of, sums_of
+from midge.kernels.fully_connected.dsp import pixels_of, sums_of
+from midge.kernels.literals import requantization_of
 from midge.kernels.paired_channels import GROUP
 from midge.kernels.sparse_channels import has_zeros
 from midge.kernels.sparse_row import MOST_POSITIONS, row_plan, row_stream
@@ -28,7 +29,7 @@ def bind(layer: Layer) -> Binding:
     rest = channels % GROUP
     sizes = [
         *(pixels_of(layer).pixels, depth, channels - rest, rest),
-        *(packed.whole_words, packed.all_words, packed.all_words + packed.whole_index),
+        *(packed.whole_words, packed.all_words, packed.whole_index),
     ]
     tables = (Constant("stream", "int32_t", packed.words), Constant("sizes", "int32_t", np.array(sizes, np.int32)))
     return Binding(packed.params, tables)
