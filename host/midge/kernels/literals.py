@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from midge.ir.tensor import QUANTIZED, Array, DType, Tensor
 from midge.kernels.variant import Constant, Layer
 from midge.numerics.fixed_point import reduced_multiplier
 from midge.numerics.requantize import Requantization
+from midge.ops.families.weighted import Weighted
 
 INT32_LIMIT = 1 << 31
 
@@ -84,6 +86,11 @@ def bias_values(layer: Layer, channels: int) -> Array:
     if len(layer.inputs) > 2:
         return constant_data(layer.inputs[2])
     return np.zeros(channels, np.float32 if is_float(layer) else np.int32)
+
+
+def requantization_of(layer: Layer) -> Requantization:
+    """How a layer of weighted sums makes outputs of them."""
+    return cast(Weighted, layer.op).requantization(layer.inputs, layer.outputs)
 
 
 def constant_data(tensor: Tensor) -> Array:

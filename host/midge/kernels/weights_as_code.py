@@ -16,11 +16,10 @@ from typing import cast
 import numpy as np
 
 from midge.ir.tensor import Array
-from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
+from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8, requantization_of
 from midge.kernels.variant import Layer
-from midge.numerics.requantize import Requantization, requantization
+from midge.numerics.requantize import Requantization
 from midge.ops.conv2d import Conv2D
-from midge.ops.fully_connected import FullyConnected, fully_connected_requantization
 
 TRIED = (0, 1, 2, 3, 7)
 """Sums of one weight that a channel may have: what is worth a try."""
@@ -73,7 +72,7 @@ def matrix_of(layer: Layer) -> Matrix | None:
     """The matrix of a fully connected layer, int8 with constant weights; None for another, and for several rows."""
     if not (is_int8(layer) and has_constant_weights(layer)) or layer.inputs[0].elements != layer.inputs[1].shape[1]:
         return None
-    r = fully_connected_requantization(cast(FullyConnected, layer.op), layer.inputs, layer.outputs)
+    r = requantization_of(layer)
     return _matrix(layer, constant_data(layer.inputs[1]), r)
 
 
@@ -84,7 +83,7 @@ def pixel_matrix_of(layer: Layer) -> Matrix | None:
     if not (is_plain and is_int8(layer) and has_constant_weights(layer)) or x.shape[3] != weights.shape[3]:
         return None
     rows = constant_data(weights).reshape(weights.shape[0], -1)
-    return _matrix(layer, rows, requantization(x, weights, layer.outputs[0], op.clamp))
+    return _matrix(layer, rows, requantization_of(layer))
 
 
 def _matrix(layer: Layer, rows: Array, r: Requantization) -> Matrix:

@@ -9,21 +9,19 @@ from typing import Any, ClassVar
 import numpy as np
 
 from midge.ir.channels import Mixing, Range, Ties
-from midge.ir.graph import NO_CLAMP, Clamp, Op, Padding
-from midge.ir.tensor import Array, DType, Shape, Tensor
-from midge.numerics.dynamic import dynamic_outputs
+from midge.ir.graph import NO_CLAMP
+from midge.ir.tensor import Array, Shape, Tensor
 from midge.numerics.matrix_form import MatrixForm, window_form
-from midge.numerics.requantize import window_requantization
 from midge.numerics.window_taps import TapsInside, always_inside, taps_inside
-from midge.numerics.windows import window_output_size, windows
+from midge.numerics.windows import window_output_size
 from midge.ops.accumulators import are_constant, weighted_constants, windowed_sums, with_bias
 from midge.ops.depthwise_conv2d import DepthwiseConv2D
-from midge.ops.formats import SourceOp, tflite_clamp, tflite_padding, tflite_pair
-from midge.ops.intervals import clamp_range, requantized_range, sum_range
+from midge.ops.families.weighted import Convolution, convolution_reader
+from midge.ops.formats import SourceOp
+from midge.ops.intervals import sum_range
 from midge.ops.onnx_nodes import OnnxNode
 from midge.ops.onnx_windows import channels_first, channels_last, onnx_window
 from midge.ops.tflite_writing import window, with_activation, with_padding
-from midge.ops.types import check_weighted, dynamic_is_asymmetric, is_dynamic, reason_why_not
 from midge.ops.uint8 import Symmetric
 from midge.ops.uint8_weights import centered_parts, split_channels, window_scale, with_scale
 
@@ -32,17 +30,10 @@ _BAND_ELEMENTS = 1 << 22
 
 
 @dataclass(frozen=True, kw_only=True)
-class Conv2D(Op):
+class Conv2D(Convolution):
     """inputs: x (N, H, W, C), weights (O, KH, KW, C / groups), bias (O) when there is one."""
 
-    stride: tuple[int, int]
-    dilation: tuple[int, int]
-    padding: Padding
-    clamp: Clamp
-
-    weight_axis: ClassVar[Mapping[int, int]] = {1: 0}
     dynamic_axis: ClassVar[int | None] = 0
-    bias_input: ClassVar[int | None] = 2
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
         """(N, out_h, out_w, O)."""
@@ -63,54 +54,17 @@ class Conv2D(Op):
         x, weights = inputs[0].shape, inputs[1].shape
         return window_form(weights, x[3] // weights[3], self.stride, self.dilation, self.padding)
 
-    def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float, int8, or int16 activations; symmetric int8 weights.
-
-        Float activations with int8 weights are quantized at run time.
-        """
-        reason = check_weighted(inputs, outputs, per_channel_axis=0)
-        if reason or outputs[0].dtype is DType.F32:
-            return reason
-        return reason_why_not(lambda: window_requantization(inputs, outputs[0], self.clamp))
-
     def macs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> int:
         """Output elements times window times input channels of a group."""
         _, kh, kw, c = inputs[1].shape
         return outputs[0].elements * kh * kw * c
 
-    def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
-        """Sums in float64: exact for integers, whose sums stay far below 2^53."""
-        if is_dynamic(inputs):
-            return [self._dynamic(inputs, values)]
-        x, weights, *bias = values
-        is_float = outputs[0].dtype is DType.F32
-        fill = 0 if is_float else inputs[0].q.zero_point
-        kernel = (weights.shape[1], weights.shape[2])
-        taps = windows(x, kernel, self.stride, self.dilation, self.padding, fill)
-        sums = _sums(taps, fill, weights.astype(np.float64))
-        sums += bias[0] if bias else 0
-        if is_float:
-            return [np.clip(sums.astype(np.float32), *self.clamp).astype(np.float32)]
-        scaled = window_requantization(inputs, outputs[0], self.clamp).apply(sums)
-        return [scaled.astype(outputs[0].dtype.numpy)]
-
-    def _dynamic(self, inputs: Sequence[Tensor], values: Sequence[Array]) -> Array:
-        """Float activations with int8 weights: each image has a range of its own, found at run time."""
-        x, weights, *bias = values
-
-        def sums(offsets: Array) -> Array:
-            kernel = (weights.shape[1], weights.shape[2])
-            taps = windows(offsets.reshape(x.shape), kernel, self.stride, self.dilation, self.padding, 0)
-            return _sums(taps, 0, weights.astype(np.float64))
-
-        return dynamic_outputs(
-            x.reshape(len(x), -1),
-            sums,
-            inputs[1].q.scales,
-            bias[0] if bias else None,
-            asymmetric=dynamic_is_asymmetric(inputs[1]),
-            clamp=self.clamp,
-        )
+    def sums(self, taps: Array, weights: Array, fill: int) -> Array:
+        """In float64: exact for integers, whose sums stay far below 2^53. In bands of bounded memory."""
+        wide = weights.astype(np.float64)
+        step = max(1, _BAND_ELEMENTS // taps[:, :1].size)
+        bands = (taps[:, top : top + step].astype(np.float64) - fill for top in range(0, taps.shape[1], step))
+        return np.concatenate([_grouped_product(band, wide) for band in bands], axis=1)
 
     def accumulators(
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
@@ -126,15 +80,6 @@ class Conv2D(Op):
         parts = [sum_range(filters, (start, end)) for filters, start, end in split]
         taps = np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
         return with_bias(windowed_sums(taps, self._taps_inside(inputs)), bias)
-
-    def intervals(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
-    ) -> tuple[Range, ...]:
-        """The ends of the sums, requantized."""
-        sums = self.accumulators(inputs, outputs, ranges)
-        if sums is None:
-            return (clamp_range(outputs[0], self.clamp),)
-        return (requantized_range(sums, window_requantization(inputs, outputs[0], self.clamp)),)
 
     def ties(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Ties:
         """Input channels with the weights that read them, output channels with their filter; nothing in groups."""
@@ -158,14 +103,6 @@ class Conv2D(Op):
         return taps_inside((size[0], size[1]), (kernel[0], kernel[1]), self.stride, self.dilation, self.padding)
 
 
-def _sums(taps: Array, fill: int, weights: Array) -> Array:
-    """(N, OH, OW, KH, KW, C) windows x (O, KH, KW, C / groups) -> (N, OH, OW, O), in bands of bounded memory."""
-    row = taps[:, :1].size
-    step = max(1, _BAND_ELEMENTS // row)
-    bands = (taps[:, top : top + step].astype(np.float64) - fill for top in range(0, taps.shape[1], step))
-    return np.concatenate([_grouped_product(band, weights) for band in bands], axis=1)
-
-
 def _grouped_product(columns: Array, weights: Array) -> Array:
     """(N, OH, OW, KH, KW, C) x (O, KH, KW, C / groups) -> (N, OH, OW, O)."""
     groups = columns.shape[-1] // weights.shape[-1]
@@ -176,23 +113,7 @@ def _grouped_product(columns: Array, weights: Array) -> Array:
     return np.concatenate(parts, axis=-1)
 
 
-def from_tflite(op: SourceOp) -> Conv2D:
-    """Reads a TFLite CONV_2D."""
-    x, weights = op.tensor(0, rank=4), op.tensor(1, rank=4)
-    stride = tflite_pair(op, "StrideH", "StrideW")
-    dilation = tflite_pair(op, "DilationHFactor", "DilationWFactor")
-    return Conv2D(
-        name=op.name,
-        inputs=op.input_names(2, 3),
-        outputs=op.output_names,
-        stride=stride,
-        dilation=dilation,
-        padding=tflite_padding(op, x, (weights.shape[1], weights.shape[2]), stride, dilation),
-        clamp=tflite_clamp(op),
-    )
-
-
-TFLITE = {"CONV_2D": from_tflite}
+TFLITE = {"CONV_2D": convolution_reader(Conv2D)}
 
 
 def from_uint8(op: Conv2D, known: Mapping[str, Tensor]) -> Symmetric:

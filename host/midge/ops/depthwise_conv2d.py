@@ -9,34 +9,24 @@ from typing import ClassVar
 import numpy as np
 
 from midge.ir.channels import Range, Ties
-from midge.ir.graph import Clamp, Op, Padding
-from midge.ir.tensor import Array, DType, Shape, Tensor
-from midge.numerics.dynamic import dynamic_outputs
+from midge.ir.tensor import Array, Shape, Tensor
 from midge.numerics.matrix_form import MatrixForm, depthwise_form
-from midge.numerics.requantize import window_requantization
 from midge.numerics.window_taps import taps_inside
-from midge.numerics.windows import window_output_size, windows
+from midge.numerics.windows import window_output_size
 from midge.ops.accumulators import are_constant, weighted_constants, windowed_sums, with_bias
-from midge.ops.formats import SourceOp, tflite_clamp, tflite_padding, tflite_pair
-from midge.ops.intervals import clamp_range, requantized_range
+from midge.ops.families.weighted import Convolution, convolution_reader
+from midge.ops.formats import SourceOp
 from midge.ops.tflite_writing import window, with_activation, with_padding
-from midge.ops.types import check_weighted, dynamic_is_asymmetric, is_dynamic, reason_why_not
 from midge.ops.uint8 import Symmetric
 from midge.ops.uint8_weights import centered_parts, gathered, reading, window_scale, with_scale
 
 
 @dataclass(frozen=True, kw_only=True)
-class DepthwiseConv2D(Op):
+class DepthwiseConv2D(Convolution):
     """inputs: x (N, H, W, C), weights (1, KH, KW, C * multiplier), bias (C * multiplier) when there is one."""
-
-    stride: tuple[int, int]
-    dilation: tuple[int, int]
-    padding: Padding
-    clamp: Clamp
 
     weight_axis: ClassVar[Mapping[int, int]] = {1: 3}
     dynamic_axis: ClassVar[int | None] = 3
-    bias_input: ClassVar[int | None] = 2
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
         """(N, out_h, out_w, C * multiplier)."""
@@ -56,55 +46,21 @@ class DepthwiseConv2D(Op):
         """Of its windows, a group for each channel."""
         return depthwise_form(inputs[1].shape, inputs[0].shape[3], self.stride, self.dilation, self.padding)
 
-    def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float, int8, or int16 activations; symmetric int8 weights.
-
-        Float activations with int8 weights are quantized at run time.
-        """
-        reason = check_weighted(inputs, outputs, per_channel_axis=3)
-        if reason or outputs[0].dtype is DType.F32:
-            return reason
-        return reason_why_not(lambda: window_requantization(inputs, outputs[0], self.clamp))
-
     def macs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> int:
         """Output elements times window."""
         _, kh, kw, _ = inputs[1].shape
         return outputs[0].elements * kh * kw
 
-    def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
-        """Sums over the window in float64 for floats, in integers for integers."""
-        if is_dynamic(inputs):
-            return [self._dynamic(inputs, values)]
-        x, weights, *bias = values
-        is_float = outputs[0].dtype is DType.F32
-        wide = np.float64 if is_float else np.int64
-        fill = 0 if is_float else inputs[0].q.zero_point
-        kernel = (weights.shape[1], weights.shape[2])
-        taps = windows(x, kernel, self.stride, self.dilation, self.padding, fill)
-        sums = _depthwise_sums(taps, weights[0].astype(wide), fill)
-        sums += bias[0] if bias else 0
-        if is_float:
-            return [np.clip(sums.astype(np.float32), *self.clamp).astype(np.float32)]
-        scaled = window_requantization(inputs, outputs[0], self.clamp).apply(sums)
-        return [scaled.astype(outputs[0].dtype.numpy)]
-
-    def _dynamic(self, inputs: Sequence[Tensor], values: Sequence[Array]) -> Array:
-        """Float activations with int8 weights: each image has a range of its own, found at run time."""
-        x, weights, *bias = values
-
-        def sums(offsets: Array) -> Array:
-            kernel = (weights.shape[1], weights.shape[2])
-            taps = windows(offsets.reshape(x.shape), kernel, self.stride, self.dilation, self.padding, 0)
-            return _depthwise_sums(taps, weights[0].astype(np.int64), 0)
-
-        return dynamic_outputs(
-            x.reshape(len(x), -1),
-            sums,
-            inputs[1].q.scales,
-            bias[0] if bias else None,
-            asymmetric=dynamic_is_asymmetric(inputs[1]),
-            clamp=self.clamp,
-        )
+    def sums(self, taps: Array, weights: Array, fill: int) -> Array:
+        """In float64 for floats, in integers for integers."""
+        *outer, kh, kw, channels = taps.shape
+        wide = np.dtype(np.float64 if weights.dtype.kind == "f" else np.int64)
+        filters = weights.astype(wide).reshape(kh, kw, channels, -1)
+        sums: Array = np.zeros((*outer, channels, filters.shape[3]), wide)
+        for i in range(kh):
+            for j in range(kw):
+                sums += (taps[:, :, :, i, j].astype(wide) - wide.type(fill))[..., None] * filters[i, j]
+        return sums.reshape(*outer, -1)
 
     def accumulators(
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
@@ -120,15 +76,6 @@ class DepthwiseConv2D(Op):
         inside = taps_inside((size[0], size[1]), kernel, self.stride, self.dilation, self.padding)
         return with_bias(windowed_sums(taps, inside), constants[1])
 
-    def intervals(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
-    ) -> tuple[Range, ...]:
-        """The ends of the sums, requantized."""
-        sums = self.accumulators(inputs, outputs, ranges)
-        if sums is None:
-            return (clamp_range(outputs[0], self.clamp),)
-        return (requantized_range(sums, window_requantization(inputs, outputs[0], self.clamp)),)
-
     def ties(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Ties:
         """Each input channel with its filters and what they make; the filters of a single channel are free."""
         x, weights, *bias = inputs
@@ -140,34 +87,8 @@ class DepthwiseConv2D(Op):
         return (read, {3: made}, *({0: made} for _ in bias), {3: made})
 
 
-def _depthwise_sums(taps: Array, weights: Array, fill: int) -> Array:
-    """(N, OH, OW, KH, KW, C) with (KH, KW, C * multiplier) -> (N, OH, OW, C * multiplier), in the weights' type."""
-    *outer, kh, kw, channels = taps.shape
-    filters = weights.reshape(kh, kw, channels, -1)
-    sums = np.zeros((*outer, channels, filters.shape[3]), weights.dtype)
-    for i in range(kh):
-        for j in range(kw):
-            sums += (taps[:, :, :, i, j].astype(weights.dtype) - weights.dtype.type(fill))[..., None] * filters[i, j]
-    return sums.reshape(*outer, -1)
-
-
-def from_tflite(op: SourceOp) -> DepthwiseConv2D:
-    """Reads a TFLite DEPTHWISE_CONV_2D; the channel multiplier comes from the shapes, as in TFLite's own kernel."""
-    x, weights = op.tensor(0, rank=4), op.tensor(1, rank=4)
-    stride = tflite_pair(op, "StrideH", "StrideW")
-    dilation = tflite_pair(op, "DilationHFactor", "DilationWFactor")
-    return DepthwiseConv2D(
-        name=op.name,
-        inputs=op.input_names(2, 3),
-        outputs=op.output_names,
-        stride=stride,
-        dilation=dilation,
-        padding=tflite_padding(op, x, (weights.shape[1], weights.shape[2]), stride, dilation),
-        clamp=tflite_clamp(op),
-    )
-
-
-TFLITE = {"DEPTHWISE_CONV_2D": from_tflite}
+# The multiplier comes from the shapes, as in TFLite's own kernel.
+TFLITE = {"DEPTHWISE_CONV_2D": convolution_reader(DepthwiseConv2D)}
 
 
 def from_uint8(op: DepthwiseConv2D, known: Mapping[str, Tensor]) -> Symmetric:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import ClassVar
 
 import numpy as np
 
 from midge.ir.channels import Mixing, Range, Ties
-from midge.ir.graph import NO_CLAMP, Clamp, Op
+from midge.ir.graph import NO_CLAMP
 from midge.ir.tensor import Array, DType, Shape, Tensor
 from midge.numerics.dynamic import dynamic_outputs
 from midge.numerics.matrix_form import MatrixForm, dense_form
@@ -23,30 +22,27 @@ from midge.numerics.requantize import (
 from midge.ops.accumulators import are_constant, weighted_constants, with_bias
 from midge.ops.add import Add
 from midge.ops.batch_matmul import BatchMatmul
+from midge.ops.families.weighted import Weighted
 from midge.ops.formats import SourceOp, UnsupportedOp, tflite_clamp
-from midge.ops.intervals import clamp_range, common_classes, regrouped, requantized_range, sum_range
+from midge.ops.intervals import common_classes, regrouped, sum_range
 from midge.ops.mul import Mul
 from midge.ops.onnx_nodes import OnnxNode
 from midge.ops.tflite_writing import with_activation
-from midge.ops.types import check_weighted, is_dynamic, reason_why_not
+from midge.ops.types import is_dynamic
 from midge.ops.uint8 import Symmetric
 from midge.ops.uint8_weights import centered_parts, split_channels, with_scale
 
 
 @dataclass(frozen=True, kw_only=True)
-class FullyConnected(Op):
+class FullyConnected(Weighted):
     """inputs: x (any shape whose size is a multiple of depth), weights (units, depth), bias (units) when there is one.
 
     `keep_num_dims`: the output keeps the leading dimensions of x; otherwise it is (batch, units). `asymmetric`: whether
     ranges that are found at run time have a zero point.
     """
 
-    clamp: Clamp
     keep_num_dims: bool = False
     asymmetric: bool = False
-
-    weight_axis: ClassVar[Mapping[int, int]] = {1: 0}
-    bias_input: ClassVar[int | None] = 2
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
         """(batch, units), or x's shape with `units` last."""
@@ -69,15 +65,12 @@ class FullyConnected(Op):
         """It is one."""
         return dense_form((inputs[1].shape[0], inputs[1].shape[1]))
 
-    def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-        """Float, int8, or int16 activations; symmetric int8 weights.
-
-        Float activations with int8 weights are quantized at run time.
-        """
-        reason = check_weighted(inputs, outputs, per_channel_axis=0)
-        if reason or outputs[0].dtype is DType.F32:
-            return reason
-        return reason_why_not(lambda: fully_connected_requantization(self, inputs, outputs))
+    def requantization(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Requantization:
+        """The factor(s) from accumulator to output: TFLite's rounded product of scales, or one factor per unit."""
+        derive = requantization_per_tensor if inputs[1].q.axis is None else requantization
+        found = derive(inputs[0], inputs[1], outputs[0], self.clamp)
+        # Without a bias TFLite's kernel sums up in 32 bits, whatever the activations.
+        return with_wide_sums(found, inputs) if len(inputs) > 2 else found
 
     def macs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> int:
         """Output elements times depth."""
@@ -88,14 +81,10 @@ class FullyConnected(Op):
         if is_dynamic(inputs):
             return [self._dynamic(inputs, values).reshape(outputs[0].shape)]
         x, weights, *bias = values
-        is_float = outputs[0].dtype is DType.F32
-        fill = 0 if is_float else inputs[0].q.zero_point
+        fill = 0 if outputs[0].dtype is DType.F32 else inputs[0].q.zero_point
         rows = x.reshape(-1, weights.shape[1]).astype(np.float64) - fill
         sums = rows @ weights.astype(np.float64).T + (bias[0] if bias else 0)
-        if is_float:
-            return [np.clip(sums.astype(np.float32), *self.clamp).astype(np.float32).reshape(outputs[0].shape)]
-        scaled = fully_connected_requantization(self, inputs, outputs).apply(sums)
-        return [scaled.astype(outputs[0].dtype.numpy).reshape(outputs[0].shape)]
+        return [self.scaled(sums, inputs, outputs).reshape(outputs[0].shape)]
 
     def _dynamic(self, inputs: Sequence[Tensor], values: Sequence[Array]) -> Array:
         """Float activations with int8 weights: each row has a range of its own, found at run time."""
@@ -121,15 +110,6 @@ class FullyConnected(Op):
         zero_point = inputs[0].q.zero_point
         return with_bias(sum_range(weights, (low - zero_point, high - zero_point)), bias)
 
-    def intervals(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
-    ) -> tuple[Range, ...]:
-        """The ends of the sums, requantized."""
-        sums = self.accumulators(inputs, outputs, ranges)
-        if sums is None:
-            return (clamp_range(outputs[0], self.clamp),)
-        return (requantized_range(sums, fully_connected_requantization(self, inputs, outputs)),)
-
     def ties(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Ties:
         """Input channels with the columns that read them, output units with their row."""
         x, weights, *bias = inputs
@@ -147,16 +127,6 @@ class FullyConnected(Op):
         if constants is None:
             return None
         return Mixing(constants[0][:, None, :], constants[1], np.ones(1, bool))
-
-
-def fully_connected_requantization(
-    op: FullyConnected, inputs: Sequence[Tensor], outputs: Sequence[Tensor]
-) -> Requantization:
-    """The factor(s) from accumulator to output: TFLite's rounded product of scales, or one factor per unit."""
-    derive = requantization_per_tensor if inputs[1].q.axis is None else requantization
-    found = derive(inputs[0], inputs[1], outputs[0], op.clamp)
-    # Without a bias TFLite's kernel sums up in 32 bits, whatever the activations.
-    return with_wide_sums(found, inputs) if len(inputs) > 2 else found
 
 
 def from_tflite(op: SourceOp) -> FullyConnected:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from midge.kernels.conv2d.dsp_pointwise import is_pointwise, overlap, pixels_of, requantization_of, sums_of
+from midge.kernels.conv2d.dsp_pointwise import is_pointwise, overlap, pixels_of, sums_of
 from midge.kernels.dsp_packing import dsp_packing
 from midge.kernels.dsp_pointwise import NEEDS, bind_pixels, pixel_order
 from midge.kernels.dsp_pointwise import scratch_bytes as pixel_scratch
+from midge.kernels.literals import requantization_of
 from midge.kernels.narrow import Narrow
 from midge.kernels.variant import Binding, Layer, Variant
 

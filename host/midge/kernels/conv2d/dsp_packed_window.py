@@ -11,11 +11,11 @@ from midge.kernels.conv2d.dsp_window import (
     columns_of,
     has_columns,
     overlap,
-    requantization_of,
     sums_of,
 )
 from midge.kernels.dsp_packing import PAIRS, dsp_packing, packed_stream, table_bytes
 from midge.kernels.dsp_pointwise import NEEDS
+from midge.kernels.literals import requantization_of
 from midge.kernels.narrow import Narrow
 from midge.kernels.variant import Binding, Layer, Variant
 

@@ -7,10 +7,9 @@ from typing import cast
 from midge.kernels.dsp_cycles import dense_cycles
 from midge.kernels.dsp_pointwise import NEEDS, Pixels, bind_pixels
 from midge.kernels.dsp_pointwise import scratch_bytes as pixel_scratch
-from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
+from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8, requantization_of
 from midge.kernels.paired_channels import Sums, can_pair, folded_sums
 from midge.kernels.variant import Binding, Layer, Variant
-from midge.numerics.requantize import Requantization, requantization
 from midge.ops.conv2d import Conv2D
 
 
@@ -71,11 +70,6 @@ def sums_of(layer: Layer) -> Sums:
     """The input's zero point folded into the bias."""
     x, weights = layer.inputs[:2]
     return folded_sums(constant_data(weights), bias_values(layer, weights.shape[0]), x.q.zero_point)
-
-
-def requantization_of(layer: Layer) -> Requantization:
-    """A factor per channel."""
-    return requantization(layer.inputs[0], layer.inputs[1], layer.outputs[0], cast(Conv2D, layer.op).clamp)
 
 
 def cycles(layer: Layer) -> int:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from midge.kernels.conv2d.dsp_pointwise import fits as fits_dense
-from midge.kernels.conv2d.dsp_pointwise import overlap, pixels_of, requantization_of, sums_of
+from midge.kernels.conv2d.dsp_pointwise import overlap, pixels_of, sums_of
 from midge.kernels.dsp_cycles import sparse_pixels_cycles
 from midge.kernels.dsp_pointwise import NEEDS
+from midge.kernels.literals import requantization_of
 from midge.kernels.sparse_channels import has_zeros
 from midge.kernels.sparse_pointwise import bind_sparse_pixels, plan
 from midge.kernels.sparse_pointwise import scratch_bytes as pixel_scratch

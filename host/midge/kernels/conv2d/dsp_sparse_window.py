@@ -9,7 +9,6 @@ from midge.kernels.conv2d.dsp_pointwise import is_pointwise
 from midge.kernels.conv2d.dsp_window import (
     columns_of,
     overlap,
-    requantization_of,
     scratch_bytes,
     sizes_of,
     sums_of,
@@ -17,6 +16,7 @@ from midge.kernels.conv2d.dsp_window import (
 from midge.kernels.conv2d.dsp_window import fits as fits_dense
 from midge.kernels.dsp_cycles import sparse_window_cycles
 from midge.kernels.dsp_pointwise import NEEDS
+from midge.kernels.literals import requantization_of
 from midge.kernels.sparse_channels import has_zeros
 from midge.kernels.sparse_row import row_plan, row_stream
 from midge.kernels.variant import Binding, Constant, Layer, Variant

@@ -18,10 +18,9 @@ from midge.kernels.conv2d.dsp_pointwise import is_pointwise
 from midge.kernels.dsp_cycles import dense_window_cycles
 from midge.kernels.dsp_pointwise import NEEDS
 from midge.kernels.geometry import Window, window_of
-from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
+from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8, requantization_of
 from midge.kernels.paired_channels import GROUP, Stream, Sums, can_pair, folded_sums, stream
 from midge.kernels.variant import Binding, Constant, Layer, Variant
-from midge.numerics.requantize import Requantization, requantization
 from midge.ops.conv2d import Conv2D
 
 _SCRATCH_LIMIT = 8192
@@ -173,11 +172,6 @@ def sums_of(layer: Layer) -> Sums:
     """The input's zero point folded into the bias: the border is widened as that."""
     x, weights = layer.inputs[:2]
     return folded_sums(constant_data(weights), bias_values(layer, weights.shape[0]), x.q.zero_point)
-
-
-def requantization_of(layer: Layer) -> Requantization:
-    """A factor per channel."""
-    return requantization(layer.inputs[0], layer.inputs[1], layer.outputs[0], cast(Conv2D, layer.op).clamp)
 
 
 def cycles(layer: Layer) -> int:

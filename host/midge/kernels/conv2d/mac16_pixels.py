@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 
 from midge.ir.tensor import Array
 from midge.kernels.geometry import Window, group_overlap, pixels_joined, window_of
-from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
+from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8, requantization_of
 from midge.kernels.mac16_dense import MOST_POSITIONS, NEEDS, Scaling, bind_matrix, run_bytes, scaling_of
 from midge.kernels.variant import Binding, Layer, Variant
-from midge.numerics.requantize import requantization
-from midge.ops.conv2d import Conv2D
 
 
 def fits(layer: Layer) -> bool:
@@ -57,9 +53,8 @@ def rows_of(layer: Layer) -> Array:
 
 def scaling(layer: Layer) -> Scaling | None:
     """How the layer's sums become outputs; None where no rule is exact."""
-    op, (x, weights), y = cast(Conv2D, layer.op), layer.inputs[:2], layer.outputs[0]
     rows = rows_of(layer)
-    return scaling_of(rows, bias_values(layer, len(rows)), x.q.zero_point, requantization(x, weights, y, op.clamp))
+    return scaling_of(rows, bias_values(layer, len(rows)), layer.inputs[0].q.zero_point, requantization_of(layer))
 
 
 VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes, overlap=overlap)

@@ -2,58 +2,24 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-from midge.kernels.geometry import pixels_joined, window_of, window_overlap
-from midge.kernels.literals import (
-    bias_values,
-    constant_data,
-    dynamic_literals,
-    float_clamp,
-    has_constant_weights,
-    integer_sums,
-    is_float,
-    requantization_literals,
-)
-from midge.kernels.variant import Binding, Constant, Layer, Variant
-from midge.numerics.requantize import window_requantization
-from midge.ops.conv2d import Conv2D
-from midge.ops.types import dynamic_is_asymmetric, is_dynamic
+from midge.kernels.geometry import window_overlap
+from midge.kernels.literals import has_constant_weights
+from midge.kernels.variant import Binding, Layer, Variant
+from midge.kernels.weighted import bind_windows, image_bytes
+from midge.ops.types import is_dynamic
 
 
 def bind(layer: Layer) -> Binding:
-    """Weights as they are, OHWI; the input's zero point folded into the bias where no window is padded."""
-    op, (x, weights) = cast(Conv2D, layer.op), layer.inputs[:2]
-    filters, bias = constant_data(weights), bias_values(layer, weights.shape[0])
-    window = window_of(layer, (weights.shape[1], weights.shape[2]))
-    window = window if is_dynamic(layer.inputs) else pixels_joined(window)
-    group_out = weights.shape[0] // (x.shape[3] // weights.shape[3])
-    params = {**window.params, "group_in": weights.shape[3], "group_out": group_out}
-    if is_dynamic(layer.inputs):
-        literals, tables = dynamic_literals(layer, dynamic_is_asymmetric(weights))
-        return Binding({**params, **literals, "batch": x.shape[0], "image": x.elements // x.shape[0]}, tables)
-    params |= {"dynamic": False}
-    if is_float(layer):
-        params |= {"is_float": True, "element": "float", "number": "float", "in_zero": 0, **float_clamp(op)}
-        return Binding(params, (Constant("weights", "float", filters), Constant("bias", "float", bias)))
-    factor = window_requantization(layer.inputs, layer.outputs[0], op.clamp)
-    sums = integer_sums(bias, filters, x.q.zero_point, fold=not window.is_clipped, dtype=x.dtype, wide=factor.wide)
-    literals, tables = requantization_literals(factor, sums.reach, x.dtype.c_type)
-    params |= {"is_float": False, "element": x.dtype.c_type, "number": sums.number, "in_zero": sums.in_zero, **literals}
-    return Binding(params, (Constant("weights", "int8_t", filters), sums.bias_constant, *tables))
+    """As bind_windows: weights OHWI, by groups of channels."""
+    x, weights = layer.inputs[:2]
+    group_in = weights.shape[3]
+    groups = {"group_in": group_in, "group_out": weights.shape[0] // (x.shape[3] // group_in)}
+    return bind_windows(layer, groups, filter_axis=0)
 
 
 def overlap(layer: Layer) -> int | None:
     """All channels of a window are read for each output channel."""
-    if is_dynamic(layer.inputs):
-        return None
-    return window_overlap(layer, channelwise=False)
+    return None if is_dynamic(layer.inputs) else window_overlap(layer, channelwise=False)
 
 
-def scratch_bytes(layer: Layer) -> int:
-    """One image as int8, where ranges are found at run time."""
-    x = layer.inputs[0]
-    return x.elements // x.shape[0] if is_dynamic(layer.inputs) else 0
-
-
-VARIANT = Variant(__name__, fits=has_constant_weights, bind=bind, scratch_bytes=scratch_bytes, overlap=overlap)
+VARIANT = Variant(__name__, fits=has_constant_weights, bind=bind, scratch_bytes=image_bytes, overlap=overlap)

@@ -3,18 +3,14 @@ whose only channel has many filters do (midge.kernels.planes, midge.kernels.grou
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 
 from midge.ir.tensor import Array
 from midge.kernels.grouped_taps import bind_planes
-from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
+from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8, requantization_of
 from midge.kernels.planes import band_overlap, can_walk, plane_bytes
 from midge.kernels.position_quads import NEEDS, Scaling, scaling_of
 from midge.kernels.variant import Binding, Layer, Variant
-from midge.numerics.requantize import requantization
-from midge.ops.conv2d import Conv2D
 
 # From some 20 on, four positions at a time are quicker.
 _MOST_TAPS = 16
@@ -38,9 +34,8 @@ def bind(layer: Layer) -> Binding:
 
 
 def _scaling(layer: Layer) -> Scaling | None:
-    op, (x, weights), y = cast(Conv2D, layer.op), layer.inputs[:2], layer.outputs[0]
     rows = _rows(layer)
-    return scaling_of(rows, bias_values(layer, len(rows)), x.q.zero_point, requantization(x, weights, y, op.clamp))
+    return scaling_of(rows, bias_values(layer, len(rows)), layer.inputs[0].q.zero_point, requantization_of(layer))
 
 
 def _rows(layer: Layer) -> Array:

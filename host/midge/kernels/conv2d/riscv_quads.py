@@ -6,17 +6,13 @@ into the bias everywhere.
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 
 from midge.ir.tensor import Array
 from midge.kernels.geometry import Window, group_overlap, pixels_joined, window_of
-from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
+from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8, requantization_of
 from midge.kernels.position_quads import NEEDS, QUAD, bind_matrix, can_add, quads, scaling_of
 from midge.kernels.variant import Binding, Layer, Variant
-from midge.numerics.requantize import Requantization, requantization
-from midge.ops.conv2d import Conv2D
 
 _PIXELS = 4
 # Windows of more positions, where they reach beyond the input, are packed tap by tap instead of being copied first.
@@ -31,14 +27,14 @@ def fits(layer: Layer) -> bool:
     if x.shape[3] != weights.shape[3] or _window(layer).batch > 1:
         return False
     rows = _rows(layer)
-    scaled = scaling_of(rows, bias_values(layer, len(rows)), x.q.zero_point, _requantization(layer))
+    scaled = scaling_of(rows, bias_values(layer, len(rows)), x.q.zero_point, requantization_of(layer))
     return can_add(rows) and scaled is not None
 
 
 def bind(layer: Layer) -> Binding:
     """Weights by pairs of channels; for each channel what scales its sums."""
     rows, zero_point = _rows(layer), layer.inputs[0].q.zero_point
-    params, constants = bind_matrix(rows, bias_values(layer, len(rows)), zero_point, _requantization(layer))
+    params, constants = bind_matrix(rows, bias_values(layer, len(rows)), zero_point, requantization_of(layer))
     return Binding({**_window(layer).params, **params, "in_zero": zero_point, "most_copied": _MOST_COPIED}, constants)
 
 
@@ -62,10 +58,6 @@ def _window(layer: Layer) -> Window:
 def _rows(layer: Layer) -> Array:
     weights = constant_data(layer.inputs[1])
     return weights.reshape(len(weights), -1).astype(np.int64)
-
-
-def _requantization(layer: Layer) -> Requantization:
-    return requantization(layer.inputs[0], layer.inputs[1], layer.outputs[0], cast(Conv2D, layer.op).clamp)
 
 
 VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes, overlap=overlap)

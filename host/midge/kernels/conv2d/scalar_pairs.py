@@ -6,17 +6,13 @@ into the bias everywhere.
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 
 from midge.ir.tensor import Array
 from midge.kernels.geometry import Window, group_overlap, pixels_joined, window_of
-from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
+from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8, requantization_of
 from midge.kernels.pixel_pairs import NEEDS, bind_matrix, can_pack, padded_depth
 from midge.kernels.variant import Binding, Layer, Variant
-from midge.numerics.requantize import requantization
-from midge.ops.conv2d import Conv2D
 
 
 def fits(layer: Layer) -> bool:
@@ -29,11 +25,9 @@ def fits(layer: Layer) -> bool:
 
 def bind(layer: Layer) -> Binding:
     """Weights by pairs of channels; for each channel its bias and what scales its sums."""
-    op, (x, weights) = cast(Conv2D, layer.op), layer.inputs[:2]
-    rows = _rows(layer)
-    r = requantization(x, weights, layer.outputs[0], op.clamp)
-    params, constants = bind_matrix(rows, bias_values(layer, len(rows)), x.q.zero_point, r)
-    return Binding({**_window(layer).params, **params, "in_zero": x.q.zero_point}, constants)
+    rows, zero_point = _rows(layer), layer.inputs[0].q.zero_point
+    params, constants = bind_matrix(rows, bias_values(layer, len(rows)), zero_point, requantization_of(layer))
+    return Binding({**_window(layer).params, **params, "in_zero": zero_point}, constants)
 
 
 def scratch_bytes(layer: Layer) -> int:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import cast
 
 from midge.kernels.geometry import Window, window_of
+from midge.kernels.literals import requantization_of
 from midge.kernels.signs import Signs, bind_signs
 from midge.kernels.signs import signs as signs_of
 from midge.kernels.variant import Binding, Layer, Variant
-from midge.numerics.requantize import requantization
 from midge.ops.conv2d import Conv2D
 
 
@@ -23,7 +23,7 @@ def bind(layer: Layer) -> Binding:
     """The signs of the weights, tap by tap."""
     made = _signs(layer)
     assert made is not None
-    r = requantization(layer.inputs[0], layer.inputs[1], layer.outputs[0], cast(Conv2D, layer.op).clamp)
+    r = requantization_of(layer)
     binding = bind_signs(layer, made, r)
     return Binding({**_window(layer).params, **binding.params}, binding.constants)
 

@@ -18,10 +18,9 @@ import numpy as np
 
 from midge.ir.tensor import Array
 from midge.kernels.geometry import Window, window_of
-from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
+from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8, requantization_of
 from midge.kernels.steep_sums import FRACTION, SteepSums, reachable_sums, steep_sums
 from midge.kernels.variant import Binding, Constant, Layer, Variant
-from midge.numerics.requantize import requantization
 from midge.ops.depthwise_conv2d import DepthwiseConv2D
 
 # How far LDRSB reaches with an immediate offset.
@@ -67,10 +66,10 @@ def _band_rows(w: Window) -> int:
 
 
 def _channels(layer: Layer) -> _Channels | None:
-    op, (x, weights), y = cast(DepthwiseConv2D, layer.op), layer.inputs[:2], layer.outputs[0]
+    x, weights = layer.inputs[:2]
     filters = np.moveaxis(constant_data(weights)[0], 2, 0).astype(np.int64)
     bias = bias_values(layer, len(filters)).astype(np.int64)
-    r = requantization(x, weights, y, op.clamp)
+    r = requantization_of(layer)
     steep = steep_sums(r, *reachable_sums(bias, filters, x.q.zero_point))
     if steep is None:
         return None

@@ -9,17 +9,21 @@ and does some of its outputs again.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 
 from midge.ir.tensor import Array
 from midge.kernels.geometry import Window, window_of
-from midge.kernels.literals import bias_values, constant_data, has_constant_weights, int32_words, is_int8
+from midge.kernels.literals import (
+    bias_values,
+    constant_data,
+    has_constant_weights,
+    int32_words,
+    is_int8,
+    requantization_of,
+)
 from midge.kernels.steep_sums import FRACTION, SteepSums, reachable_sums, split_sums, steep_sums
 from midge.kernels.variant import Binding, Constant, Layer, Variant
-from midge.numerics.requantize import requantization
-from midge.ops.depthwise_conv2d import DepthwiseConv2D
 
 LANES = 4
 # How far loads and additions reach with an immediate.
@@ -66,10 +70,10 @@ def _offsets(w: Window) -> list[int]:
 
 
 def _steep(layer: Layer) -> SteepSums | None:
-    op, (x, weights), y = cast(DepthwiseConv2D, layer.op), layer.inputs[:2], layer.outputs[0]
+    x, weights = layer.inputs[:2]
     filters = np.moveaxis(constant_data(weights)[0], 2, 0).astype(np.int64)
     sums = reachable_sums(bias_values(layer, len(filters)).astype(np.int64), filters, x.q.zero_point)
-    r = requantization(x, weights, y, op.clamp)
+    r = requantization_of(layer)
     return steep_sums(r, *sums) or split_sums(r, *sums)
 
 

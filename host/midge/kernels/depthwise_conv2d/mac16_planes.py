@@ -7,18 +7,14 @@ band behind the input.
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 
 from midge.ir.tensor import Array
 from midge.kernels.geometry import Window, window_of
-from midge.kernels.literals import bias_values, has_constant_weights, is_int8
+from midge.kernels.literals import bias_values, has_constant_weights, is_int8, requantization_of
 from midge.kernels.mac16_dense import NEEDS, OFFSET, Scaling, scaling_of
 from midge.kernels.planes import taps_by_channel
 from midge.kernels.variant import Binding, Constant, Layer, Variant
-from midge.numerics.requantize import requantization
-from midge.ops.depthwise_conv2d import DepthwiseConv2D
 
 _MOST_BYTES = 2048
 _MOST_ROWS_BYTES = 8192
@@ -99,9 +95,8 @@ def _window(layer: Layer) -> Window:
 
 
 def _scaling(layer: Layer) -> Scaling | None:
-    op, (x, weights), y = cast(DepthwiseConv2D, layer.op), layer.inputs[:2], layer.outputs[0]
     rows = taps_by_channel(layer)
-    return scaling_of(rows, bias_values(layer, len(rows)), x.q.zero_point, requantization(x, weights, y, op.clamp))
+    return scaling_of(rows, bias_values(layer, len(rows)), layer.inputs[0].q.zero_point, requantization_of(layer))
 
 
 VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes, overlap=overlap)

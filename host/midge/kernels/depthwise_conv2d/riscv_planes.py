@@ -3,15 +3,11 @@ planes, see midge.kernels.planes; products go together as midge.kernels.grouped_
 
 from __future__ import annotations
 
-from typing import cast
-
 from midge.kernels.grouped_taps import bind_planes
-from midge.kernels.literals import bias_values
+from midge.kernels.literals import bias_values, requantization_of
 from midge.kernels.planes import band_overlap, fits_planes, plane_bytes, taps_by_channel
 from midge.kernels.position_quads import NEEDS, Scaling, scaling_of
 from midge.kernels.variant import Binding, Layer, Variant
-from midge.numerics.requantize import requantization
-from midge.ops.depthwise_conv2d import DepthwiseConv2D
 
 
 def fits(layer: Layer) -> bool:
@@ -27,9 +23,8 @@ def bind(layer: Layer) -> Binding:
 
 
 def _scaling(layer: Layer) -> Scaling | None:
-    op, (x, weights), y = cast(DepthwiseConv2D, layer.op), layer.inputs[:2], layer.outputs[0]
     rows = taps_by_channel(layer)
-    return scaling_of(rows, bias_values(layer, len(rows)), x.q.zero_point, requantization(x, weights, y, op.clamp))
+    return scaling_of(rows, bias_values(layer, len(rows)), layer.inputs[0].q.zero_point, requantization_of(layer))
 
 
 VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=plane_bytes, overlap=band_overlap)

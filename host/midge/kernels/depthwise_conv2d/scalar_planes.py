@@ -3,25 +3,19 @@ which lie in planes, see midge.kernels.planes."""
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 
-from midge.kernels.literals import bias_values
+from midge.kernels.literals import bias_values, requantization_of
 from midge.kernels.pixel_pairs import NEEDS, scaling_of
 from midge.kernels.planes import band_overlap, fits_planes, plane_bytes, planes_of, taps_by_channel
 from midge.kernels.variant import Binding, Constant, Layer, Variant
-from midge.numerics.requantize import requantization
-from midge.ops.depthwise_conv2d import DepthwiseConv2D
 
 
 def bind(layer: Layer) -> Binding:
     """Weights by channel; for each channel its bias and what scales its sums."""
-    op, (x, weights), y = cast(DepthwiseConv2D, layer.op), layer.inputs[:2], layer.outputs[0]
-    rows = taps_by_channel(layer)
-    r = requantization(x, weights, y, op.clamp)
-    scaled = scaling_of(rows, bias_values(layer, len(rows)), x.q.zero_point, r)
-    params = {**planes_of(layer).params, **scaled.params, "in_zero": x.q.zero_point}
+    rows, zero_point = taps_by_channel(layer), layer.inputs[0].q.zero_point
+    scaled = scaling_of(rows, bias_values(layer, len(rows)), zero_point, requantization_of(layer))
+    params = {**planes_of(layer).params, **scaled.params, "in_zero": zero_point}
     constants = (Constant("weights", "int8_t", rows.astype(np.int8)), Constant("scales", "int32_t", scaled.words))
     return Binding(params, constants)
 

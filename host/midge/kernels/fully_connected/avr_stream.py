@@ -3,12 +3,9 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from midge.kernels.byte_blocks import NEEDS, Blocks, blocks, code_bytes, gather
-from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
+from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8, requantization_of
 from midge.kernels.variant import Binding, Layer, Variant
-from midge.ops.fully_connected import FullyConnected, fully_connected_requantization
 
 
 def fits(layer: Layer) -> bool:
@@ -39,7 +36,7 @@ def _windows(layer: Layer) -> int:
 
 def _blocks(layer: Layer) -> Blocks | None:
     rows = constant_data(layer.inputs[1])
-    r = fully_connected_requantization(cast(FullyConnected, layer.op), layer.inputs, layer.outputs)
+    r = requantization_of(layer)
     return blocks(rows, bias_values(layer, len(rows)), layer.inputs[0].q.zero_point, r, _windows(layer))
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from midge.kernels.dsp_cycles import dense_cycles
 from midge.kernels.dsp_pointwise import NEEDS, Pixels, bind_pixels
 from midge.kernels.dsp_pointwise import scratch_bytes as pixel_scratch
-from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
+from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8, requantization_of
 from midge.kernels.paired_channels import Sums, can_pair, folded_sums
 from midge.kernels.variant import Binding, Layer, Variant
-from midge.numerics.requantize import Requantization
-from midge.ops.fully_connected import FullyConnected, fully_connected_requantization
 
 
 def fits(layer: Layer) -> bool:
@@ -39,11 +35,6 @@ def sums_of(layer: Layer) -> Sums:
     """The input's zero point folded into the bias."""
     x, weights = layer.inputs[:2]
     return folded_sums(constant_data(weights), bias_values(layer, weights.shape[0]), x.q.zero_point)
-
-
-def requantization_of(layer: Layer) -> Requantization:
-    """One factor, or one per row."""
-    return fully_connected_requantization(cast(FullyConnected, layer.op), layer.inputs, layer.outputs)
 
 
 def cycles(layer: Layer) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from midge.kernels.dsp_packing import dsp_packing
 from midge.kernels.dsp_pointwise import NEEDS, bind_pixels, pixel_order
 from midge.kernels.dsp_pointwise import scratch_bytes as pixel_scratch
-from midge.kernels.fully_connected.dsp import pixels_of, requantization_of, sums_of
-from midge.kernels.literals import has_constant_weights, is_int8
+from midge.kernels.fully_connected.dsp import pixels_of, sums_of
+from midge.kernels.literals import has_constant_weights, is_int8, requantization_of
 from midge.kernels.narrow import Narrow
 from midge.kernels.variant import Binding, Layer, Variant
 

@@ -8,7 +8,8 @@ from midge.ir.tensor import Array
 from midge.kernels.dsp_cycles import sparse_rows_cycles
 from midge.kernels.dsp_pointwise import NEEDS, widened_order
 from midge.kernels.fully_connected.dsp import fits as fits_dense
-from midge.kernels.fully_connected.dsp import pixels_of, requantization_of, sums_of
+from midge.kernels.fully_connected.dsp import pixels_of, sums_of
+from midge.kernels.literals import requantization_of
 from midge.kernels.paired_channels import GROUP
 from midge.kernels.sparse_channels import has_zeros
 from midge.kernels.sparse_row import MOST_POSITIONS, row_plan, row_stream

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 
 from midge.ir.tensor import Array
-from midge.kernels.literals import bias_values, constant_data, has_constant_weights, integer_clamp_literals, is_int8
+from midge.kernels.literals import (
+    bias_values,
+    constant_data,
+    has_constant_weights,
+    integer_clamp_literals,
+    is_int8,
+    requantization_of,
+)
 from midge.kernels.mac16_dense import MOST_POSITIONS, NEEDS, Scaling, bind_matrix, definition, run_bytes, scaling_of
 from midge.kernels.variant import Binding, Layer, Variant
-from midge.numerics.requantize import Requantization
-from midge.ops.fully_connected import FullyConnected, fully_connected_requantization
 
 
 def fits(layer: Layer) -> bool:
@@ -21,7 +24,7 @@ def fits(layer: Layer) -> bool:
 
 def bind(layer: Layer) -> Binding:
     """Weights by output; for each output its bias and what scales its sums."""
-    scaled, rows, r = _scaling(layer), _rows(layer), _requantization(layer)
+    scaled, rows, r = _scaling(layer), _rows(layer), requantization_of(layer)
     params, constants = bind_matrix(rows, scaled)
     width = rows.shape[1]
     more = {"batch": layer.inputs[0].elements // width, "width": width, "by_sums": _by_sums(layer, scaled)}
@@ -53,12 +56,8 @@ def _rows(layer: Layer) -> Array:
     return constant_data(layer.inputs[1]).astype(np.int64)
 
 
-def _requantization(layer: Layer) -> Requantization:
-    return fully_connected_requantization(cast(FullyConnected, layer.op), layer.inputs, layer.outputs)
-
-
 def _scaling(layer: Layer) -> Scaling:
-    rows, r, zero_point = _rows(layer), _requantization(layer), layer.inputs[0].q.zero_point
+    rows, r, zero_point = _rows(layer), requantization_of(layer), layer.inputs[0].q.zero_point
     bias = bias_values(layer, len(rows))
     return scaling_of(rows, bias, zero_point, r) or definition(rows, bias, zero_point, r)
 

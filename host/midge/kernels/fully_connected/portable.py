@@ -4,38 +4,22 @@ from __future__ import annotations
 
 from typing import cast
 
-from midge.kernels.literals import (
-    bias_values,
-    constant_data,
-    dynamic_literals,
-    float_clamp,
-    has_constant_weights,
-    integer_sums,
-    is_float,
-    requantization_literals,
-)
-from midge.kernels.variant import Binding, Constant, Layer, Variant
-from midge.ops.fully_connected import FullyConnected, fully_connected_requantization
+from midge.kernels.literals import dynamic_literals, has_constant_weights, is_float, requantization_of
+from midge.kernels.variant import Binding, Layer, Variant
+from midge.kernels.weighted import bind_sums
+from midge.ops.fully_connected import FullyConnected
 from midge.ops.types import is_dynamic
 
 
 def bind(layer: Layer) -> Binding:
     """Weights as they are, one row per output; the input's zero point folded into the bias."""
-    op, (x, weights) = cast(FullyConnected, layer.op), layer.inputs[:2]
-    rows, bias = constant_data(weights), bias_values(layer, weights.shape[0])
-    params: dict[str, object] = {"batch": x.elements // rows.shape[1], "depth": rows.shape[1], "rows": rows.shape[0]}
+    units, depth = layer.inputs[1].shape
+    params: dict[str, object] = {"batch": layer.inputs[0].elements // depth, "depth": depth, "rows": units}
     if is_dynamic(layer.inputs):
-        literals, tables = dynamic_literals(layer, op.asymmetric)
+        literals, tables = dynamic_literals(layer, cast(FullyConnected, layer.op).asymmetric)
         return Binding({**params, **literals}, tables)
-    params |= {"dynamic": False}
-    if is_float(layer):
-        params |= {"is_float": True, "element": "float", "number": "float", **float_clamp(op)}
-        return Binding(params, (Constant("weights", "float", rows), Constant("bias", "float", bias)))
-    factor = fully_connected_requantization(op, layer.inputs, layer.outputs)
-    sums = integer_sums(bias, rows, x.q.zero_point, fold=True, dtype=x.dtype, wide=factor.wide)
-    literals, tables = requantization_literals(factor, sums.reach, x.dtype.c_type)
-    params |= {"is_float": False, "element": x.dtype.c_type, "number": sums.number, **literals}
-    return Binding(params, (Constant("weights", "int8_t", rows), sums.bias_constant, *tables))
+    r = None if is_float(layer) else requantization_of(layer)
+    return bind_sums(layer, {**params, "dynamic": False}, r, fold=True)
 
 
 def scratch_bytes(layer: Layer) -> int:

@@ -3,12 +3,17 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 
 from midge.ir.tensor import Array
-from midge.kernels.literals import bias_values, constant_data, has_constant_weights, int32_words, is_int8
+from midge.kernels.literals import (
+    bias_values,
+    constant_data,
+    has_constant_weights,
+    int32_words,
+    is_int8,
+    requantization_of,
+)
 from midge.kernels.position_quads import (
     MOST_TOGETHER,
     NEEDS,
@@ -19,7 +24,6 @@ from midge.kernels.position_quads import (
     scaling_of,
 )
 from midge.kernels.variant import Binding, Constant, Layer, Variant
-from midge.ops.fully_connected import FullyConnected, fully_connected_requantization
 
 _GROUP = 8
 # Positions per turn of the inner loop, and those that share a word of flags.
@@ -108,7 +112,7 @@ def _depth(rows: Array) -> int:
 
 def _scaling(layer: Layer) -> Scaling | None:
     rows = _rows(layer)
-    r = fully_connected_requantization(cast(FullyConnected, layer.op), layer.inputs, layer.outputs)
+    r = requantization_of(layer)
     return scaling_of(rows, bias_values(layer, len(rows)), layer.inputs[0].q.zero_point, r)
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 
 from midge.ir.tensor import Array
-from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
+from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8, requantization_of
 from midge.kernels.position_quads import NEEDS, QUAD, bind_matrix, can_add, quads, scaling_of
 from midge.kernels.variant import Binding, Layer, Variant
-from midge.numerics.requantize import Requantization
-from midge.ops.fully_connected import FullyConnected, fully_connected_requantization
 
 # For fewer, packing the row is more work than it saves.
 _FEWEST_OUTPUTS = 6
@@ -25,13 +21,13 @@ def fits(layer: Layer) -> bool:
     if len(rows) < _FEWEST_OUTPUTS or not can_add(rows):
         return False
     bias, zero_point = bias_values(layer, len(rows)), layer.inputs[0].q.zero_point
-    return scaling_of(rows, bias, zero_point, _requantization(layer)) is not None
+    return scaling_of(rows, bias, zero_point, requantization_of(layer)) is not None
 
 
 def bind(layer: Layer) -> Binding:
     """Weights by pairs of outputs; for each output what scales its sums."""
     rows, x = _rows(layer), layer.inputs[0]
-    params, constants = bind_matrix(rows, bias_values(layer, len(rows)), x.q.zero_point, _requantization(layer))
+    params, constants = bind_matrix(rows, bias_values(layer, len(rows)), x.q.zero_point, requantization_of(layer))
     batch, width, units = x.elements // rows.shape[1], rows.shape[1], len(rows)
     return Binding({**params, "batch": batch, "width": width, "units": units}, constants)
 
@@ -50,10 +46,6 @@ def cycles(layer: Layer) -> int:
 
 def _rows(layer: Layer) -> Array:
     return np.asarray(constant_data(layer.inputs[1]).astype(np.int64))
-
-
-def _requantization(layer: Layer) -> Requantization:
-    return fully_connected_requantization(cast(FullyConnected, layer.op), layer.inputs, layer.outputs)
 
 
 VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes, cycles=cycles)

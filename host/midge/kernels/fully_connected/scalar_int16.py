@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 
 from midge.ir.tensor import Array
-from midge.kernels.literals import bias_values, constant_data, has_constant_weights, int32_words, is_int8
+from midge.kernels.literals import (
+    bias_values,
+    constant_data,
+    has_constant_weights,
+    int32_words,
+    is_int8,
+    requantization_of,
+)
 from midge.kernels.pixel_pairs import NEEDS, can_pack, padded_depth, row_cycles, scaling_of
 from midge.kernels.variant import Binding, Constant, Layer, Variant
-from midge.ops.fully_connected import FullyConnected, fully_connected_requantization
 
 _GROUP = 4
 
@@ -27,7 +31,7 @@ def fits(layer: Layer) -> bool:
 def bind(layer: Layer) -> Binding:
     """Weights by groups of four outputs; for each group starting values and what scales its sums."""
     rows, x = _rows(layer), layer.inputs[0]
-    r = fully_connected_requantization(cast(FullyConnected, layer.op), layer.inputs, layer.outputs)
+    r = requantization_of(layer)
     scaled = scaling_of(rows, bias_values(layer, len(rows)), x.q.zero_point, r)
     depth = padded_depth(rows.shape[1])
     params = {**scaled.params, "depth": depth, "width": rows.shape[1], "units": len(rows)}

@@ -3,15 +3,12 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 
 from midge.ir.tensor import Array
-from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8
+from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8, requantization_of
 from midge.kernels.pixel_pairs import NEEDS, bind_matrix, can_pack, padded_depth
 from midge.kernels.variant import Binding, Layer, Variant
-from midge.ops.fully_connected import FullyConnected, fully_connected_requantization
 
 # For fewer, packing the row is more work than it saves.
 _FEWEST_OUTPUTS = 6
@@ -28,7 +25,7 @@ def fits(layer: Layer) -> bool:
 def bind(layer: Layer) -> Binding:
     """Weights by pairs of outputs; for each output its bias and what scales its sums."""
     rows, x = _rows(layer), layer.inputs[0]
-    r = fully_connected_requantization(cast(FullyConnected, layer.op), layer.inputs, layer.outputs)
+    r = requantization_of(layer)
     params, constants = bind_matrix(rows, bias_values(layer, len(rows)), x.q.zero_point, r)
     batch, width, units = x.elements // rows.shape[1], rows.shape[1], len(rows)
     return Binding({**params, "batch": batch, "width": width, "units": units}, constants)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import cast
-
+from midge.kernels.literals import requantization_of
 from midge.kernels.signs import Signs, bind_signs
 from midge.kernels.signs import signs as signs_of
 from midge.kernels.variant import Binding, Layer, Variant
-from midge.ops.fully_connected import FullyConnected, fully_connected_requantization
 
 
 def fits(layer: Layer) -> bool:
@@ -19,7 +17,7 @@ def bind(layer: Layer) -> Binding:
     """The signs of the weights, row by row."""
     made = _signs(layer)
     assert made is not None
-    r = fully_connected_requantization(cast(FullyConnected, layer.op), layer.inputs, layer.outputs)
+    r = requantization_of(layer)
     binding = bind_signs(layer, made, r)
     rows, depth = layer.inputs[1].shape
     sizes = {"batch": layer.inputs[0].elements // depth, "rows": rows}
