@@ -214,7 +214,7 @@ def _passes_through(x: Array, quant: Quant | None, tensor: Tensor) -> bool:
 def _raw(x: Array, quant: Quant | None, raw: RawInput) -> Array:
     """Samples as raw values; those that are stored normalized become the nearest ones."""
     if x.dtype.kind != "f" and quant is None:
-        return np.clip(x, *raw.bytes)
+        return np.clip(x, *raw.ends)
     real = x if quant is None else ((x.astype(np.float64) - quant.zero_point) * quant.scale)
     return raw.raw_of(real)
 

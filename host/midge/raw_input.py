@@ -1,4 +1,4 @@
-"""What raw bytes mean to a network that was trained on (byte - mean) / std; see midge.quantize.raw_input."""
+"""What raw values mean to a network that was trained on (raw - mean) / std; see midge.quantize.raw_input."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ import numpy as np
 from midge.ir.tensor import Array, DType, Quant, Tensor
 from midge.numerics.fixed_point import quantize_array
 
-# The largest byte.
-HIGHEST = 255
-
 
 @dataclass(frozen=True)
 class RawInput:
-    """Bytes 0 to 255; `mean` and `std` are one number, or one for each channel (the last axis)."""
+    """Values of `dtype`: bytes, or samples of 16 bits; `mean` and `std` are one number, or one for each channel (the
+    last axis)."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    dtype: DType = DType.U8
 
     @cached_property
     def zero(self) -> int:
         """The raw value whose int8 form is the zero point."""
-        return int(np.clip(np.rint(np.mean(self.mean)), 0, HIGHEST))
+        return int(np.clip(np.rint(np.mean(self.mean)), *self.ends))
 
     @cached_property
     def step(self) -> float:
@@ -37,28 +36,29 @@ class RawInput:
         return len(set(self.std)) == 1 and set(self.mean) == {float(self.zero)}
 
     @property
-    def bytes(self) -> tuple[int, int]:
+    def ends(self) -> tuple[int, int]:
         """The smallest and the largest raw value."""
-        return 0, HIGHEST
+        return self.dtype.limits
 
     @property
     def limits(self) -> tuple[float, float]:
         """The smallest and the largest real value that the folded network's input takes."""
-        return -self.zero * self.step, (HIGHEST - self.zero) * self.step
+        low, high = self.ends
+        return (low - self.zero) * self.step, (high - self.zero) * self.step
 
     @property
     def quant(self) -> Quant:
-        """Of the uint8 input."""
+        """Of the raw input."""
         return Quant.per_tensor(self.step, self.zero)
 
     def raw_of(self, real: Array) -> Array:
         """The nearest raw values of normalized ones, whose channels are last."""
         raw = np.rint(real.astype(np.float64) * np.asarray(self.std) + np.asarray(self.mean))
-        return np.asarray(np.clip(raw, 0, HIGHEST))
+        return np.asarray(np.clip(raw, *self.ends))
 
     def given(self, raw: Array, tensor: Tensor) -> Array:
         """Raw values as the input `tensor` of a folded network holds them, in its type."""
-        if tensor.dtype is DType.U8:
-            return raw.astype(np.uint8)
+        if tensor.dtype is self.dtype:
+            return raw.astype(self.dtype.numpy)
         real = ((raw.astype(np.float64) - self.zero) * self.step).astype(np.float32)
         return real if tensor.dtype is DType.F32 else quantize_array(real, tensor.q, tensor.dtype)

@@ -12,6 +12,7 @@ import tomli_w
 
 from midge.compress.steps import AnyStep, step_to_table, steps_of
 from midge.errors import SettingsError
+from midge.ir.tensor import DType
 from midge.raw_input import RawInput
 
 Precision = Literal["int8", "int16x8", "dynamic", "float", "as-is"]
@@ -20,7 +21,7 @@ Rounding = Literal["nearest", "adaround", "blocks"]
 Correction = Literal["none", "inputs", "outputs"]
 Width = Literal["int8", "int4", "int2", "ternary", "binary"]
 Activation = Literal["int8", "int16"]
-RawKind = Literal["none", "uint8"]
+RawKind = Literal["none", "uint8", "int16"]
 Goal = Literal["speed", "balanced", "size"]
 Spoken = Literal["midge", "mlperf-tiny"]
 
@@ -36,11 +37,11 @@ class Settings:
     e.g. {"conv_1" = "int4"}; `activations` which layers of an int8 network have int16 ones. `equalize`, `clip_weights`,
     `rounding` and `bias_correction` are steps of quantization, see midge.quantize. `one_multiplier`: weight scales of a
     layer's channels are powers of two apart, so that one multiplier in flash serves them all. `float_io`: float inputs
-    and outputs around an int8 network. `raw_input`: bytes that firmware passes as they are, of which the network was
-    trained on (byte - `input_mean`) / `input_std`; one number, or one for each channel. `optimize`: what to favor.
-    `protocol`: what the firmware speaks; through its own alone can midge measure. `kernels`: variant by operator, e.g.
-    {"conv2d": "portable"}. `compress`: the steps that come before quantization, see midge.compress.steps; tables are
-    taken too. `seed`: of whatever is drawn.
+    and outputs around an int8 network. `raw_input`: bytes or samples of 16 bits that firmware passes as they are, of
+    which the network was trained on (raw - `input_mean`) / `input_std`; one number, or one for each channel.
+    `optimize`: what to favor. `protocol`: what the firmware speaks; through its own alone can midge measure. `kernels`:
+    variant by operator, e.g. {"conv2d": "portable"}. `compress`: the steps that come before quantization, see
+    midge.compress.steps; tables are taken too. `seed`: of whatever is drawn.
     """
 
     board: str = "nucleo_l4r5zi"
@@ -68,8 +69,10 @@ class Settings:
 
     @property
     def raw(self) -> RawInput | None:
-        """The raw bytes that the input takes, where that is asked for."""
-        return None if self.raw_input == "none" else RawInput(_tuple(self.input_mean), _tuple(self.input_std))
+        """The raw values that the input takes, where that is asked for."""
+        if self.raw_input == "none":
+            return None
+        return RawInput(_tuple(self.input_mean), _tuple(self.input_std), DType(self.raw_input))
 
     def __post_init__(self) -> None:
         _check_text("board", self.board)

@@ -144,8 +144,13 @@ def draw_lookup(rng: Rng, dtype: DType) -> Case:
 
 
 def draw_quantize(rng: Rng, dtype: DType) -> Case:
-    """From float, halves and values that are not numbers included, and from int8 and int16; to int8 or int16."""
+    """From float, halves and values that are not numbers included, and from int8 and int16; to int8 or int16.
+
+    Int16 is the raw samples of a converter too, around any middle.
+    """
     x = activation("x", (below(rng, 9), below(rng, 9)), dtype, rng)
+    if dtype is DType.S16 and rng.random() < 0.4:
+        x = replace(x, quant=Quant.per_tensor(x.q.scale, int(rng.choice([-32768, 2048, 32767]))))
     y = output(x.shape, QUANTIZED[rng.integers(2)], float(rng.choice([0.5, 0.037, 1e-3, 1.0])), rng)
     to_even = dtype is DType.F32 and rng.random() < 0.5
     case = one_op(Quantize(name="layer", inputs=("x",), outputs=("y",), ties_to_even=to_even), [x], y, rng)

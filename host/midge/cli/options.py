@@ -31,8 +31,12 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON obje
 
 
 RAW = (
-    click.option("--raw-input", type=click.Choice(["uint8"]), help="Firmware passes bytes as they are, e.g. pixels."),
-    click.option("--input-mean", metavar="N[,N...]", help="What was taken off the bytes in training.  [default: 0]"),
+    click.option(
+        "--raw-input",
+        type=click.Choice(["uint8", "int16"]),
+        help="Firmware passes pixels or samples of 16 bits as they are.",
+    ),
+    click.option("--input-mean", metavar="N[,N...]", help="What was taken off them in training.  [default: 0]"),
     click.option("--input-std", metavar="N[,N...]", help="What they were divided by then.  [default: 1]"),
 )
 

@@ -176,7 +176,8 @@ def _reference(compiled: Compiled) -> Iterator[tuple[Device, str, tuple[str, ...
     is_onnx_integers = compiled.imported.is_onnx and not compiled.graph.is_float
     fused = is_onnx_integers and compiled.settings.precision == "int8"
     made_dynamic = compiled.graph.is_float and compiled.settings.precision == "dynamic"
-    if fused or made_dynamic or compiled.graph.is_float != compiled.canonical.is_float:
+    takes_other = compiled.settings.raw is not None or compiled.graph.is_float != compiled.canonical.is_float
+    if fused or made_dynamic or takes_other:
         yield definition, DEFINITION, ()
         return
     try:

@@ -46,6 +46,10 @@ class Cast(Op):
             return "whole numbers of 64 bits as a result: export with int32"
         return "" if {t.dtype for t in tensors} <= _TYPES else type_reason(tensors)
 
+    def stays_float(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> bool:
+        """Where floats become whole numbers, or these floats: a scale says nothing of them."""
+        return DType.F32 in (inputs[0].dtype, outputs[0].dtype)
+
     def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
         """Not a number becomes 0; to bool, whatever is not 0 is true."""
         (x,), y = values, outputs[0].dtype

@@ -59,7 +59,7 @@ def as_whole(node: OnnxNode, x: Tensor, role: str) -> Tensor:
         return x
     if x.data is None:
         return node.add(Cast, [x], role, integers=True, dtype=DType.S32)
-    data = np.ascontiguousarray(x.data, np.int32)
+    data = x.data.astype(np.int32)
     if (data != x.data).any():
         raise UnsupportedOp(f"the constant {x.name} is beyond int32", "export the model with smaller whole numbers")
     return replace(x, name=node.sketch.fresh(f"{node.name}/{role}"), dtype=DType.S32, data=data)

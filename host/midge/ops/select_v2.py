@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from midge.ir.graph import Op, OutputQuant
+from midge.ir.graph import Op
 from midge.ir.tensor import Array, DType, Shape, Tensor
 from midge.ops.formats import SourceOp, UnsupportedOp
 from midge.ops.tflite_writing import written
@@ -21,6 +21,7 @@ class SelectV2(Op):
     """inputs: condition (bool), x and y; all three broadcast as in numpy."""
 
     is_elementwise: ClassVar[bool] = True
+    inputs_share_quant: ClassVar[bool] = True
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
         """The broadcast shape."""
@@ -31,10 +32,6 @@ class SelectV2(Op):
         if inputs[0].dtype is not DType.BOOL:
             return f"a condition of type {inputs[0].dtype.value}"
         return check_moved(inputs[1:], outputs)
-
-    def output_quant(self, inputs: Sequence[Tensor]) -> OutputQuant:
-        """Observed: a float graph with truths in it is not quantized."""
-        return "observed"
 
     def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
         """A copy of either."""

@@ -26,6 +26,7 @@ from midge.passes.one_channel_convolutions import one_channel_convolutions
 from midge.passes.pool_edges import pool_edges
 from midge.passes.requantize_integers import requantize_integers
 from midge.passes.sink_transposes import sink_transposes
+from midge.passes.sink_views import sink_views
 from midge.passes.slice_parts import slice_parts
 from midge.passes.store_states import store_states
 from midge.passes.tables_for_unary import tables_for_unary
@@ -37,6 +38,7 @@ CANONICALIZE: tuple[Pass, ...] = (
     slice_parts,
     drop_dead,
     sink_transposes,
+    sink_views,
     merge_views,
     drop_identities,
     pool_edges,
@@ -79,6 +81,7 @@ __all__ = [
     "requantize_integers",
     "run_passes",
     "sink_transposes",
+    "sink_views",
     "slice_parts",
     "store_states",
     "tables_for_unary",

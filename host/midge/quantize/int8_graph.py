@@ -15,6 +15,8 @@ from midge.ir.verify import verify
 from midge.numerics.fixed_point import quantize_array
 from midge.ops.dequantize import Dequantize
 from midge.ops.quantize import Quantize
+from midge.passes.drop_dead import drop_dead
+from midge.quantize.float_layers import float_layers, only_floats_read
 from midge.quantize.ranges import Range
 from midge.quantize.sharing import activation_quants
 from midge.quantize.weights import quantize_weights
@@ -36,26 +38,31 @@ def quantize_graph(
 
     Weights are symmetric per channel; activations are asymmetric int8 with int32 biases, or symmetric int16 with int64
     ones. Inputs and outputs keep their names; they are integers too, or with `float_io` float with a QUANTIZE or
-    DEQUANTIZE next to them. A graph with quantized activations comes back as it is. `widths` says how wide the weights
-    of a layer are; `clip` lets the largest be clipped where that lowers the squared error. The layers named in
-    `int16_layers` have int16 activations in an int8 network: a QUANTIZE stands where one type becomes the other. With
-    `one_multiplier` weight scales of a layer are powers of two apart. Raises UnsupportedModelError naming a layer that
-    those integers cannot do.
+    DEQUANTIZE next to them. What has floats by its nature (CAST, boxes) keeps them, and so does what indices are made
+    of; whole numbers and truths stay what they are. A graph with quantized activations comes back as it is. `widths`
+    says how wide the weights of a layer are; `clip` lets the largest be clipped where that lowers the squared error.
+    The layers named in `int16_layers` have int16 activations in an int8 network: a QUANTIZE stands where one type
+    becomes the other. With `one_multiplier` weight scales of a layer are powers of two apart. Raises
+    UnsupportedModelError naming a layer that those integers cannot do.
     """
     if not graph.is_float:
         return graph
     _require_weights(graph)
-    _refuse_casts(graph)
     quants = activation_quants(graph, ranges)
     wide = wide_layers(graph, int16_layers, quants) if int16_layers else frozenset()
     types = {op.name: DType.S16 if op.name in wide else activations for op in graph.ops}
-    made = _Made(quants, {}, [], widths, clip, one_multiplier, activations, types, {})
+    made = _Made(quants, {}, [], widths, clip, one_multiplier, activations, types, {}, {})
+    floats = float_layers(graph)
     for name in graph.inputs:
         made.tensors[name] = _activation(made, graph.tensors[name], activations)
+        if only_floats_read(graph, name, floats):
+            made.tensors[name] = graph.tensors[name]
+            made.floats[name] = name
     for op in graph.ops:
-        _add(made, graph, op)
+        add = _add_float if op.name in floats else _add
+        add(made, graph, op)
     result = replace(graph, tensors=made.tensors).with_ops(made.ops)
-    return verify(_with_float_io(graph, result) if float_io else result)
+    return verify(drop_dead(_with_float_io(graph, result) if float_io else result))
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +70,7 @@ class _Made:
     """The graph in the making: how each activation is quantized in int8, tensors by name, operators in order.
 
     `activations` is the type of inputs and outputs, `types` that of each layer by name. `converted` has what holds a
-    tensor in another type or quantization than its own.
+    tensor in another type or quantization than its own, `floats` what holds it as float32.
     """
 
     quants: Mapping[str, Quant]
@@ -75,6 +82,7 @@ class _Made:
     activations: DType
     types: Mapping[str, DType]
     converted: dict[tuple[str, DType, Quant], str]
+    floats: dict[str, str]
 
     def quant(self, name: str, dtype: DType) -> Quant:
         """How the float tensor `name` is quantized in that type."""
@@ -108,6 +116,38 @@ def _add(made: _Made, graph: Graph, op: Op) -> None:
             made.ops.append(Quantize(name=f"{name}/requantized", inputs=(tensor.name,), outputs=(name,)))
 
 
+def _add_float(made: _Made, graph: Graph, op: Op) -> None:
+    """`op` as it is, between DEQUANTIZE of what it reads and QUANTIZE of what it gives; other types stay."""
+    taken = {**graph.tensors, **made.tensors}
+    outputs = []
+    for tensor in graph.outputs_of(op):
+        if tensor.dtype is DType.F32:
+            made.floats[tensor.name] = fresh_name(f"{tensor.name}/float", taken)
+            tensor = replace(tensor, name=made.floats[tensor.name])
+        outputs.append(tensor)
+    inputs = tuple(_as_float(made, graph, tensor, op) for tensor in graph.inputs_of(op))
+    made.tensors.update((t.name, t) for t in outputs)
+    made.ops.append(replace(op, inputs=inputs, outputs=tuple(t.name for t in outputs)))
+    for name, tensor in zip(op.outputs, outputs, strict=True):
+        if name != tensor.name:
+            made.tensors[name] = _activation(made, graph.tensors[name], made.types[op.name])
+            made.ops.append(Quantize(name=f"{name}/quantize", inputs=(tensor.name,), outputs=(name,)))
+
+
+def _as_float(made: _Made, graph: Graph, tensor: Tensor, op: Op) -> str:
+    """The name of what holds `tensor` as float32, or in the type of its own that is no float."""
+    if tensor.is_constant:
+        return _place(made, graph, tensor, op)
+    if tensor.dtype is not DType.F32:
+        return tensor.name
+    if (known := made.floats.get(tensor.name)) is not None:
+        return known
+    name = fresh_name(f"{tensor.name}/float", {**graph.tensors, **made.tensors})
+    made.floats[tensor.name], made.tensors[name] = name, replace(tensor, name=name)
+    made.ops.append(Dequantize(name=f"{tensor.name}/dequantize", inputs=(tensor.name,), outputs=(name,)))
+    return name
+
+
 def _inputs(made: _Made, graph: Graph, op: Op) -> tuple[str, ...]:
     """Names of the quantized inputs of `op`, which are made here when they are constants."""
     inputs, dtype = graph.inputs_of(op), made.types[op.name]
@@ -124,7 +164,7 @@ def _inputs(made: _Made, graph: Graph, op: Op) -> tuple[str, ...]:
     for index, tensor in enumerate(inputs):
         if index in op.weight_axis or index == op.bias_input:
             continue
-        if index in op.float_inputs and tensor.is_constant:
+        if tensor.is_constant and (index in op.float_inputs or tensor.dtype is not DType.F32):
             names[index] = _place(made, graph, tensor, op)
             continue
         source = op.outputs[0] if op.inputs_share_quant else tensor.name
@@ -191,17 +231,6 @@ def _require_weights(graph: Graph) -> None:
                     f"layer {op.name} ({op.kind}): the constant {tensor.name} holds NaN or infinity",
                     hint="export the model again from sound weights",
                 )
-
-
-def _refuse_casts(graph: Graph) -> None:
-    """Raises UnsupportedModelError naming a CAST of floats: it would give integers that a scale says nothing of."""
-    for op in graph.ops:
-        kinds = {graph.tensors[name].dtype for name in (*op.inputs, *op.outputs)}
-        if op.family == "cast" and DType.F32 in kinds and len(kinds) > 1:
-            raise UnsupportedModelError(
-                f"layer {op.name} ({op.kind}) makes floats of whole numbers, or these of floats: it stays as it is",
-                hint="--precision float deploys the model as it is",
-            )
 
 
 def _with_float_io(graph: Graph, result: Graph) -> Graph:

@@ -28,6 +28,7 @@ from midge.quantize.ranges import Range, chosen_range
 from midge.quantize.raw_input import take_raw
 from midge.quantize.reconstruct import reconstruct
 from midge.quantize.refine import refine
+from midge.quantize.repeats import share_among_repeats
 from midge.quantize.samples import Samples, require_samples, sample_notes
 from midge.settings import Rounding, Settings, Width
 
@@ -135,10 +136,11 @@ def _static(graph: Graph, settings: Settings, samples: Samples, progress: Progre
         ranges = ranges_by_output(graph, seen, samples, progress)
     else:
         ranges = {name: chosen_range(h, settings.ranges, settings.percentile) for name, h in seen.items()}
+    ranges = share_among_repeats(graph, ranges)
     activations = DType.S16 if settings.precision == "int16x8" else DType.S8
     widths = partial(width_of, settings)
     wide = [name for name, width in settings.activations.items() if width == "int16"]
-    if settings.raw is not None:
+    if settings.raw is not None and settings.raw.dtype is DType.U8:
         ranges = {**ranges, graph.inputs[0]: Range(*settings.raw.limits)}
     clip, one = settings.clip_weights, settings.one_multiplier
     made = quantize_graph(graph, ranges, settings.float_io, widths, clip, activations, wide, one)

@@ -124,6 +124,8 @@ def real_values(tensor: Tensor, values: Array) -> Array:
 
 def as_wanted(tensor: Tensor, real: Array) -> Array:
     """Real values as `tensor` holds them."""
+    if tensor.quant is None:
+        return np.asarray(real, tensor.dtype.numpy)
     return real if tensor.dtype is DType.F32 else quantize_array(real, tensor.q, tensor.dtype)
 
 

@@ -13,9 +13,9 @@ import numpy as np
 
 from midge.interpreter import interpret_all
 from midge.ir.graph import Graph, Op
-from midge.ir.tensor import Array, DType, Tensor
-from midge.numerics.fixed_point import quantize_array
+from midge.ir.tensor import Array, Tensor
 from midge.progress import Progress, silent
+from midge.quantize.quality import as_wanted
 from midge.quantize.samples import Samples
 
 # What the values of all samples may take at once.
@@ -109,10 +109,7 @@ def samples_that_fit(graph: Graph, samples: Samples) -> Samples:
 
 
 def _inputs(graph: Graph, sample: Sequence[Array]) -> dict[str, Array]:
-    return {
-        t.name: v if t.dtype is DType.F32 else quantize_array(v, t.q, t.dtype)
-        for t, v in zip(graph.input_tensors, sample, strict=True)
-    }
+    return {t.name: as_wanted(t, v) for t, v in zip(graph.input_tensors, sample, strict=True)}
 
 
 def _outputs(graph: Graph, sample: Sequence[Array]) -> dict[str, Array]:

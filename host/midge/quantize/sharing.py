@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from midge.errors import InternalError
 from midge.ir.graph import Graph, Op
-from midge.ir.tensor import Quant, Tensor
+from midge.ir.tensor import DType, Quant, Tensor
 from midge.quantize.ranges import Range, activation_quant, united, with_zero
 
 
@@ -57,8 +57,8 @@ def _sharing(graph: Graph, ranges: Mapping[str, Range]) -> _Sharing:
 
 def _add(found: _Sharing, graph: Graph, op: Op, ranges: Mapping[str, Range]) -> None:
     wanted = op.output_quant(graph.inputs_of(op))
-    if op.inputs_share_quant:
-        _join(found, op, ranges)
+    if op.inputs_share_quant and graph.tensors[op.outputs[0]].dtype is DType.F32:
+        _join(found, graph, op, ranges)
         return
     for target in op.outputs:
         if isinstance(wanted, Quant):
@@ -71,14 +71,15 @@ def _add(found: _Sharing, graph: Graph, op: Op, ranges: Mapping[str, Range]) -> 
             found.parents[target] = op.inputs[0]
 
 
-def _join(found: _Sharing, op: Op, ranges: Mapping[str, Range]) -> None:
+def _join(found: _Sharing, graph: Graph, op: Op, ranges: Mapping[str, Range]) -> None:
     target = op.outputs[0]
-    fixed = {found.fixed.get(name) for name in op.inputs}
+    names = [t.name for t in graph.inputs_of(op) if t.dtype is DType.F32]
+    fixed = {found.fixed.get(name) for name in names}
     if len(fixed) == 1 and (same := fixed.pop()) is not None:
         found.fixed[target] = same
         return
     found.parents[target] = target
-    for name in op.inputs:
+    for name in names:
         if name not in found.fixed:
             found.parents[_root(found.parents, name)] = target
             continue

@@ -165,3 +165,59 @@ def test_the_device_takes_bytes(images: Dataset, tmp_path: Path) -> None:
     report = run_model(compiled, images, tmp_path, samples=4)
     assert (report.exact.mismatches, report.exact.samples) == (0, 4)
     assert "uint8_t" in compiled.sources[next(n for n in compiled.sources if n.endswith(".h"))]
+
+
+SAMPLES = np.random.default_rng(4).normal(2048, 400, (40, 6, 6, 3)).astype(np.int16)
+
+
+@pytest.fixture
+def converted(tmp_path: Path) -> Dataset:
+    """Raw samples of a converter of 12 bits, without a scale."""
+    path = tmp_path / "samples.npz"
+    np.savez(path, x=SAMPLES, split=np.arange(len(SAMPLES)) % 2)
+    return load_data(path, network())
+
+
+def _converter(mean: float | list[float], std: float | list[float]) -> Settings:
+    return Settings(raw_input="int16", input_mean=mean, input_std=std)
+
+
+@pytest.mark.parametrize(("mean", "std"), [(2048.0, 400.0), (2047.25, 400.0), ([2048.0, 2000.0, 2100.0], 400.0)])
+def test_raw_samples_of_16_bits_become_the_nearest_step_of_the_input(
+    mean: float | list[float], std: float, converted: Dataset, tmp_path: Path
+) -> None:
+    compiled = compile_model(Imported(network(), tmp_path, "0" * 64, "tflite"), _converter(mean, std), converted)
+    made, raw = compiled.graph, compiled.settings.raw
+    given, inner = made.input_tensors[0], made.tensors[made.ops[0].outputs[0]]
+    assert (given.dtype, inner.dtype) == (DType.S16, DType.S8)
+    assert raw is not None
+    every = np.arange(-32768, 32768)[: given.elements * (65536 // given.elements)].reshape(-1, *given.shape)
+    for block in every[:: len(every) // 20]:
+        (found,) = made.ops[0].evaluate([given], [inner], [block.astype(np.int16)])
+        steps = (block - raw.zero) * raw.step / inner.q.scale + inner.q.zero_point
+        assert np.abs(found - np.clip(steps, -128, 127)).max() <= 0.55
+    y = made.output_tensors[0]
+    for sample in SAMPLES[:5]:
+        (exact,) = interpret(network(), [_normalized(sample, np.atleast_1d(mean).tolist(), [std])])
+        (found,) = interpret(made, [sample[None]])
+        low, high = ((end - y.q.zero_point) * y.q.scale for end in DType.S8.limits)
+        assert np.abs((found - float(y.q.zero_point)) * y.q.scale - np.clip(exact, low, high)).max() < 5 * y.q.scale
+
+
+def test_a_network_that_is_int8_already_takes_raw_samples(converted: Dataset, tmp_path: Path) -> None:
+    settings = Settings(input_mean=2048.0, input_std=400.0)
+    normalized = tmp_path / "normalized.npz"
+    np.savez(normalized, x=(SAMPLES.astype(np.float32) - 2048) / 400, split=np.arange(len(SAMPLES)) % 2)
+    int8 = compile_model(
+        Imported(network(), tmp_path, "0" * 64, "tflite"), settings, load_data(normalized, network())
+    ).graph
+    model = tmp_path / "int8.tflite"
+    model.write_bytes(export_tflite(int8))
+    imported = import_model(model)
+    compiled = compile_model(imported, _converter(2048.0, 400.0))
+    assert compiled.graph.input_tensors[0].dtype is DType.S16
+    report = run_model(compiled, converted, tmp_path, samples=4)
+    assert (report.exact.mismatches, report.exact.samples) == (0, 4)
+    for wrong in (_converter(2048.5, 400.0), _converter([1.0, 2.0, 3.0], 400.0)):
+        with pytest.raises(SettingsError, match="integer model already"):
+            compile_model(imported, wrong)

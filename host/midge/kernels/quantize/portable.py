@@ -26,6 +26,8 @@ def bind(layer: Layer) -> Binding:
     p = quantize_parameters(cast(Quantize, layer.op), layer.inputs, layer.outputs)
     factor = per_tensor(p.multiplier, p.shift, p.output_zero_point, *y.dtype.limits)
     literals, _ = requantization_literals(factor, 1 << (8 * x.dtype.bytes), y.dtype.c_type)
+    if p.input_zero_point and x.dtype.bytes > 1:  # Where int has 16 bits, it does not hold the difference.
+        params["wide"] = True
     return Binding({**params, "zero_point": p.input_zero_point, **literals})
 
 
