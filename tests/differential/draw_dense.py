@@ -154,6 +154,12 @@ def _winograd(rng: Rng) -> Case:
     return one_op(case.op, [many, w, *rest], out, rng)
 
 
+def draw_whole_tiles(rng: Rng) -> Case:
+    """A 3x3 window over an image without a border, of whole words, that tiles of 4x4 outputs fill."""
+    size = (6 + 4 * int(rng.integers(0, 2)), 6 + 4 * int(rng.integers(0, 2)))
+    return _convolution(rng, (3, 3), size, (1, 1), ((0, 0), (0, 0)), (4, 8, 16))
+
+
 def _packed(draw: Callable[[Rng], Case]) -> Callable[[Rng], Case]:
     """The same layers with weights of few bits or few values, and a scale that spreads what sums these give."""
 

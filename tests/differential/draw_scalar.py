@@ -9,7 +9,13 @@ from itertools import islice
 import numpy as np
 
 from differential.draw_dense import DRAWS as DENSE
-from differential.draw_dense import draw_first_layer, draw_long_rows, draw_one_channel, draw_row_after_relu
+from differential.draw_dense import (
+    draw_first_layer,
+    draw_long_rows,
+    draw_one_channel,
+    draw_row_after_relu,
+    draw_whole_tiles,
+)
 from differential.draw_depthwise import draw_usual_depthwise
 from differential.draw_sparse import VARIANTS as SPARSE
 from differential.draw_tensors import Case, Rng, one_op
@@ -26,13 +32,18 @@ DRAWS: Mapping[str, tuple[Callable[[Rng], Case], ...]] = {
 # What such layers rarely fit.
 NARROW: Mapping[tuple[str, str], tuple[Callable[[Rng], Case], ...]] = {
     ("conv2d", "riscv_planes"): (draw_one_channel,),
+    ("conv2d", "riscv_winograd"): (*[DENSE["conv2d", "dsp_winograd"]] * 4, draw_whole_tiles),
+    ("conv2d", "armv7m_winograd"): (DENSE["conv2d", "dsp_winograd"],),
     ("fully_connected", "avr_row"): (draw_row_after_relu, *DRAWS["fully_connected"]),
     ("conv2d", "avr_line"): (draw_first_layer, *DRAWS["conv2d"]),
     ("conv2d", "avr_line_short"): (draw_first_layer,),
 }
-VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "scalar" in v.needs and v not in SPARSE)
+# One template and one header for three cores.
+WINOGRAD = {v.name: v for v in variants("conv2d") if (v.op, v.name) in NARROW and v.name.endswith("_winograd")}
+APART = (*SPARSE, *WINOGRAD.values())
+VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "scalar" in v.needs and v not in APART)
 AVR_VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "avr" in v.needs and v not in SPARSE)
-RISCV_VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "rv32m" in v.needs and v not in SPARSE)
+RISCV_VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "rv32m" in v.needs and v not in APART)
 MAC16_VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "mac16" in v.needs)
 
 

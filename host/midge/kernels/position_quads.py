@@ -71,6 +71,11 @@ def row_instructions(units: int, positions: int) -> int:
     return 2 * units * positions + 15 * units + 400
 
 
+def dense_pixel(units: int, positions: int) -> int:
+    """Instructions of a pixel by pairs of channels, about."""
+    return (2 * positions + 15) * units + 5 * positions
+
+
 def quads(positions: int) -> int:
     """Quads that hold that many positions."""
     return -(-positions // QUAD)

@@ -12,7 +12,7 @@ times a number each, and A takes what is missing, times 24. By rows, for m = (T 
     24 y2 = 4 z2,  z2 = (m3 + m4) - (m1 + m2)               24 y3 = 4 z3,  z3 = m5 + 2 (m3 - m4) - (m1 - m2)
 
 Why integers are enough. Weights become |T g T^T| <= 7 * 7 * 128 = 6272, and inputs, as bytes of 0 to 255, -12750 to
-17340 (the sums of the negative and of the positive numbers of B^T d B): both are int16, as SMLAD wants them. From there
+17340 (the sums of the negative and of the positive numbers of B^T d B): both are int16. From there
 on all is modulo 2^32, where sums may wrap. What comes out is z with 576 y = 2^k z, k from 0 to 4. The inverse of 9
 modulo 2^32 makes that 64 y = 2^k z / 9 modulo 2^32, which is 64 y itself while |y| < 2^25: `fits` asks for it.
 """
@@ -34,8 +34,8 @@ POSITIONS = PATCH * PATCH
 # Sums come multiplied by 2^6 to the requantization.
 LIFT = 6
 _TRANSFORM = np.array([[6, 0, 0], [1, 1, 1], [1, -1, 1], [1, 2, 4], [1, -2, 4], [0, 0, 6]])
-# Inputs are taken as bytes of 0 to 255.
-_RAISED = 128
+RAISED = 128
+"""Inputs are taken as bytes of 0 to 255."""
 # Pairs of channels done per turn of the inner loop, 56 bytes of code each: where one turn is enough, and else.
 _ONE_TURN, _MOST_UNROLL = 16, 12
 
@@ -83,11 +83,11 @@ def can_lift(sums: Sums) -> bool:
 def winograd_stream(weights: Array, sums: Sums, r: Requantization) -> WinogradStream:
     """Pack `weights` (OHWI, 3x3); `sums` are those over raw int8 inputs."""
     found = requantize(sums, r, (LIFT,) * GROUP)
-    raised = np.pad(sums.weights.sum(axis=1) * _RAISED << LIFT, (0, found.starts.size - len(sums.bias)))
+    raised = np.pad(sums.weights.sum(axis=1) * RAISED << LIFT, (0, found.starts.size - len(sums.bias)))
     starts = found.starts.reshape(-1, GROUP) - raised.reshape(-1, GROUP)
     tail = found.tail.reshape(len(starts), GROUP, -1)[:, :, ::-1]
     record = np.concatenate([tail, starts[:, :, None]], axis=2)
-    products = _products(weights)
+    products = packed_products(weights, turns(weights.shape[3])[1])
     words = np.concatenate([products, record.reshape(len(starts), -1)], axis=1)
     return WinogradStream(int32_words(words), products.shape[1], record.shape[2], found.shift)
 
@@ -98,10 +98,10 @@ def transformed(weights: Array) -> Array:
     return found
 
 
-def _products(weights: Array) -> Array:
-    """(groups, words): for each position, for each pair of input channels, the pair of each of four channels."""
+def packed_products(weights: Array, words: int) -> Array:
+    """(groups, words): for each position, for each of `words` pairs of input channels, the pair of each of four
+    channels."""
     channels = weights.shape[3]
-    words = turns(channels)[1]
     whole = np.zeros((POSITIONS, -(-len(weights) // GROUP) * GROUP, 2 * words), np.int64)
     whole[:, : len(weights), :channels] = transformed(weights).reshape(POSITIONS, len(weights), channels)
     # Of each four bytes first 0 and 2 are taken, then 1 and 3.

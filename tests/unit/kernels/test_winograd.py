@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from midge.boards import load_board
 from midge.ir.graph import NO_CLAMP, Graph
@@ -30,7 +31,12 @@ B = np.array(
 A = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]])
 # What the rows of T lack of 24 times those of G.
 MISSING = np.array([1, -4, -4, 1, 1, 4])
-(WINOGRAD,) = (v for v in variants("conv2d") if v.name == "dsp_winograd")
+# The board of a core, Winograd's kernel there, and the one that it is compared with.
+BOARDS = (
+    ("nucleo_l4r5zi", "dsp_winograd", "dsp_window"),
+    ("esp32-c3-devkitm-1", "riscv_winograd", "riscv_quads"),
+    ("due", "armv7m_winograd", "scalar_pairs"),
+)
 
 
 def test_products_of_the_transformed_are_576_times_the_convolution() -> None:
@@ -58,30 +64,37 @@ def test_turns_cover_the_channels_by_whole_words() -> None:
         assert padded_channels(channels) <= 2 * words <= 1.2 * padded_channels(channels)
 
 
-def test_it_is_taken_for_speed_alone() -> None:
-    assert _chosen(_layer(16, 16, 16), "speed") == ["dsp_winograd"]
+@pytest.mark.parametrize(("board", "winograd", "other"), BOARDS)
+def test_it_is_taken_for_speed_alone(board: str, winograd: str, other: str) -> None:
+    assert _chosen(_layer(16, 16, 16), board, "speed") == [winograd]
     for goal in ("balanced", "size"):
-        assert _chosen(_layer(16, 16, 16), goal) != ["dsp_winograd"]  # type: ignore[arg-type]
+        assert _chosen(_layer(16, 16, 16), board, goal) != [winograd]  # type: ignore[arg-type]
 
 
-def test_without_the_flash_it_gives_way() -> None:
+@pytest.mark.parametrize(("board", "winograd", "other"), BOARDS)
+def test_without_the_flash_it_gives_way(board: str, winograd: str, other: str) -> None:
     layer = _layer(16, 32, 32)
-    assert _chosen(layer, "speed", 160_000) == ["dsp_winograd"]
-    assert _chosen(layer, "speed", 64_000) == ["dsp_window"]
+    assert _chosen(layer, board, "speed", 160_000) == [winograd]
+    assert _chosen(layer, board, "speed", 64_000) == [other]
 
 
-def test_few_channels_and_small_images_are_left_to_windows() -> None:
-    assert _chosen(_layer(16, 3, 16), "speed") == ["dsp_window"]
-    assert _chosen(_layer(2, 32, 32), "speed") == ["dsp_window"]
+@pytest.mark.parametrize(("board", "winograd", "other"), BOARDS)
+def test_few_channels_and_small_images_are_left_to_windows(board: str, winograd: str, other: str) -> None:
+    assert _chosen(_layer(16, 1, 16), board, "speed") != [winograd]
+    assert _chosen(_layer(2, 32, 32), board, "speed") == [other]
 
 
-def test_it_leaves_other_windows_strides_dilations_and_large_scratch_to_others() -> None:
+@pytest.mark.parametrize(("board", "winograd", "other"), BOARDS)
+def test_other_windows_strides_dilations_and_large_scratch_are_left_to_others(
+    board: str, winograd: str, other: str
+) -> None:
+    (variant,) = (v for v in variants("conv2d") if v.name == winograd)
     layer = layer_of(_layer(16, 16, 16), 0)
-    assert WINOGRAD.fits(layer)
-    assert WINOGRAD.scratch_bytes(layer) <= 16384
+    assert variant.fits(layer)
+    assert variant.scratch_bytes(layer) <= 16384
     for change in ({"stride": (2, 2)}, {"dilation": (2, 2)}):
-        assert not WINOGRAD.fits(replace(layer, op=replace(layer.op, **change)))
-    assert not WINOGRAD.fits(layer_of(_layer(16, 96, 16), 0))
+        assert not variant.fits(replace(layer, op=replace(layer.op, **change)))
+    assert not variant.fits(layer_of(_layer(16, 96, 16), 0))
 
 
 def _layer(size: int, channels: int, filters: int) -> Graph:
@@ -102,6 +115,6 @@ def _layer(size: int, channels: int, filters: int) -> Graph:
     return verify(Graph("layer", ("x",), ("y",), {t.name: t for t in (x, w, y)}, (op,)))
 
 
-def _chosen(graph: Graph, goal: Goal, flash_bytes: int | None = None) -> list[str]:
-    found = select(graph, load_board("nucleo_l4r5zi").core, goal, flash_bytes=flash_bytes).variants
+def _chosen(graph: Graph, board: str, goal: Goal, flash_bytes: int | None = None) -> list[str]:
+    found = select(graph, load_board(board).core, goal, flash_bytes=flash_bytes).variants
     return [v.name for v in found if v is not None]

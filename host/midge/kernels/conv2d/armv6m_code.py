@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from midge.kernels.conv2d.portable import overlap
 from midge.kernels.matrix_code import AsCode
-from midge.kernels.pixel_pairs import padded_depth
+from midge.kernels.pixel_pairs import dense_pixel
 from midge.kernels.thumb_code import NEEDS, thumb_code
 from midge.kernels.variant import Variant
 from midge.kernels.weights_as_code import pixel_matrix_of
@@ -12,7 +12,7 @@ from midge.kernels.weights_as_code import pixel_matrix_of
 
 def _dense(units: int, width: int) -> tuple[int, int]:
     """What scalar_pairs takes."""
-    return (3 * padded_depth(width) + 45) * units + 5 * width, units * width
+    return dense_pixel(units, width), units * width
 
 
 _CODE = AsCode(pixel_matrix_of, thumb_code, _dense)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from midge.kernels.conv2d.portable import overlap
 from midge.kernels.matrix_code import AsCode
-from midge.kernels.position_quads import NEEDS
+from midge.kernels.position_quads import NEEDS, dense_pixel
 from midge.kernels.riscv_code import riscv_code
 from midge.kernels.variant import Variant
 from midge.kernels.weights_as_code import pixel_matrix_of
@@ -12,7 +12,7 @@ from midge.kernels.weights_as_code import pixel_matrix_of
 
 def _dense(units: int, width: int) -> tuple[int, int]:
     """What riscv_quads takes."""
-    return (2 * width + 15) * units + 5 * width, units * width
+    return dense_pixel(units, width), units * width
 
 
 _CODE = AsCode(pixel_matrix_of, riscv_code, _dense)

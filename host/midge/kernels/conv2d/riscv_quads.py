@@ -11,7 +11,7 @@ import numpy as np
 from midge.ir.tensor import Array
 from midge.kernels.geometry import Window, group_overlap, pixels_joined, window_of
 from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8, requantization_of
-from midge.kernels.position_quads import NEEDS, QUAD, bind_matrix, can_add, quads, scaling_of
+from midge.kernels.position_quads import NEEDS, QUAD, bind_matrix, can_add, dense_pixel, quads, scaling_of
 from midge.kernels.variant import Binding, Layer, Variant
 
 _PIXELS = 4
@@ -50,6 +50,12 @@ def overlap(layer: Layer) -> int:
     return group_overlap(_window(layer), _PIXELS)
 
 
+def cycles(layer: Layer) -> int:
+    """Instructions, about."""
+    w, (units, positions) = _window(layer), _rows(layer).shape
+    return w.batch * w.out_h * w.out_w * dense_pixel(units, positions)
+
+
 def _window(layer: Layer) -> Window:
     weights = layer.inputs[1].shape
     return pixels_joined(window_of(layer, (weights[1], weights[2])))
@@ -60,4 +66,6 @@ def _rows(layer: Layer) -> Array:
     return weights.reshape(len(weights), -1).astype(np.int64)
 
 
-VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes, overlap=overlap)
+VARIANT = Variant(
+    __name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes, overlap=overlap, cycles=cycles
+)

@@ -11,7 +11,7 @@ import numpy as np
 from midge.ir.tensor import Array
 from midge.kernels.geometry import Window, group_overlap, pixels_joined, window_of
 from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8, requantization_of
-from midge.kernels.pixel_pairs import NEEDS, bind_matrix, can_pack, padded_depth
+from midge.kernels.pixel_pairs import NEEDS, bind_matrix, can_pack, dense_pixel, padded_depth
 from midge.kernels.variant import Binding, Layer, Variant
 
 
@@ -41,6 +41,12 @@ def overlap(layer: Layer) -> int:
     return group_overlap(_window(layer), 2)
 
 
+def cycles(layer: Layer) -> int:
+    """What it takes on a Cortex-M0+, about."""
+    w, (units, positions) = _window(layer), _rows(layer).shape
+    return w.batch * w.out_h * w.out_w * dense_pixel(units, positions)
+
+
 def _window(layer: Layer) -> Window:
     weights = layer.inputs[1].shape
     return pixels_joined(window_of(layer, (weights[1], weights[2])))
@@ -51,4 +57,6 @@ def _rows(layer: Layer) -> Array:
     return weights.reshape(len(weights), -1).astype(np.int64)
 
 
-VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes, overlap=overlap)
+VARIANT = Variant(
+    __name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes, overlap=overlap, cycles=cycles
+)
