@@ -335,3 +335,11 @@ def test_the_shape_that_a_file_leaves_open_is_a_flag(midge: Midge, tmp_path: Pat
     assert json.loads(done.out)["inputs"][0]["shape"] == [1, 7, 3]
     assert "not of the form" in midge("inspect", path, "--input-shape", "x=1xL").err
     assert midge("compile", MODEL, "--input-shape", "x=1", "-o", tmp_path / "out").code == 1
+
+
+def test_the_example_is_built_by_the_compiler_that_pip_brings(midge: Midge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make demo` where there is no other compiler: clang warns of what gcc does not, and a warning is an error."""
+    monkeypatch.setenv("MIDGE_TOOLCHAIN", "zig")
+    done = midge("run", MODEL, "--emulate", "--data", DATA, "--samples", 1, "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["toolchain"]["compiler"] == "zig"

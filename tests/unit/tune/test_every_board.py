@@ -22,6 +22,9 @@ from midge.run.devices import build_firmware
 from midge.settings import Settings
 from midge.tune.every_board import BoardFit, fit_boards
 
+# One process: what the tests share is made once.
+pytestmark = pytest.mark.xdist_group(__name__)
+
 DIGITS = Path(__file__).parents[3] / "examples" / "digits" / "digits"
 MODEL, DATA = DIGITS.with_suffix(".tflite"), DIGITS.with_suffix(".npz")
 # Sizes and cycles do not depend on how much was calibrated on.
