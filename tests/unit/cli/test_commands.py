@@ -10,6 +10,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from rich.console import Console
 
 import midge.cli as midge_cli
 from midge.cli import main
@@ -265,6 +266,11 @@ def test_boards_are_listed_with_their_memories(midge: Midge) -> None:
         "flash_bytes": 2 * 1024 * 1024,
         "ram_bytes": 640 * 1024,
     }
+
+
+def test_names_of_boards_are_whole_on_a_narrow_terminal(midge: Midge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("midge.cli.boards.out", lambda: Console(width=40, highlight=False))
+    assert "esp32-s3-devkitc-1\n" in midge("boards").out
 
 
 def test_doctor_names_compilers_and_packages(midge: Midge) -> None:
