@@ -88,7 +88,7 @@ def _types(operator: type[Op]) -> str:
     names = f" Quantized: {', '.join(sorted(t.value for t in quantized))}." if quantized else ""
     whole = (
         " Int32 without a scale."
-        if getattr(operator, "has_whole", False) and "int32" not in _text(operator.check)
+        if getattr(operator, "has_whole", False) and "int32" not in _text(operator.check).lower()
         else ""
     )
     return _text(operator.check) + names + whole
