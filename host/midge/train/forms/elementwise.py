@@ -86,7 +86,7 @@ FORMS: dict[str, Form] = {
     "mul": _two(torch.mul),
     "neg": _one(torch.neg),
     "not_equal": _two(torch.ne),
-    "pow": _two(torch.pow),
+    "pow": _two(lambda x, y: torch.nan_to_num(torch.pow(x, y))),
     "prelu": _two(_prelu),
     "quantize": _one(lambda x: x),
     "relu": _bounds,
