@@ -12,7 +12,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from differential import drawn_boxes, drawn_cases, drawn_elementwise, drawn_moves, drawn_sums, drawn_truths
+from differential import draw_dense, drawn_boxes, drawn_cases, drawn_elementwise, drawn_moves, drawn_sums, drawn_truths
+from differential.draw_dense import fitting_cases
 from differential.draw_states import draw_lstm, draw_svdf
 from differential.draw_tensors import Case, Rng
 from differential.draw_values import (
@@ -172,9 +173,9 @@ def cases_that_fit(
     kind: str, variant: Variant, count: int, seed: int = 0, wanted: Callable[[Case], bool] = lambda case: True
 ) -> list[Case]:
     """`count` cases of an operator, those that are `wanted`, of the first seed from `seed` on that has some for the
-    variant: one for few shapes may fit none of the first. None where no seed has any."""
+    variant: one for few shapes may fit none of the first. Where no seed has any, two of its own; else none."""
     for number in range(seed, seed + _SEEDS):
         cases = [case for case in draw_cases(kind, count, number) if wanted(case)]
         if any(variant.fits(layer_of(case.graph, 0)) for case in cases):
             return cases
-    return []
+    return fitting_cases(variant, 2, seed) if (kind, variant.name) in draw_dense.DRAWS else []

@@ -28,6 +28,8 @@ from midge.numerics.windows import window_output_size
 from midge.ops.conv2d import Conv2D
 from midge.ops.fully_connected import FullyConnected
 
+_CHANNELS = (1, 2, 3, 4, 5, 7, 8, 12, 16, 24, 33)
+
 
 def fitting_cases(variant: Variant, count: int, seed: int = 0) -> list[Case]:
     """`count` cases that the variant fits; fails when most do not."""
@@ -97,7 +99,7 @@ def _convolution(
     size: tuple[int, int],
     stride: tuple[int, int],
     padding: Padding,
-    channels: tuple[int, ...] = (1, 2, 3, 4, 5, 7, 8, 12, 16, 24, 33),
+    channels: tuple[int, ...] = _CHANNELS,
 ) -> Case:
     c_in, c_out = int(rng.choice(channels)), int(rng.integers(1, 20))
     x = activation("x", (1, *size, c_in), DType.S8, rng)
@@ -142,6 +144,16 @@ def _window(rng: Rng) -> Case:
     return _convolution(rng, kernel, size, stride, ((top, bottom), (left, right)))
 
 
+def _winograd(rng: Rng) -> Case:
+    around = [[0] * 4, [1] * 4, rng.integers(0, 3, 4).tolist()][rng.integers(3)]
+    size, channels = (3 + int(rng.integers(0, 10)), 3 + int(rng.integers(0, 10))), (*_CHANNELS, 40)
+    case = _convolution(rng, (3, 3), size, (1, 1), ((around[0], around[1]), (around[2], around[3])), channels)
+    x, w, *rest = (case.graph.tensors[name] for name in case.op.inputs)
+    batch, y = int(rng.choice([1, 1, 2])), case.graph.output_tensors[0]
+    many, out = replace(x, shape=(batch, *x.shape[1:])), replace(y, shape=(batch, *y.shape[1:]))
+    return one_op(case.op, [many, w, *rest], out, rng)
+
+
 def _packed(draw: Callable[[Rng], Case]) -> Callable[[Rng], Case]:
     """The same layers with weights of few bits or few values, and a scale that spreads what sums these give."""
 
@@ -181,6 +193,7 @@ DRAWS: Mapping[tuple[str, str], Callable[[Rng], Case]] = {
     ("fully_connected", "dsp"): _matrix,
     ("conv2d", "dsp_pointwise"): _pointwise,
     ("conv2d", "dsp_window"): _window,
+    ("conv2d", "dsp_winograd"): _winograd,
     ("fully_connected", "dsp_packed"): _packed(_matrix),
     ("conv2d", "dsp_packed_pointwise"): _packed(_pointwise),
     ("conv2d", "dsp_packed_window"): _packed(_window),

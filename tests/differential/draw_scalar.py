@@ -28,6 +28,7 @@ NARROW: Mapping[tuple[str, str], tuple[Callable[[Rng], Case], ...]] = {
     ("conv2d", "riscv_planes"): (draw_one_channel,),
     ("fully_connected", "avr_row"): (draw_row_after_relu, *DRAWS["fully_connected"]),
     ("conv2d", "avr_line"): (draw_first_layer, *DRAWS["conv2d"]),
+    ("conv2d", "avr_line_short"): (draw_first_layer,),
 }
 VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "scalar" in v.needs and v not in SPARSE)
 AVR_VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "avr" in v.needs and v not in SPARSE)

@@ -18,12 +18,16 @@ from thoroughness import draws
 
 pytestmark = pytest.mark.thorough
 
-COUNT = draws(16, 48)
-VARIANTS = [(kind, variant) for kind in kinds() for variant in variants(kind)]
-NAMES = [f"{kind}-{variant.name}" for kind, variant in VARIANTS]
+COUNT = draws(12, 48)
+# All tests of a variant run in one process: its cases are drawn and rendered once.
+VARIANTS = [
+    pytest.param((kind, variant), id=(name := f"{kind}-{variant.name}"), marks=pytest.mark.xdist_group(name))
+    for kind in kinds()
+    for variant in variants(kind)
+]
 
 
-@pytest.fixture(scope="module", params=VARIANTS, ids=NAMES)
+@pytest.fixture(scope="module", params=VARIANTS)
 def rendered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Rendered]:
     kind, variant = request.param
     cases = cases_that_fit(kind, variant, COUNT)

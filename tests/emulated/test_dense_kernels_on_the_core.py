@@ -19,16 +19,17 @@ from thoroughness import draws
 
 pytestmark = pytest.mark.thorough
 
-COUNTS: dict[Literal["speed", "size"], int] = {"speed": draws(12, 40), "size": draws(6, 20)}
+# Compiler, goal, and how many layers.
+RUNS = [("gcc", "speed", draws(12, 40)), ("gcc", "size", draws(6, 20)), ("zig", "speed", draws(8, 40))]
 VARIANTS = [v for kind, name in DRAWS for v in variants(kind) if v.name == name]
 
 
-@pytest.mark.parametrize("optimize", COUNTS)
+@pytest.mark.parametrize(("toolchain", "optimize", "count"), RUNS, indirect=["toolchain"])
 @pytest.mark.parametrize("variant", VARIANTS, ids=[f"{v.op}-{v.name}" for v in VARIANTS])
 def test_assembly_equals_the_interpreter(
-    variant: Variant, optimize: Literal["speed", "size"], toolchain: Toolchain, tmp_path: Path
+    variant: Variant, toolchain: Toolchain, optimize: Literal["speed", "size"], count: int, tmp_path: Path
 ) -> None:
     board = load_board(BOARD)
-    rendered = render_cases(fitting_cases(variant, COUNTS[optimize], seed=1), variant, tmp_path / "cases")
+    rendered = render_cases(fitting_cases(variant, count, seed=1), variant, tmp_path / "cases")
     image = compile_firmware(_sources(rendered), board, toolchain, tmp_path / "build", optimize=optimize)
     assert differences(rendered, _outputs(EmulatedBoard(image, board), rendered)) == {}

@@ -17,9 +17,9 @@ from midge.kernels.variant import Variant
 from midge.run.emulator import EmulatedBoard
 
 COUNTS: dict[tuple[str, Literal["speed", "size"]], int] = {
-    ("gcc", "speed"): 20,
-    ("gcc", "size"): 8,
-    ("zig", "speed"): 8,
+    ("gcc", "speed"): 12,
+    ("gcc", "size"): 6,
+    ("zig", "speed"): 6,
 }
 
 

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+# One process: what the tests share is made once.
+pytestmark = pytest.mark.xdist_group(__name__)
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 from rich.table import Table
 
 from midge.cli.options import INPUT_SHAPES, JSON, MODEL, import_named, load_dataset
@@ -100,7 +101,7 @@ def facts(imported: Imported, canonical: Graph, graph: Graph) -> dict[str, Any]:
             "precision": precision.replace("float", "float32"),
             "macs": canonical.macs,
             "live_macs": graph.macs,
-            "constant_bytes": sum(t.bytes for t in graph.tensors.values() if t.is_constant),
+            "constant_bytes": _distinct_bytes(graph),
         },
         "inputs": [_port(t) for t in graph.input_tensors],
         "outputs": [_port(t) for t in graph.output_tensors],
@@ -125,6 +126,13 @@ def _port(tensor: Tensor) -> dict[str, Any]:
     if tensor.quant is not None:
         port |= {"scale": tensor.quant.scale, "zero_point": tensor.quant.zero_point}
     return port
+
+
+def _distinct_bytes(graph: Graph) -> int:
+    """Bytes of all constants, equal ones once, as they lie in flash: an unrolled network repeats its weights."""
+    constants = (t for t in graph.tensors.values() if t.data is not None)
+    distinct = {(t.shape, t.dtype, t.quant, np.asarray(t.data).tobytes()): t.bytes for t in constants}
+    return sum(distinct.values())
 
 
 def _constant_bytes(graph: Graph, op: Op) -> int:
@@ -156,10 +164,10 @@ def _print(imported: Imported, canonical: Graph, graph: Graph) -> None:
             console.print(f"{kind[:-1]} {port['name']}: {port['dtype']}[{shape}]{scale}", markup=False)
     table = Table(box=None, pad_edge=False)
     table.add_column("layer", overflow="fold")
-    table.add_column("operator")
+    table.add_column("operator", overflow="fold")
     packed = any("packed" in row for row in known["layers"])
     for title in ("output", "MACs", "constants", *(("packed", "bytes") if packed else ())):
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", overflow="fold")
     for row in known["layers"]:
         shape = "x".join(map(str, row["output_shape"]))
         width = (row["packed"], f"{row['packed_bytes']:,}") if "packed" in row else ()

@@ -208,7 +208,8 @@ def _smaller(layer: Layer, found: Sequence[Variant]) -> list[tuple[int, Variant]
 def _most_bytes(layer: Layer, variant: Variant) -> int:
     """More than its constants take, without packing them."""
     constants = sum(t.bytes for t in layer.inputs if t.is_constant)
-    return 2 * constants + 32 * max(layer.outputs[0].shape[-1:], default=1) + max(variant.code_bytes(layer), 0)
+    beside = 32 * max(layer.outputs[0].shape[-1:], default=1) + max(variant.code_bytes(layer), 0)
+    return variant.growth(layer) * constants + beside
 
 
 def _flash_bytes(layer: Layer, variant: Variant) -> int:

@@ -62,6 +62,10 @@ def _no_overlap(_: Layer) -> int | None:
     return None
 
 
+def _twice(_: Layer) -> int:
+    return 2
+
+
 def kernel_number(op: str, variant: str) -> int:
     """The 16 bits by which a firmware names the kernel of a layer: CRC-32 of `<op>/<variant>`, its low half.
 
@@ -77,7 +81,8 @@ class Variant:
     `fits` says whether the variant can do the layer, `bind` makes it ready. `needs` are abilities of a core (see
     midge.boards.Core), all of which it must have. `scratch_bytes` is what it needs besides
     inputs and outputs, `code_bytes` what its code takes beyond the portable variant's where that is worth counting
-    (negative where it takes less). `overlap` is the distance in bytes (see midge.memory.plan.Overlap) that input 0 must
+    (negative where it takes less). Its constants take at most `growth` times the layer's, and 32 bytes for each output
+    channel. `overlap` is the distance in bytes (see midge.memory.plan.Overlap) that input 0 must
     keep ahead of output 0 when they share memory: 0 in place, None never. `floats` says whether it computes with
     floats, which not every compiler can link. `packed`: constants take fewer bytes (weights fewer than 8 bits), which
     costs cycles. `signs`: it multiplies values of one bit, and outruns whatever else fits. `slow`: it is for flash
@@ -93,6 +98,7 @@ class Variant:
     overlap: Callable[[Layer], int | None] = _no_overlap
     floats: Callable[[Layer], bool] = touches_floats
     code_bytes: Callable[[Layer], int] = _no_code
+    growth: Callable[[Layer], int] = _twice
     packed: bool = False
     signs: bool = False
     slow: bool = False

@@ -28,6 +28,7 @@ from midge.quantize.ranges import Range, chosen_range
 from midge.quantize.raw_input import take_raw
 from midge.quantize.reconstruct import reconstruct
 from midge.quantize.refine import refine
+from midge.quantize.repeats import share_among_repeats
 from midge.quantize.samples import Samples, require_samples, sample_notes
 from midge.settings import Rounding, Settings, Width
 
@@ -135,6 +136,7 @@ def _static(graph: Graph, settings: Settings, samples: Samples, progress: Progre
         ranges = ranges_by_output(graph, seen, samples, progress)
     else:
         ranges = {name: chosen_range(h, settings.ranges, settings.percentile) for name, h in seen.items()}
+    ranges = share_among_repeats(graph, ranges)
     activations = DType.S16 if settings.precision == "int16x8" else DType.S8
     widths = partial(width_of, settings)
     wide = [name for name, width in settings.activations.items() if width == "int16"]

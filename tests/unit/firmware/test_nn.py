@@ -25,6 +25,9 @@ from midge.numerics.gemmlowp import exp_on_negative_values, one_over_one_plus_x,
 from midge.numerics.inverse_root import float_inverse_root
 from midge.resources import firmware_dir
 
+# One process: what the tests share is made once.
+pytestmark = pytest.mark.xdist_group(__name__)
+
 COUNT = 1_000_000
 INT32_MIN, INT32_MAX = -(1 << 31), (1 << 31) - 1
 EDGES = (

@@ -17,6 +17,9 @@ from midge.run.conversation import Conversation, Patience
 from midge.run.frames import FrameDecoder
 from midge.run.protocol import MessageType
 
+# One process: what the tests share is made once.
+pytestmark = pytest.mark.xdist_group(__name__)
+
 PATIENCE = Patience(ready_seconds=0.2, answer_seconds=0.02, run_seconds=0.3, attempts=5)
 # All waits of the patience, each for every restart, and as much again for a busy computer.
 LONGEST_SECONDS = 6.0

@@ -22,6 +22,9 @@ from midge.run.devices import build_firmware
 from midge.settings import Settings
 from midge.tune.every_board import BoardFit, fit_boards
 
+# One process: what the tests share is made once.
+pytestmark = pytest.mark.xdist_group(__name__)
+
 DIGITS = Path(__file__).parents[3] / "examples" / "digits" / "digits"
 MODEL, DATA = DIGITS.with_suffix(".tflite"), DIGITS.with_suffix(".npz")
 # Sizes and cycles do not depend on how much was calibrated on.
@@ -119,6 +122,9 @@ def test_a_board_far_too_small_is_told_how_much_is_too_much(imported: Imported, 
     assert "bytes of flash too many: prune" in found.advice
     assert "bytes of RAM too many" in found.advice
     assert "no" in fits_text([found])
+    narrow = fits_text([found], 40)
+    assert f"{found.board.name}: does not fit" in narrow
+    assert f"{found.flash_bytes:,} B flash" in narrow
 
 
 def test_without_a_compiler_sizes_are_estimates_that_say_so(

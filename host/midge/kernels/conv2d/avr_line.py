@@ -53,25 +53,24 @@ def fits(layer: Layer) -> bool:
     is_dilated = (window.dilation_h, window.dilation_w) != (1, 1)
     if window.batch > 1 or (window.is_clipped and is_dilated) or x.shape[3] != weights.shape[3]:
         return False
-    return code_bytes(layer) <= _MOST_CODE_BYTES and _channels(layer) is not None
+    return _weights_bytes(layer) <= _MOST_CODE_BYTES and _channels(layer) is not None
 
 
-def code_bytes(layer: Layer) -> int:
+def code_bytes(layer: Layer, tables: bool = True) -> int:
     """What weights and scaling take, about."""
-    weights = constant_data(layer.inputs[1])
     channels = _channels(layer)
-    tables = _steps(layer, channels) if channels is not None else []
-    code = _WEIGHT_BYTES * int(np.count_nonzero(weights)) + _CHANNEL_BYTES * len(weights)
-    return code + sum(len(steps.pairs) for steps in tables if steps)
+    steps = _steps(layer, channels) if tables and channels is not None else []
+    return _weights_bytes(layer) + sum(len(table.pairs) for table in steps if table)
 
 
-def bind(layer: Layer) -> Binding:
-    """Groups of channels: what is done with each activation of a window, and how sums become outputs."""
+def bind(layer: Layer, tables: bool = True) -> Binding:
+    """Groups of channels: what is done with each activation of a window, and how sums become outputs: with `tables` by
+    these where they are worth it."""
     window, channels = _window(layer), _channels(layer)
     assert channels is not None
     offsets, zero_point = _offsets(window), layer.inputs[0].q.zero_point
     rows = constant_data(layer.inputs[1]).astype(np.int64).reshape(len(channels), -1)
-    steps = _steps(layer, channels)
+    steps = _steps(layer, channels) if tables else [None] * len(channels)
     groups = []
     for at in range(0, len(rows), MOST_IN_GROUP):
         some = slice(at, at + MOST_IN_GROUP)
@@ -90,6 +89,11 @@ def scratch_bytes(layer: Layer) -> int:
     """A window, where some reach past the edge."""
     window = _window(layer)
     return _frame_bytes(window) if window.is_clipped else 0
+
+
+def _weights_bytes(layer: Layer) -> int:
+    weights = constant_data(layer.inputs[1])
+    return _WEIGHT_BYTES * int(np.count_nonzero(weights)) + _CHANNEL_BYTES * len(weights)
 
 
 def _frame_bytes(window: Window) -> int:
