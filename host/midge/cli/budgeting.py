@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from midge.boards import Board, load_board
+from midge.cli.files import NewFolder
 from midge.cli.options import INPUT_SHAPES, JSON, MODEL, load_dataset, named_shapes
 from midge.cli.talk import show_progress, talk
 from midge.errors import CheckFailedError, SettingsError
@@ -73,7 +74,7 @@ def budget_options(name: str, prefer: str) -> Callable[[F], F]:
         click.option(
             "-o",
             "--output",
-            type=click.Path(path_type=Path),
+            type=NewFolder(),
             help=f"The folder to write.  [default: MODEL-{name}]",
         ),
         click.option(
