@@ -2,10 +2,10 @@
 
     python benchmarks/sparse.py            prints a table: 1x1 convolution, fully connected layer
 
-Weights are normally distributed; the vectors of channels with the least magnitude are gone, out of all of the layer (1x4,
-1x2) or out of each window of positions (N:M). Every output is compared with the interpreter; a difference ends it with
-an error. Cycles are of the layer's kernel, requantization included, under a model of the core that docs/benchmarks.md
-says how far to trust.
+Weights are normally distributed; the vectors of channels with the least magnitude are gone, out of all of the layer
+(1x4, 1x2) or out of each window of positions (N:M). Every output is compared with the interpreter; a difference ends it
+with an error. Cycles are of the layer's kernel, requantization included, under a model of the core that
+docs/benchmarks.md says how far to trust.
 """
 
 from __future__ import annotations
