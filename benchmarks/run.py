@@ -1,6 +1,6 @@
 """`make bench`: the MLPerf Tiny networks on the emulated cores, beside their limits and the peers.
 
-    python benchmarks/run.py                          everything; rewrites results.json and docs/benchmarks.md
+    python benchmarks/run.py                          everything; rewrites results.json and the pages made from it
     python benchmarks/run.py --core rv32imc           the rows of one core; the others stay as they were recorded
     python benchmarks/run.py --core cortex-m4f --model kws_dscnn_int8 --dry      one row, nothing written
 
@@ -21,6 +21,7 @@ from typing import Any
 
 from document import document
 from models import measure
+from readme import write_table
 from scaling import scaling
 from small_cores import TITLES
 from tables import table
@@ -52,7 +53,8 @@ def main() -> None:
         (HERE / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         page = HERE.parent / "docs" / "benchmarks.md"
         page.write_text(document(results, peers), encoding="utf-8")
-        print(f"wrote {page.name} and results.json", file=sys.stderr)
+        write_table(results, peers)
+        print(f"wrote {page.name}, results.json and the table of README.md", file=sys.stderr)
     wrong = [row for row in rows if row["mismatches"]]
     if wrong:
         raise SystemExit("outputs differ: " + ", ".join(f"{r['model']} on {r['core']}" for r in wrong))

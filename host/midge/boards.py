@@ -322,11 +322,7 @@ def _board_file(name_or_path: str | Path) -> Path:
     if path.suffix == ".toml":
         raise BoardError(f"there is no board file {path}", hint="check the path, or take a board of `midge boards`")
     name = str(name_or_path)
-    # What was meant comes first: arduino_uno and Nano33BLE, too.
-    close = difflib.get_close_matches(name.lower(), list_boards(), cutoff=0.5)
-    close += [
-        board for board in list_boards() if board not in close and (board in name.lower() or name.lower() in board)
-    ]
+    close = _meant(name.lower())
     meant = f"{' or '.join(close[:4])}; `midge boards` lists all" if close and name else ", ".join(list_boards())
     raise BoardError(f"there is no board {name!r}", hint=f"{meant}; or the path of a .toml file")
 

@@ -16,7 +16,7 @@ from midge.cli.process import behave
 from midge.cli.talk import complain, talk
 from midge.errors import MidgeError
 
-_NOT_COMMANDS = {"compiling", "compressing", "files", "options", "process", "talk", "training"}
+_NOT_COMMANDS = {"budgeting", "compiling", "compressing", "files", "options", "process", "talk", "training"}
 # In the order in which one meets them. A command that is in none of these is listed last.
 _SECTIONS = {
     "Look": ("inspect", "fit", "boards", "doctor", "report"),

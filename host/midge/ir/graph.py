@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -73,6 +73,12 @@ class Op:
     is_view: ClassVar[bool] = False
     # Whether each output value depends on nothing but the input values at the same (broadcast) place.
     is_elementwise: ClassVar[bool] = False
+    # Whether outputs are input values as they are, but for a fused clamp, so that nothing is rounded anew.
+    only_moves: ClassVar[bool] = False
+    # Whether halves go away from the integer 0, not from the zero point, when integers are rounded.
+    rounds_from_zero: ClassVar[bool] = False
+    # Whether constants of several numbers scale and move channels: they are trained, as weights are.
+    has_trained_constants: ClassVar[bool] = False
     # The folder of kernels that a family of operators shares; "" for an operator with kernels of its own.
     family: ClassVar[str] = ""
 
@@ -144,6 +150,15 @@ class Op:
     def mixing(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Mixing | None:
         """The weighted sum over input channels that an int8 operator is, or None. Then `ties` ties weights' axes."""
         return None
+
+    def sum_step(self, steps: Sequence[Any]) -> Any:
+        """The step size of the integers that are rescaled to the output at once, from those of the inputs; None where
+        it is not so, or by weights, whose step sizes go by channel."""
+        return None
+
+    def divisor(self, inputs: Sequence[Tensor]) -> int:
+        """What integer sums are divided by when they are rescaled."""
+        return 1
 
     def scales_through(self, inputs: Sequence[Tensor]) -> bool:
         """Whether positive factors by channel, the same on all inputs, come out as they went in, but for the clamp."""

@@ -7,26 +7,28 @@ limited to it: u = 0..last. With a factor of `split` fraction bits
 
 Of the products of a byte of u and a byte of the factor only those are made that matter: bytes of the result below
 number `kept` are left out, and with them all that belongs to them alone. What that can cost is taken from the room that
-the addend has (see `_addends`), so that outputs stay those of the definition (midge.numerics.fixed_point) for every
-sum, or nothing is found. Addend and `below` are in units of byte `kept`.
+the addend has (midge.kernels.near_factors), so that outputs stay those of the definition (midge.numerics.fixed_point)
+for every sum, or nothing is found. Addend and `below` are in units of byte `kept`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
 from midge.ir.tensor import Array
-from midge.kernels.steps import LEVELS, first_sums, is_same
-from midge.kernels.two_products import MOST_RIGHT, NEIGHBORS, NOWHERE, Steps, bounded, steps_of
+from midge.kernels.near_factors import MOST_RIGHT, NEIGHBORS, Steps, addends, near_factors, steps_of
+from midge.kernels.steps import first_sums, is_same
 from midge.numerics.requantize import Requantization
 
 _MOST_FACTOR_BYTES = 4
 _MOST_ADDEND_BYTES = 4
 _KEPT = (2, 1, 0)
 _WIDEST = 1 << 24
+# There are many forms: behind so many neighbors one that half the channels cannot have is given up.
+_PATIENCE = 5
 
 
 @dataclass(frozen=True)
@@ -156,49 +158,19 @@ def _forms(steps: Steps, real: Array) -> Iterator[Form]:
 
 def _search(steps: Steps, natural: Array, form: Form, signed: bool) -> ByteProducts | None:
     """Factors near the natural ones that leave room for an addend; with `signed` for two, below zero and from it on."""
+
+    def addends_of(steps: Steps, factors: Array, zeros: Array) -> tuple[Array, Array, Array]:
+        left_out = _left_out(factors, form)
+        unit = 8 * form.kept
+        return addends(steps, factors, zeros, fraction=form.split, unit=unit, left_out=left_out, nearest=True)
+
     zeros = np.clip(-steps.starts, 0, _WIDEST - 1) if signed else np.zeros_like(natural)
-    factors, addends, below = natural.copy(), np.zeros_like(natural), np.zeros_like(natural)
-    todo = np.arange(len(natural))
-    for neighbor in NEIGHBORS:
-        tried = np.maximum(natural[todo] + neighbor * (natural[todo] > 0), 0)
-        part = Steps(*(getattr(steps, f.name)[todo] for f in fields(steps)))
-        upper, lower, good = _addends(part, tried, zeros[todo], form)
-        at = todo[good]
-        factors[at], addends[at], below[at] = tried[good], upper[good], (upper - lower)[good]
-        todo = todo[~good]
-        if not len(todo):
-            offset = addends - (128 << form.split - 8 * form.kept)
-            rule = (zeros, below) if signed else (None, None)
-            return ByteProducts(form, steps.starts, steps.lasts, factors, offset, *rule)
-        if len(todo) > len(natural) // 2 and neighbor == NEIGHBORS[4]:
-            return None
-    return None
-
-
-def _addends(steps: Steps, factors: Array, zeros: Array, form: Form) -> tuple[Array, Array, Array]:
-    """The addend from zero on, the one below, and whether there are both.
-
-    A step must be taken even when the most is left out of the products, and not taken before when nothing is.
-    """
-    levels, unit = (LEVELS + 128)[None, :] << form.split, 8 * form.kept
-    least = levels - steps.u * factors[:, None] + _left_out(factors, form)[:, None]
-    most = levels - 1 - (steps.u - 1) * factors[:, None]
-    found = []
-    for rule in (np.greater_equal, np.less):
-        must = steps.must & rule(steps.u, zeros[:, None])
-        must_not = steps.must_not & rule(steps.u - 1, zeros[:, None])
-        low = np.where(must, least, -(NOWHERE << unit)).max(axis=1)
-        high = np.where(must_not, most, NOWHERE << unit).min(axis=1)
-        found.append((-(-low >> unit), high >> unit))
-    (low, high), (low_below, high_below) = (bounded(*ends) for ends in found)
-    both_low, both_high = np.maximum(low, low_below), np.minimum(high, high_below)
-    same, both = both_low <= both_high, (both_low + both_high) >> 1
-    # Else as near to each other as can be.
-    upper, lower = np.where(same, both, low), np.where(same, both, high_below)
-    used = [(steps.must | steps.must_not) & rule(steps.u, zeros[:, None]) for rule in (np.greater_equal, np.less)]
-    upper = np.where(used[0].any(axis=1), upper, lower)
-    lower = np.where(used[1].any(axis=1), lower, upper)
-    return upper, lower, (low <= high) & (low_below <= high_below) & (lower <= upper)
+    found = near_factors(steps, natural, zeros, addends_of, _PATIENCE)
+    if found is None:
+        return None
+    offset = found.addends - (128 << form.split - 8 * form.kept)
+    rule = (zeros, found.below) if signed else (None, None)
+    return ByteProducts(form, steps.starts, steps.lasts, found.factors, offset, *rule)
 
 
 def _left_out(factors: Array, form: Form) -> Array:

@@ -28,6 +28,7 @@ class Concatenation(Op):
     axis: int
 
     inputs_share_quant: ClassVar[bool] = True
+    only_moves: ClassVar[bool] = True
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
         """The first shape with the sizes along `axis` summed."""

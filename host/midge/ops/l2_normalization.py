@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from midge.ir.graph import Op, OutputQuant
-from midge.ir.tensor import Array, DType, Quant, Shape, Tensor
+from midge.ir.tensor import Array, DType, Quant, Tensor
 from midge.numerics.fixed_point import multiply_by_quantized_multiplier
 from midge.numerics.inverse_sqrt import inverse_sqrt
+from midge.ops.families.rows import Rows
 from midge.ops.formats import SourceOp, UnsupportedOp, tflite_clamp
 from midge.ops.types import check_fixed_output, check_same_type
 
@@ -22,14 +23,10 @@ _MAX_DEPTH = (1 << 31) // (255 * 255)
 
 
 @dataclass(frozen=True, kw_only=True)
-class L2Normalization(Op):
+class L2Normalization(Rows):
     """inputs: x, of at least one dimension."""
 
-    def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
-        """x's shape."""
-        if not inputs[0].shape:
-            raise ValueError("a scalar has no last dimension")
-        return (inputs[0].shape,)
+    fixed_quant: ClassVar[Quant] = OUTPUT_QUANT
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
         """Float, or int8 with the output's fixed scale."""
@@ -39,10 +36,6 @@ class L2Normalization(Op):
         if inputs[0].shape[-1] > _MAX_DEPTH:
             return f"sums of {inputs[0].shape[-1]} squares, which need more than 32 bits"
         return check_fixed_output(outputs[0], OUTPUT_QUANT)
-
-    def output_quant(self, inputs: Sequence[Tensor]) -> OutputQuant:
-        """Fixed: scale 1 / 128, zero point 0."""
-        return OUTPUT_QUANT
 
     def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
         """Integers: times the inverse root in fixed point.

@@ -29,6 +29,7 @@ class LayerNormalization(Op):
     epsilon: float
 
     float_inputs: ClassVar[frozenset[int]] = frozenset((1, 2))
+    has_trained_constants: ClassVar[bool] = True
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
         """x's shape."""

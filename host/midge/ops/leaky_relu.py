@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import ClassVar
 
 import numpy as np
 
-from midge.ir.channels import Range
-from midge.ir.graph import Op
-from midge.ir.tensor import QUANTIZED, Array, DType, Shape, Tensor
+from midge.ir.tensor import QUANTIZED, Array, DType, Tensor
 from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_multiplier
+from midge.ops.families.elementwise import Elementwise
 from midge.ops.formats import SourceOp
-from midge.ops.intervals import unary_range
 from midge.ops.onnx_nodes import OnnxNode
 from midge.ops.tflite_writing import written
 from midge.ops.types import check_same_type, reason_why_not
@@ -22,20 +19,14 @@ from midge.ops.uint8 import as_int8
 
 
 @dataclass(frozen=True, kw_only=True)
-class LeakyRelu(Op):
+class LeakyRelu(Elementwise):
     """inputs: x. `alpha`: the slope below zero, a float32 value, not negative."""
 
     alpha: float
 
-    is_elementwise: ClassVar[bool] = True
-
     def scales_through(self, inputs: Sequence[Tensor]) -> bool:
         """It does."""
         return True
-
-    def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
-        """x's shape."""
-        return (inputs[0].shape,)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
         """Float, int8 or int16, with a slope that is not negative."""
@@ -60,12 +51,6 @@ class LeakyRelu(Op):
         )
         dtype = outputs[0].dtype
         return [np.clip(scaled + p.output_zero_point, *dtype.limits).astype(dtype.numpy)]
-
-    def intervals(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
-    ) -> tuple[Range, ...]:
-        """The extremes of the table between the input's ends."""
-        return (unary_range(self, inputs, outputs, ranges[0]),)
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from midge.ir.graph import Op, OutputQuant
-from midge.ir.tensor import Array, DType, Quant, Shape, Tensor
+from midge.ir.tensor import Array, DType, Quant, Tensor
 from midge.numerics.fixed_point import rounding_divide_by_pot
 from midge.numerics.logarithm import logarithm
+from midge.ops.families.rows import Rows
 from midge.ops.formats import SourceOp
 from midge.ops.softmax import (
     SUM_INTEGER_BITS,
@@ -27,14 +28,10 @@ OUTPUT_SHIFT = 22
 
 
 @dataclass(frozen=True, kw_only=True)
-class LogSoftmax(Op):
+class LogSoftmax(Rows):
     """inputs: x, of at least one dimension."""
 
-    def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
-        """x's shape."""
-        if not inputs[0].shape:
-            raise ValueError("a scalar has no last dimension")
-        return (inputs[0].shape,)
+    fixed_quant: ClassVar[Quant] = OUTPUT_QUANT
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
         """Float or int8; int8 with the output's fixed scale."""
@@ -42,10 +39,6 @@ class LogSoftmax(Op):
         if reason or outputs[0].dtype is DType.F32:
             return reason
         return check_fixed_output(outputs[0], OUTPUT_QUANT) or reason_why_not(lambda: softmax_parameters(1.0, inputs))
-
-    def output_quant(self, inputs: Sequence[Tensor]) -> OutputQuant:
-        """Fixed: scale 1 / 16, zero point 127."""
-        return OUTPUT_QUANT
 
     def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
         """Float64, of what is left when the largest is subtracted; int8: gemmlowp's fixed-point exponential, and ln.

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
-from midge.ir.channels import Range, Ties
+from midge.ir.channels import Ties
 from midge.ir.graph import Op, Permutation, tie_elementwise
 from midge.ir.tensor import Array, DType, Shape, Tensor
 from midge.numerics.tables import look_up
-from midge.ops.intervals import unary_range
+from midge.ops.families.elementwise import Elementwise
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lookup(Op):
+class Lookup(Elementwise):
     """inputs: x (int8), table (int8, 256 constants): the output is table[x + 128]."""
-
-    is_elementwise: ClassVar[bool] = True
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
         """x's shape."""
         if inputs[1].shape != (256,):
             raise ValueError(f"a table of shape {inputs[1].shape}, not (256,)")
-        return (inputs[0].shape,)
+        return super().infer(inputs)
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
         """Int8 throughout, the table constant."""
@@ -35,12 +32,6 @@ class Lookup(Op):
         """One look-up per value."""
         x, table = values
         return [look_up(table, x)]
-
-    def intervals(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
-    ) -> tuple[Range, ...]:
-        """The extremes of the table between the input's ends."""
-        return (unary_range(self, inputs, outputs, ranges[0]),)
 
     def permuted(self, permutation: Permutation) -> tuple[Op, Permutation] | None:
         """Never: the table is no tensor with axes."""

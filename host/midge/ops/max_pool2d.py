@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -27,6 +27,8 @@ class MaxPool2D(Pool):
     """inputs: x (N, H, W, C). Input and output have one quantization."""
 
     dilation: tuple[int, int] = (1, 1)
+
+    only_moves: ClassVar[bool] = True
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
         """(N, out_h, out_w, C)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +35,14 @@ class Mean(Reduction):
         if reason or outputs[0].dtype is DType.F32:
             return reason
         return reason_why_not(lambda: mean_parameters(self, inputs, outputs))
+
+    def sum_step(self, steps: Sequence[Any]) -> Any:
+        """The input's."""
+        return steps[0]
+
+    def divisor(self, inputs: Sequence[Tensor]) -> int:
+        """The values that make one."""
+        return self.count(inputs[0])
 
     def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
         """Floats: the sum in float64 over the count. Integers: the sum of offset values, rescaled once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,6 +22,11 @@ class Mul(Clamped):
 
     quantized: ClassVar[Collection[DType]] = QUANTIZED
     has_whole: ClassVar[bool] = True
+    has_trained_constants: ClassVar[bool] = True
+
+    def sum_step(self, steps: Sequence[Any]) -> Any:
+        """That of the product."""
+        return steps[0] * steps[1]
 
     def real(self, x: Array, y: Array) -> Array:
         """x * y."""

@@ -23,6 +23,7 @@ class Pack(Op):
     axis: int
 
     inputs_share_quant: ClassVar[bool] = True
+    only_moves: ClassVar[bool] = True
     family: ClassVar[str] = "concatenation"
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:

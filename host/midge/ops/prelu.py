@@ -19,6 +19,7 @@ class Prelu(Binary):
     """inputs: x, and the slopes, which broadcast."""
 
     family: ClassVar[str] = "binary"
+    has_trained_constants: ClassVar[bool] = True
 
     def real(self, x: Array, y: Array) -> Array:
         """x, or x times its slope."""

@@ -4,31 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any
 
 import numpy as np
 
-from midge.ir.channels import Range
-from midge.ir.graph import Op
-from midge.ir.tensor import QUANTIZED, Array, DType, Quant, Shape, Tensor
+from midge.ir.tensor import QUANTIZED, Array, DType, Quant, Tensor
 from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_array, quantize_multiplier, wrap_int32
+from midge.ops.families.elementwise import Elementwise
 from midge.ops.formats import SourceOp, UnsupportedOp
-from midge.ops.intervals import unary_range
 from midge.ops.tflite_writing import written
 from midge.ops.types import check_per_tensor, reason_why_not, type_reason
 
 
 @dataclass(frozen=True, kw_only=True)
-class Quantize(Op):
+class Quantize(Elementwise):
     """inputs: x, float32 or integers. `ties_to_even`: as ONNX rounds halves; in TFLite they go from zero."""
 
     ties_to_even: bool = False
 
-    is_elementwise: ClassVar[bool] = True
-
-    def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
-        """x's shape."""
-        return (inputs[0].shape,)
+    def sum_step(self, steps: Sequence[Any]) -> Any:
+        """The input's."""
+        return steps[0]
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
         """Float to int8 or int16; int8, uint8, int16 and int32 to one another, but int32 to int32."""
@@ -57,12 +53,6 @@ class Quantize(Op):
         )
         dtype = outputs[0].dtype
         return [np.clip(scaled + p.output_zero_point, *dtype.limits).astype(dtype.numpy)]
-
-    def intervals(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
-    ) -> tuple[Range, ...]:
-        """The extremes of the table between the input's ends."""
-        return (unary_range(self, inputs, outputs, ranges[0]),)
 
 
 def quantize_to_even(real: Array, quant: Quant, dtype: DType) -> Array:

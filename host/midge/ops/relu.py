@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import ClassVar
+from typing import Any
 
 import numpy as np
 
-from midge.ir.channels import Range
-from midge.ir.graph import Clamp, Op
-from midge.ir.tensor import QUANTIZED, Array, DType, Shape, Tensor
+from midge.ir.graph import Clamp
+from midge.ir.tensor import QUANTIZED, Array, DType, Tensor
 from midge.numerics.fixed_point import integer_clamp, multiply_by_quantized_multiplier, quantize_multiplier
+from midge.ops.families.elementwise import Elementwise
 from midge.ops.formats import SourceOp, UnsupportedOp
-from midge.ops.intervals import unary_range
 from midge.ops.onnx_nodes import OnnxNode, unary
 from midge.ops.onnx_plain_integers import exact_in_float
 from midge.ops.tflite_writing import written
@@ -23,20 +22,18 @@ from midge.ops.uint8 import as_int8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Relu(Op):
+class Relu(Elementwise):
     """inputs: x."""
 
     clamp: Clamp
-
-    is_elementwise: ClassVar[bool] = True
 
     def scales_through(self, inputs: Sequence[Tensor]) -> bool:
         """It does."""
         return True
 
-    def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
-        """x's shape."""
-        return (inputs[0].shape,)
+    def sum_step(self, steps: Sequence[Any]) -> Any:
+        """The input's."""
+        return steps[0]
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
         """Float, int8 or int16."""
@@ -54,12 +51,6 @@ class Relu(Op):
         scaled = multiply_by_quantized_multiplier(x.astype(np.int64) - p.input_zero_point, p.multiplier, p.shift)
         dtype = outputs[0].dtype
         return [np.clip(scaled + p.output_zero_point, p.low, p.high).astype(dtype.numpy)]
-
-    def intervals(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
-    ) -> tuple[Range, ...]:
-        """The extremes of the table between the input's ends."""
-        return (unary_range(self, inputs, outputs, ranges[0]),)
 
 
 @dataclass(frozen=True)

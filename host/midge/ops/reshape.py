@@ -26,6 +26,7 @@ class Reshape(Op):
     shape: Shape
 
     is_view: ClassVar[bool] = True
+    only_moves: ClassVar[bool] = True
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
         """`shape`."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import floor, isfinite, prod
+from typing import ClassVar
 
 import numpy as np
 
-from midge.ir.graph import Op, OutputQuant, Permutation
-from midge.ir.tensor import QUANTIZED, Array, DType, Quant, Shape, Tensor
+from midge.ir.graph import Op, Permutation
+from midge.ir.tensor import QUANTIZED, Array, DType, Quant, Tensor
 from midge.numerics.fixed_point import (
     Ints,
     quantize_multiplier,
@@ -19,6 +20,7 @@ from midge.numerics.fixed_point import (
 )
 from midge.numerics.gemmlowp import exp_on_negative_values, reciprocal
 from midge.numerics.softmax_int16 import softmax_int16
+from midge.ops.families.rows import Rows
 from midge.ops.formats import SourceOp, UnsupportedOp
 from midge.ops.onnx_nodes import OnnxNode
 from midge.ops.tflite_writing import written
@@ -40,16 +42,12 @@ _MAX_DEPTH = (1 << SUM_INTEGER_BITS) - 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Softmax(Op):
+class Softmax(Rows):
     """inputs: x, with one dimension or more. `beta`: a positive float32 value."""
 
     beta: float
 
-    def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
-        """x's shape."""
-        if not inputs[0].shape:
-            raise ValueError("the input is a scalar")
-        return (inputs[0].shape,)
+    fixed_quant: ClassVar[Quant] = OUTPUT_QUANT
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
         """Float, int8, int16, or int8 to int16; integers with the output's fixed scale."""
@@ -67,10 +65,6 @@ class Softmax(Op):
         return check_fixed_output(outputs[0], OUTPUT_QUANT) or reason_why_not(
             lambda: softmax_parameters(self.beta, inputs)
         )
-
-    def output_quant(self, inputs: Sequence[Tensor]) -> OutputQuant:
-        """Fixed: scale 1 / 256, zero point -128."""
-        return OUTPUT_QUANT
 
     def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
         """Integers: gemmlowp's fixed-point exponential and reciprocal.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -40,6 +40,10 @@ class Sum(Reduction):
         if (count := self.count(inputs[0])) > _MAX_COUNT:
             raise ValueError(f"the sum of {count} values needs more than 32 bits")
         return quantize_multiplier(inputs[0].q.scale / outputs[0].q.scale)
+
+    def sum_step(self, steps: Sequence[Any]) -> Any:
+        """The input's."""
+        return steps[0]
 
     def evaluate(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
         """Floats: in float64. Integers: the sum of offset values, rescaled once."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from midge.ir.graph import Graph
 from midge.ir.tensor import Array
+from midge.ops.softmax import Softmax
 from midge.quantize.backward import Values, can_pull_back, through
 
 # So many outputs are taken one by one.
@@ -25,7 +26,7 @@ def curvature(graph: Graph, values: Values, names: Sequence[str], seed: int) -> 
     classes: Array | None = None
     while ops and not can_pull_back(graph, ops[-1]):
         last = ops.pop()
-        if last.kind == "softmax" and len(graph.outputs) == 1 and last.outputs[0] == graph.outputs[0]:
+        if isinstance(last, Softmax) and len(graph.outputs) == 1 and last.outputs[0] == graph.outputs[0]:
             classes = values[last.outputs[0]]
     if not ops or not all(can_pull_back(graph, op) for op in ops):
         ops = ops[_first_differentiable(graph, ops) :]

@@ -43,14 +43,24 @@ def time_facts(report: Report) -> Iterator[Fact]:
         yield Fact("min", duration(spread.min_us), f"of {runs} runs", is_part=True)
         yield Fact("p99", duration(spread.p99_us), f"99 % of {runs} runs took no longer", is_part=True)
     if report.cycles.total is not None:
-        words = clock.basis if clock.basis.startswith(clock.kind) else f"{clock.kind}: {clock.basis}"
-        yield Fact("cycles", count(report.cycles.total), words)
+        yield Fact("cycles", count(report.cycles.total), _stands_on(clock))
     if report.instructions.total is not None:
         words = clock.basis if clock.kind == "instructions" else ""
         yield Fact("instructions", count(report.instructions.total), words)
     layers = report.cycles.per_layer
     if layers and all(layer.kernel_is_reported for layer in layers):
         yield Fact("kernels", f"{count(len(layers))} layers", "as the firmware names them over the link")
+
+
+def _stands_on(clock: Clock) -> str:
+    """What was counted, and what that stands on."""
+    basis = clock.basis
+    if basis.startswith(clock.kind):
+        return basis
+    # "modelled cycles: model, validated" would say one thing twice.
+    if clock.kind == "modelled cycles" and basis.startswith(("model, ", "model: ")):
+        return clock.kind + basis.removeprefix("model")
+    return f"{clock.kind}: {basis}"
 
 
 def _why(clock: Clock) -> str:

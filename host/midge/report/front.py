@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from math import isfinite
 from pathlib import Path
@@ -15,13 +14,24 @@ from midge.errors import MissingExtraError, SettingsError
 from midge.tune.proposals import Budgets
 from midge.tune.search import Found, Loss
 
+# So few layers are called by their names.
+_FEW = 3
+
 
 def widths(found: Found) -> str:
-    """How many layers have which width, as `8 int8, 2 int4`; what every layer has, alone."""
-    kinds: dict[str, Counter[str]] = {}
+    """Which layers have which width: `weights int8, int4: dense; activations int8`. The most frequent width is that of
+    all layers that are not named; where many have another, their number stands for them."""
+    kinds: dict[str, dict[str, list[str]]] = {}
     for part, value in sorted(found.recipe.items()):
-        kinds.setdefault(part.partition(".")[0], Counter())[value] += 1
-    parts = [f"{what} {', '.join(f'{n} {v}' for v, n in values.most_common())}" for what, values in kinds.items()]
+        kind, _, layer = part.partition(".")
+        kinds.setdefault(kind, {}).setdefault(value, []).append(layer)
+    parts = []
+    for kind, values in sorted(kinds.items(), reverse=True):
+        usual, *others = sorted(values, key=lambda value: -len(values[value]))
+        named = [
+            f"{v}: {', '.join(values[v]) if len(values[v]) <= _FEW else f'{len(values[v])} layers'}" for v in others
+        ]
+        parts.append(", ".join([f"{kind} {usual}", *named]))
     return "; ".join(parts)
 
 

@@ -11,6 +11,7 @@ from midge.ir.graph import Graph, Op
 from midge.ir.tensor import QUANTIZED, Array, DType, Tensor
 from midge.ir.verify import verify
 from midge.ops.dequantize import Dequantize
+from midge.ops.quantize import Quantize
 from midge.ops.reshape import Reshape
 from midge.passes.drop_identities import drop_identities
 
@@ -43,7 +44,7 @@ def _tensor(graph: Graph, tensor: Tensor, bias_of: Op | None) -> Tensor:
 
 def _op(graph: Graph, op: Op) -> Op:
     output = graph.outputs_of(op)[0]
-    if op.kind in ("quantize", "dequantize"):
+    if isinstance(op, Quantize | Dequantize):
         return Reshape(name=op.name, inputs=op.inputs, outputs=op.outputs, shape=output.shape)
     clamp = getattr(op, "clamp", None)
     reaches_down_to_0 = output.dtype in QUANTIZED and output.q.zero_point == output.dtype.limits[0]

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from midge.ops.logistic import Logistic
 from midge.train.module import GraphModule
 from midge.train.samples import Samples
 
@@ -60,7 +61,7 @@ def class_loss(batch: Batch) -> Any:
     if logits.shape[1] > 1:
         return F.cross_entropy(logits, batch.targets)
     producer = batch.module.graph.producer(batch.module.logits)
-    if producer is not None and producer.kind == "logistic":
+    if isinstance(producer, Logistic):
         return F.binary_cross_entropy(logits[:, 0].clamp(1e-6, 1 - 1e-6), batch.targets.float())
     return F.binary_cross_entropy_with_logits(logits[:, 0], batch.targets.float())
 

@@ -16,7 +16,10 @@ from torch import nn
 from midge.errors import UnsupportedModelError
 from midge.ir.graph import Graph, Op
 from midge.ir.tensor import QUANTIZED, Array, DType, Tensor
-from midge.ops.families.move import Move
+from midge.ops.dequantize import Dequantize
+from midge.ops.quantize import Quantize
+from midge.ops.reshape import Reshape
+from midge.ops.softmax import Softmax
 from midge.passes.float_weights import float_weights
 from midge.quantize.quality import real_values
 from midge.quantize.weights import bias_limit
@@ -25,10 +28,6 @@ from midge.train.constants import Constant, Fixed, Keep, StepSize, Weights, shad
 from midge.train.forms import Form, Layer, layers_of
 from midge.train.rounding import Levels, Rounding, settled
 from midge.train.step_sizes import shared_quants
-
-# Constants of these operators scale and move channels: they are trained when they are more than one number.
-_SCALING = {"add", "sub", "mul", "prelu", "layer_normalization"}
-_MOVING = {"concatenation", "max_pool2d", "pack", "reshape", "transpose"}
 
 
 class GraphModule(nn.Module):  # type: ignore[misc]
@@ -109,9 +108,9 @@ class GraphModule(nn.Module):  # type: ignore[misc]
         """The name of what a final softmax, if there is one, is of; else of the first output."""
         name = self.graph.outputs[0]
         producer = self.graph.producer(name)
-        while producer is not None and producer.kind in ("dequantize", "reshape", "quantize", "softmax"):
+        while producer is not None and isinstance(producer, Dequantize | Reshape | Quantize | Softmax):
             name = producer.inputs[0]
-            if producer.kind == "softmax":
+            if isinstance(producer, Softmax):
                 return name
             producer = self.graph.producer(name)
         return self.graph.outputs[0]
@@ -195,7 +194,7 @@ class GraphModule(nn.Module):  # type: ignore[misc]
                 made = Constant(tensor.data, Keep(False, False))
             elif tensor.dtype is DType.F32 or tensor.dtype in QUANTIZED:
                 real = np.asarray(real_values(tensor, tensor.data), np.float32)
-                trained = op.kind in _SCALING and tensor.elements > 1
+                trained = op.has_trained_constants and tensor.elements > 1
                 made = Constant(real, Keep(False, False)) if trained else Fixed(real)
             else:
                 made = Fixed(tensor.data)
@@ -242,11 +241,8 @@ class GraphModule(nn.Module):  # type: ignore[misc]
         x = self._step(inputs[0].name, steps).double()
         if 1 in op.weight_axis and inputs[1].dtype is DType.S8:
             return x * self.constants[self._keys[inputs[1].name]].step.value().double().reshape(-1)
-        if op.kind in ("mean", "sum"):
-            return x / (inputs[0].elements // layer.outputs[0].elements if op.kind == "mean" else 1)
-        if op.kind == "mul":
-            return x * self._step(inputs[1].name, steps).double()
-        return x if op.kind in ("quantize", "relu") else None
+        found = op.sum_step([x, *(self._step(t.name, steps).double() for t in inputs[1:] if t.name in self._levels)])
+        return None if found is None else found / op.divisor(inputs)
 
     def _bias_levels(self, bias: Tensor) -> Levels:
         limit = bias_limit(bias.dtype)
@@ -257,12 +253,11 @@ class GraphModule(nn.Module):  # type: ignore[misc]
         low, high = tensor.dtype.limits
         producer = self.graph.producer(tensor.name)
         rounding = Rounding.SNAPPED
-        if producer is None or (producer.kind == "quantize" and self._reads_float(producer)):
+        if producer is None or (isinstance(producer, Quantize) and self._reads_float(producer)):
             rounding = Rounding.PLAIN
-        elif producer.kind == "average_pool2d":
+        elif producer.rounds_from_zero:
             rounding = Rounding.FROM_ZERO
-        mean_of = producer.inputs[0] if producer is not None and producer.kind == "mean" else tensor.name
-        count = self.graph.tensors[mean_of].elements // tensor.elements
+        count = 1 if producer is None else producer.divisor(self.graph.inputs_of(producer))
         return Levels(low - zero_point, high - zero_point, zero_point, rounding, tensor.elements, count)
 
     def _reads_float(self, op: Op) -> bool:
@@ -281,7 +276,7 @@ def _is_rounded(tensor: Tensor) -> bool:
 
 def _only_moves(layer: Layer) -> bool:
     clamp = getattr(layer.op, "clamp", (-np.inf, np.inf))
-    return (layer.op.kind in _MOVING or isinstance(layer.op, Move)) and clamp == (-np.inf, np.inf)
+    return layer.op.only_moves and clamp == (-np.inf, np.inf)
 
 
 def _given(tensor: Tensor, column: Array) -> Array:

@@ -47,7 +47,7 @@ def _scaled(tensor: Tensor, scale: float, zero_point: int = 0) -> Tensor:
     [
         (_ADD, [replace(_S8, dtype=DType.U8)] * 2, replace(_S8, dtype=DType.U8), "uint8"),
         (_ADD, [replace(_scaled(_S8, 1.0, 3), dtype=DType.S16)] * 2, replace(_S8, dtype=DType.S16), "zero point 3"),
-        (_ADD, [replace(_S8, dtype=DType.S32)] * 2, replace(_S8, dtype=DType.S32), "types int32"),
+        (_ADD, [replace(_S8, dtype=DType.S64)] * 2, replace(_S8, dtype=DType.S64), "types int64"),
         (_ADD, [_S8, replace(_S8, quant=None)], _S8, "without a scale"),
         (_ADD, [_S8, replace(_S8, quant=Quant((1.0,) * 4, (0,) * 4, 1))], _S8, "per channel"),
         (_ADD, [_S8, _S8], _scaled(_S8, 1e-9), "too fine"),

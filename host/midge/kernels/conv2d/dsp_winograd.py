@@ -61,6 +61,7 @@ def bind(layer: Layer) -> Binding:
         "unroll": unroll,
         "words": words,
         "copied": _copied_tiles(w) > 0,
+        "inside": _copied_tiles(w) < w.batch * rows * columns,
         "zero": layer.inputs[0].q.zero_point,
         "group_words": packed.words_per_group,
         "record": packed.record,

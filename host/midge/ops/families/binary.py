@@ -9,11 +9,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from midge.ir.channels import Range
 from midge.ir.graph import Clamp, Op
-from midge.ir.tensor import Array, DType, Shape, Tensor
+from midge.ir.tensor import QUANTIZED, Array, DType, Shape, Tensor
 from midge.ops.formats import SourceOp, UnsupportedOp, tflite_clamp
 from midge.ops.tflite_writing import TFLiteWriter, with_activation
-from midge.ops.types import broadcast_shape, check_same_type, reason_why_not
+from midge.ops.types import broadcast_shape, check_same_quant, check_same_type, reason_why_not
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +81,38 @@ class Clamped(Binary):
         if outputs[0].dtype is DType.F32:
             return [np.clip(r, *self.clamp) for r in results]
         return [np.clip(r, *whole_clamp(self.clamp)) for r in results] if outputs[0].dtype is DType.S32 else results
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen(Binary):
+    """inputs: x and y, at most one of them constant. `chosen` is numpy's name of how one of two is chosen."""
+
+    inputs_share_quant: ClassVar[bool] = True
+    family: ClassVar[str] = "binary"
+    has_whole: ClassVar[bool] = True
+    chosen: ClassVar[str]
+
+    def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
+        """Float, int32, or int8 or int16 with equal scales: TFLite's kernel compares the raw values."""
+        if is_whole(inputs, outputs):
+            return ""
+        return check_same_quant(inputs, outputs, QUANTIZED)
+
+    def real(self, x: Array, y: Array) -> Array:
+        """The one of both."""
+        found: Array = getattr(np, self.chosen)(x, y)
+        return found
+
+    def integers(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], x: Array, y: Array) -> Array:
+        """The one of both raw values."""
+        return self.real(x, y)
+
+    def intervals(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
+    ) -> tuple[Range, ...]:
+        """Both ends grow with both operands."""
+        (x_low, x_high), (y_low, y_high) = ranges
+        return ((self.real(x_low, y_low), self.real(x_high, y_high)),)
 
 
 def whole_clamp(clamp: Clamp) -> tuple[int, int]:

@@ -22,6 +22,7 @@ class Move(Op):
     """inputs: x. Every output element is an element of x, or what stands for 0."""
 
     family: ClassVar[str] = "move"
+    only_moves: ClassVar[bool] = True
 
     def moved(self, x: Array, fill: int) -> Sequence[Array]:
         """The outputs for any array `x` of the input's shape; `fill` is what stands for 0."""

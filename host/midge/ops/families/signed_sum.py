@@ -19,6 +19,7 @@ class SignedSum(Clamped):
 
     quantized: ClassVar[Collection[DType]] = QUANTIZED
     has_whole: ClassVar[bool] = True
+    has_trained_constants: ClassVar[bool] = True
     sign: ClassVar[Literal[1, -1]]
 
     def scales_through(self, inputs: Sequence[Tensor]) -> bool:

@@ -11,21 +11,18 @@ from typing import ClassVar
 
 import numpy as np
 
-from midge.ir.channels import Range
-from midge.ir.graph import Op
-from midge.ir.tensor import QUANTIZED, Array, DType, Quant, Shape, Tensor
+from midge.ir.tensor import QUANTIZED, Array, DType, Quant, Tensor
 from midge.numerics.interpolated import Anchors, int16_anchors, interpolate
 from midge.numerics.tables import Reals, Table, look_up, unary_table
+from midge.ops.families.elementwise import Elementwise
 from midge.ops.formats import SourceOp
-from midge.ops.intervals import unary_range
 from midge.ops.types import check_same_type, reason_why_not
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unary(Op):
+class Unary(Elementwise):
     """inputs: x."""
 
-    is_elementwise: ClassVar[bool] = True
     family: ClassVar[str] = "unary"
 
     @property
@@ -53,10 +50,6 @@ class Unary(Op):
         """The int16 results. Raises ValueError for scales that cannot be."""
         return interpolate(self.anchors(x, y), values)
 
-    def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
-        """x's shape."""
-        return (inputs[0].shape,)
-
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
         """Float, int8 or int16."""
         reason = check_same_type(inputs, outputs, QUANTIZED)
@@ -76,12 +69,6 @@ class Unary(Op):
             return [self.int16(inputs[0].q, outputs[0].q, x)]
         with np.errstate(all="ignore"):
             return [self.real(x.astype(np.float64)).astype(np.float32)]
-
-    def intervals(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], ranges: Sequence[Range]
-    ) -> tuple[Range, ...]:
-        """The extremes of the table between the input's ends."""
-        return (unary_range(self, inputs, outputs, ranges[0]),)
 
 
 def _int16_range(quant: Quant) -> tuple[float, float]:
