@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -389,3 +390,18 @@ def test_a_full_disk_leaves_no_part_of_what_was_to_be_kept(midge: Midge, tmp_pat
     with pytest.raises(SettingsError, match=r"cannot be written: .*No such file"):
         copy_folder(tmp_path / "made", tmp_path / "kept", lambda folder, names: ())
     assert list((tmp_path / "kept").iterdir()) == []
+
+
+def test_the_command_that_a_search_ends_with_can_be_pasted() -> None:
+    from math import inf
+
+    from midge import Settings
+    from midge.cli.budgeting import Wanted, command_for
+    from midge.tune.proposals import Budgets
+
+    budgets = Budgets(inf, inf, inf, 1.0)
+    paths = (Path("my model.onnx"), {"x": (1, 7)}, Path("d.npz"))
+    wanted = Wanted(*paths, Settings(), budgets, None, Path("out"), False)
+    arguments = shlex.split(command_for(wanted, Path("out/midge.toml")))
+    assert arguments[:3] == ["midge", "run", "my model.onnx"]
+    assert {"--input-shape=x=1x7", "d.npz", "out/midge.toml", "--emulate"} <= set(arguments)
