@@ -188,13 +188,13 @@ def _packed(draw: Callable[[Rng], Case]) -> Callable[[Rng], Case]:
     return drawn
 
 
-def _sparse(draw: Callable[[Rng], Case]) -> Callable[[Rng], Case]:
+def _sparse(draw: Callable[[Rng], Case], lanes: int = 4) -> Callable[[Rng], Case]:
     """The same layers with vectors of zeros, and a scale that spreads what sums these give."""
 
     def drawn(rng: Rng) -> Case:
         case = draw(rng)
         x, w, *rest = (case.graph.tensors[name] for name in case.op.inputs)
-        y, few = case.graph.output_tensors[0], sparse_weights(w, rng)
+        y, few = case.graph.output_tensors[0], sparse_weights(w, rng, lanes)
         share = max(float(np.mean(np.asarray(few.data) != 0)), 0.01) ** 0.5
         quant = Quant.per_tensor(y.q.scale * share, y.q.zero_point)
         return one_op(case.op, [x, few, *rest], replace(y, quant=quant), rng)
@@ -211,6 +211,7 @@ DRAWS: Mapping[tuple[str, str], Callable[[Rng], Case]] = {
     ("conv2d", "dsp_packed_pointwise"): _packed(_pointwise),
     ("conv2d", "dsp_packed_window"): _packed(_window),
     ("fully_connected", "dsp_sparse"): _sparse(_matrix),
+    ("fully_connected", "dsp_sparse_twos"): _sparse(_matrix, 2),
     ("conv2d", "dsp_sparse_pointwise"): _sparse(_pointwise),
     ("conv2d", "dsp_sparse_window"): _sparse(_window),
 }
