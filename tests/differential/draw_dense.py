@@ -73,7 +73,7 @@ def draw_long_rows(rng: Rng) -> Case:
 
 def draw_row_after_relu(rng: Rng) -> Case:
     """A matrix product of one row in which every other activation is zero, of lengths that are unrolled in all ways."""
-    return _row(rng, (1, 8, 21, 45, 64, 75, 263, 518), -128, 127)
+    return _row(rng, (1, 21, 45, 64, 75, 263, 518), -128, 127)
 
 
 def draw_row_of_small_sums(rng: Rng) -> Case:
