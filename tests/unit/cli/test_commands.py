@@ -268,6 +268,14 @@ def test_boards_are_listed_with_their_memories(midge: Midge) -> None:
     }
 
 
+def test_what_tuning_counts_is_said(midge: Midge) -> None:
+    mlp = MODEL.with_name("digits_mlp.tflite")
+    facts = json.loads(midge("tune", mlp, "--board", "cortex-m4f", "--json").out)
+    assert (facts["core"], facts["counts"]) == ("cortex-m4f", "modelled cycles")
+    assert facts["compiler"]
+    assert facts["layers"]
+
+
 def test_names_of_boards_are_whole_on_a_narrow_terminal(midge: Midge, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("midge.cli.boards.out", lambda: Console(width=40, highlight=False))
     assert "esp32-s3-devkitc-1\n" in midge("boards").out
