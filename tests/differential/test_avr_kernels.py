@@ -54,7 +54,7 @@ def test_all_ways_to_keep_and_scale_sums_are_drawn() -> None:
 def test_all_ways_to_do_a_row_are_drawn() -> None:
     made = [v.bind(layer_of(case.graph, 0)).params for v in VARIANTS for case in _cases(v) if v.name == "avr_row"]
     for name, values in (
-        ("sum_bytes", {2, 3}),
+        ("sum_bytes", {2, 3, 4}),
         ("skips", {False, True}),
         ("is_wide", {False, True}),
         ("is_before", {False, True}),

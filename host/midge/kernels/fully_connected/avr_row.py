@@ -19,6 +19,8 @@ from midge.kernels.weights_as_code import Matrix, matrix_of
 
 # Sums are in the registers from r2 to r25, to r23 where turns take two bytes.
 _FIRST, _END = 2, 26
+# Constants are taken from these and those behind.
+_FIRST_HIGH = 16
 _MOST_SIZE = 8
 _UNROLLED = range(1, 9)
 _MOST_TURNS, _MOST_WIDE_TURNS, _MOST_GROUPS = 255, 65535, 255
@@ -26,8 +28,9 @@ _MOST_TURNS, _MOST_WIDE_TURNS, _MOST_GROUPS = 255, 65535, 255
 _MOST_BRANCHED, _PASSED_WORDS = 62, 6
 # The function saves the registers from r2 to here.
 _SAVED_END = 18
-# The activations' share: behind the records, else where the function saves registers anyway.
-_RECORD_REGISTERS, _SHARE = 15, 13
+# The activations' share, of three bytes or four: behind a record, else where the function saves registers anyway. Both
+# have r2 to r19.
+_RECORD_REGISTERS, _SHARE_END = 18, 16
 # Activations plus 128 of so many have a sum of two bytes.
 _MOST_WITH = 257
 # Cycles and words of a group beside what positions and sums take; of a sum of activations before all groups, beside
@@ -51,12 +54,12 @@ class Plan:
 
 
 def fits(layer: Layer) -> bool:
-    """int8 with constant weights, one row, sums of three bytes."""
+    """int8 with constant weights, one row, sums of four bytes."""
     matrix = matrix_of(layer)
-    if matrix is None or not any(plans(*matrix.shape, 3, True)):
+    sums = _sums(matrix) if matrix is not None else None
+    if matrix is None or sums is None or not any(plans(*matrix.shape, sums.sum_bytes, True)):
         return False
-    sums = _sums(matrix)
-    return sums is not None and (sums.is_common or _registers(sums) is not None)
+    return sums.is_common or _registers(sums) is not None
 
 
 def bind(layer: Layer) -> Binding:
@@ -70,7 +73,7 @@ def bind(layer: Layer) -> Binding:
     plan = min(plans(channels, depth, sums.sum_bytes, skips), key=lambda plan: _score(plan, matrix, sums))
     registers = None if sums.is_common else _registers(sums)
     constants = sum(registers.values(), ()) if registers else ()
-    share = max(constants) + 1 if constants else _SHARE
+    share = max(constants) + 1 if constants else _SHARE_END - max(sums.sum_bytes, 3)
     scaling = sums.scaling(registers)
     turns = depth // plan.unroll
     groups = [_group(count, size, plan, sums.sum_bytes, turns, skips) for count, size in plan.groups]
@@ -88,10 +91,14 @@ def bind(layer: Layer) -> Binding:
         "skips": skips,
         "sum_bytes": sums.sum_bytes,
         "scaling": scaling,
-        "output_words": literal_words(scaling) + 2 * sums.sum_bytes + 3 if sums.is_common else 100,
-        "clobbered": sorted({*range(min(lowest, 16), 22), 23, *constants, *range(share, share + 3)} - {22}),
+        "output_words": literal_words(scaling) + 2 * sums.sum_bytes + 3
+        if sums.is_common and sums.sum_bytes < 4
+        else 100,
+        "clobbered": sorted(
+            {*range(min(lowest, 16), 22), 23, *constants, *range(share, share + max(sums.sum_bytes, 3))} - {22}
+        ),
     }
-    stream = sums.stream(matrix.rows, plan.groups, is_third_turned=True)
+    stream = sums.stream(matrix.rows, plan.groups, is_high_turned=True)
     return Binding(params, (Constant("stream", "uint8_t", stream),))
 
 
@@ -100,12 +107,14 @@ def plans(channels: int, depth: int, sum_bytes: int, skips: bool) -> Iterator[Pl
     activations' share found before or with the sums."""
     largest = min(_MOST_SIZE, (_END - _FIRST) // sum_bytes, channels)
     for count in range(-(-channels // largest), channels + 1):
-        size, larger = divmod(channels, count)
-        groups = tuple((n, s) for n, s in ((larger, size + 1), (count - larger, size)) if n)
+        least, larger = divmod(channels, count)
+        groups = tuple((n, s) for n, s in ((larger, least + 1), (count - larger, least)) if n)
         for unroll in (n for n in _UNROLLED if depth % n == 0 and max(count for count, _ in groups) <= _MOST_GROUPS):
             turns = depth // unroll
             for is_before in (True, False) if depth <= _MOST_WITH else (True,):
-                is_able = _lowest(groups[0][1], is_before, sum_bytes, turns) >= _FIRST
+                size = groups[0][1]
+                is_able = _lowest(size, is_before, sum_bytes, turns) >= _FIRST
+                is_able = is_able and _end(turns) - size * (sum_bytes - 2) >= _FIRST_HIGH
                 if turns <= _MOST_WIDE_TURNS and is_able:
                     yield _plan(groups, depth, unroll, is_before, sum_bytes, skips)
 
@@ -125,12 +134,12 @@ def _plan(
 
 
 def _group(count: int, size: int, plan: Plan, sum_bytes: int, turns: int, skips: bool) -> dict[str, object]:
-    """Where a group's sums and their third bytes are, and whether a branch reaches from a turn's end to its start."""
+    """Where a group's sums and what they have beyond two bytes are, and whether a branch reaches back over a turn."""
     return {
         "count": count,
         "size": size,
         "first": _end(turns) - size * sum_bytes,
-        "thirds": _end(turns) - size,
+        "high": _end(turns) - size * (sum_bytes - 2),
         "is_short": _turn_words(size, plan.unroll, plan.is_before, sum_bytes, skips) <= _MOST_BRANCHED,
     }
 
@@ -152,7 +161,7 @@ def _end(turns: int) -> int:
 
 def _registers(sums: ByteSums) -> dict[str, tuple[int, ...]] | None:
     """Where a channel's record is, with room behind it for the activations' share."""
-    return constant_registers(sums.found, 1, _RECORD_REGISTERS)
+    return constant_registers(sums.found, 1, _RECORD_REGISTERS - max(sums.sum_bytes, 3))
 
 
 def _score(plan: Plan, matrix: Matrix, sums: ByteSums) -> int:
