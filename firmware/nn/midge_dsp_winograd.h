@@ -4,8 +4,7 @@
 #ifndef MIDGE_DSP_WINOGRAD_H
 #define MIDGE_DSP_WINOGRAD_H
 
-#include "midge_dsp.h"
-#include "midge_winograd.h"
+#include "midge_dsp_winograd_inputs.h"
 
 #if !MIDGE_DSP_ASM
 

@@ -14,6 +14,8 @@ from differential.draw_dense import (
     draw_long_rows,
     draw_one_channel,
     draw_row_after_relu,
+    draw_row_of_large_sums,
+    draw_row_of_small_sums,
     draw_whole_tiles,
 )
 from differential.draw_depthwise import draw_usual_depthwise
@@ -34,7 +36,13 @@ NARROW: Mapping[tuple[str, str], tuple[Callable[[Rng], Case], ...]] = {
     ("conv2d", "riscv_planes"): (draw_one_channel,),
     ("conv2d", "riscv_winograd"): (*[DENSE["conv2d", "dsp_winograd"]] * 4, draw_whole_tiles),
     ("conv2d", "armv7m_winograd"): (DENSE["conv2d", "dsp_winograd"],),
-    ("fully_connected", "avr_row"): (draw_row_after_relu, *DRAWS["fully_connected"]),
+    ("fully_connected", "avr_row"): (
+        draw_row_after_relu,
+        draw_row_of_small_sums,
+        draw_row_of_large_sums,
+        draw_row_after_relu,
+        *DRAWS["fully_connected"],
+    ),
     ("conv2d", "avr_line"): (draw_first_layer, *DRAWS["conv2d"]),
     ("conv2d", "avr_line_short"): (draw_first_layer,),
 }

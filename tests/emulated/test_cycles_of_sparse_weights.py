@@ -15,7 +15,12 @@ from midge.build.toolchain import find_toolchain
 from midge.errors import MidgeError
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-DENSE = {"dsp_sparse": "dsp", "dsp_sparse_pointwise": "dsp_pointwise", "dsp_sparse_window": "dsp_window"}
+DENSE = {
+    "dsp_sparse": "dsp",
+    "dsp_sparse_twos": "dsp",
+    "dsp_sparse_pointwise": "dsp_pointwise",
+    "dsp_sparse_window": "dsp_window",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +66,7 @@ def _never_loses(variant: tuple[str, str], seed: int) -> None:
 
 @pytest.mark.parametrize("name", DENSE)
 def test_what_is_chosen_does_not_lose_to_the_dense_kernel(name: str) -> None:
-    op = "fully_connected" if name == "dsp_sparse" else "conv2d"
+    op = "fully_connected" if name in ("dsp_sparse", "dsp_sparse_twos") else "conv2d"
     _never_loses((op, name), 3)
 
 
@@ -69,5 +74,5 @@ def test_what_is_chosen_does_not_lose_to_the_dense_kernel(name: str) -> None:
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("name", DENSE)
 def test_no_drawn_layer_loses_to_the_dense_kernel(name: str, seed: int) -> None:
-    op = "fully_connected" if name == "dsp_sparse" else "conv2d"
+    op = "fully_connected" if name in ("dsp_sparse", "dsp_sparse_twos") else "conv2d"
     _never_loses((op, name), 100 + seed)

@@ -66,22 +66,34 @@ def test_turns_cover_the_channels_by_whole_words() -> None:
 
 @pytest.mark.parametrize(("board", "winograd", "other"), BOARDS)
 def test_it_is_taken_for_speed_alone(board: str, winograd: str, other: str) -> None:
-    assert _chosen(_layer(16, 16, 16), board, "speed") == [winograd]
-    for goal in ("balanced", "size"):
-        assert _chosen(_layer(16, 16, 16), board, goal) != [winograd]  # type: ignore[arg-type]
+    assert _chosen(_layer(16, 16, 16, beside=2048), board, "speed")[0] == winograd
+    goals: tuple[Goal, ...] = ("balanced", "size")
+    for goal in goals:
+        assert winograd not in _chosen(_layer(16, 16, 16, beside=2048), board, goal)
+
+
+@pytest.mark.parametrize(("board", "winograd", "other"), BOARDS)
+def test_it_adds_no_more_than_half_of_all_constants_unless_it_is_asked_for(
+    board: str, winograd: str, other: str
+) -> None:
+    # 2,304 bytes of weights become 18,432.
+    assert _chosen(_layer(16, 16, 16, beside=1900), board, "speed")[0] == winograd
+    assert _chosen(_layer(16, 16, 16, beside=1500), board, "speed")[0] == other
+    asked = select(_layer(16, 16, 16), load_board(board).core, "speed", {"conv2d": winograd})
+    assert [v.name for v in asked.variants if v] == [winograd]
 
 
 @pytest.mark.parametrize(("board", "winograd", "other"), BOARDS)
 def test_without_the_flash_it_gives_way(board: str, winograd: str, other: str) -> None:
-    layer = _layer(16, 32, 32)
-    assert _chosen(layer, board, "speed", 160_000) == [winograd]
-    assert _chosen(layer, board, "speed", 64_000) == [other]
+    layer = _layer(16, 16, 16, beside=2048)
+    assert _chosen(layer, board, "speed", 160_000)[0] == winograd
+    assert _chosen(layer, board, "speed", 88_000)[0] == other
 
 
 @pytest.mark.parametrize(("board", "winograd", "other"), BOARDS)
 def test_few_channels_and_small_images_are_left_to_windows(board: str, winograd: str, other: str) -> None:
-    assert _chosen(_layer(16, 1, 16), board, "speed") != [winograd]
-    assert _chosen(_layer(2, 32, 32), board, "speed") == [other]
+    assert _chosen(_layer(16, 1, 16, beside=8192), board, "speed")[0] != winograd
+    assert _chosen(_layer(2, 32, 32, beside=8192), board, "speed")[0] == other
 
 
 @pytest.mark.parametrize(("board", "winograd", "other"), BOARDS)
@@ -97,22 +109,35 @@ def test_other_windows_strides_dilations_and_large_scratch_are_left_to_others(
     assert not variant.fits(layer_of(_layer(16, 96, 16), 0))
 
 
-def _layer(size: int, channels: int, filters: int) -> Graph:
-    rng = np.random.default_rng(3)
-    weights = rng.integers(-127, 128, (filters, 3, 3, channels)).astype(np.int8)
+def _layer(size: int, channels: int, filters: int, beside: int = 0) -> Graph:
+    """The layer, and one of 1x1 windows with so many filters behind it."""
     x = Tensor("x", (1, size, size, channels), DType.S8, Quant.per_tensor(0.02, -128))
-    w = Tensor("w", weights.shape, DType.S8, Quant.per_tensor(0.005, 0), weights)
-    y = Tensor("y", (1, size, size, filters), DType.S8, Quant.per_tensor(0.5, -128))
+    tensors, ops = [x], []
+    for name, width, count in (("layer", 3, filters), ("beside", 1, beside)):
+        if count:
+            op, *made = _convolution(name, tensors[-1], width, count)
+            ops.append(op)
+            tensors += made
+    return verify(Graph("layer", ("x",), (tensors[-1].name,), {t.name: t for t in tensors}, tuple(ops)))
+
+
+def _convolution(name: str, x: Tensor, width: int, filters: int) -> tuple[Conv2D, Tensor, Tensor]:
+    """With its weights and its output, of the input's size."""
+    _, rows, columns, channels = x.shape
+    weights = np.random.default_rng(3).integers(-127, 128, (filters, width, width, channels)).astype(np.int8)
+    w = Tensor(f"{name}/w", weights.shape, DType.S8, Quant.per_tensor(0.005, 0), weights)
+    y = Tensor(f"{name}/y", (1, rows, columns, filters), DType.S8, Quant.per_tensor(0.5, -128))
+    padding = (width // 2, width // 2)
     op = Conv2D(
-        name="layer",
-        inputs=("x", "w"),
-        outputs=("y",),
+        name=name,
+        inputs=(x.name, w.name),
+        outputs=(y.name,),
         stride=(1, 1),
         dilation=(1, 1),
-        padding=((1, 1), (1, 1)),
+        padding=(padding, padding),
         clamp=NO_CLAMP,
     )
-    return verify(Graph("layer", ("x",), ("y",), {t.name: t for t in (x, w, y)}, (op,)))
+    return op, w, y
 
 
 def _chosen(graph: Graph, board: str, goal: Goal, flash_bytes: int | None = None) -> list[str]:
