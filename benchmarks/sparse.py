@@ -2,9 +2,9 @@
 
     python benchmarks/sparse.py            prints a table: 1x1 convolution, fully connected layer
 
-Weights are normally distributed; the vectors of four channels with the least magnitude are gone, out of all of the
-layer (1x4) or out of each window of positions (N:M). Every output is compared with the interpreter; a difference ends
-it with an error. Cycles are of the layer's kernel, requantization included, under a model of the core that
+Weights are normally distributed; the vectors of channels with the least magnitude are gone, out of all of the layer
+(1x4, 1x2) or out of each window of positions (N:M). Every output is compared with the interpreter; a difference ends it
+with an error. Cycles are of the layer's kernel, requantization included, under a model of the core that
 docs/benchmarks.md says how far to trust.
 """
 
@@ -29,7 +29,7 @@ from midge.run.device import Interpreter
 from midge.run.devices import emulated_device
 from midge.settings import Settings
 
-ROWS = (("dense", 0.0), ("1x4", 0.5), ("1x4", 0.75), ("2:4", 0.5), ("1:4", 0.75), ("1:8", 0.875))
+ROWS = (("dense", 0.0), ("1x4", 0.5), ("1x4", 0.75), ("1x2", 0.75), ("2:4", 0.5), ("1:4", 0.75), ("1:8", 0.875))
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,8 @@ def measure(name: str, granularity: str, sparsity: float) -> Row:
     """The row of a layer, exact, or an AssertionError."""
     graph = sparse(LAYERS[name]("int8"), granularity, sparsity)
     ran = run(graph)
-    index_bytes = ran.const_bytes - _kept_bytes(graph.tensors["w"].data) - _other_bytes(graph)
+    lanes = 4 if granularity == "dense" else PATTERNS[granularity].channels
+    index_bytes = ran.const_bytes - _kept_bytes(graph.tensors["w"].data, lanes) - _other_bytes(graph)
     return Row(name, granularity, sparsity, ran, index_bytes)
 
 
@@ -97,10 +98,10 @@ def run(graph: Graph, kernel: str | None = None) -> Ran:
     return Ran(program.calls[0].variant, sample.layer_ticks[0], program.macs, program.constant_bytes)
 
 
-def _kept_bytes(weights: Array | None) -> int:
-    """Weights in vectors of four channels that are not all zero."""
+def _kept_bytes(weights: Array | None, lanes: int) -> int:
+    """Weights in vectors of so many channels that are not all zero."""
     assert weights is not None
-    return 4 * int((weights.reshape(len(weights) // 4, 4, -1) != 0).any(axis=1).sum())
+    return lanes * int((weights.reshape(len(weights) // lanes, lanes, -1) != 0).any(axis=1).sum())
 
 
 def _other_bytes(graph: Graph) -> int:

@@ -250,8 +250,8 @@ MIDGE_AVR_SHARED void midge_avr_average(const int8_t *in, int8_t *out, uint8_t r
 }
 
 /* The sums of a group of `size` channels with the window at x, each begun with `head`. The stream has their starting
- * values (with the sign of the third byte turned or not), their weights and, without a common `record`, a record of
- * each; returns what is behind. */
+ * values (with the sign of what is beyond two bytes turned or not), their weights and, without a common `record`, a
+ * record of each; returns what is behind. */
 static inline const MIDGE_FLASH uint8_t *midge_avr_sums(const uint8_t *x, uint8_t offset, uint32_t head, int is_turned,
                                                         const MIDGE_FLASH uint8_t *stream, int size,
                                                         const MIDGE_FLASH uint8_t *record, const midge_avr_form *form,
@@ -261,10 +261,8 @@ static inline const MIDGE_FLASH uint8_t *midge_avr_sums(const uint8_t *x, uint8_
     const uint8_t unused = (uint8_t)(32 - 8 * form->sum_bytes);
     for (int n = 0; n < size; ++n) {
         uint32_t sum = head + midge_avr_number(&stream, 2);
-        if (form->sum_bytes == 3) {
-            const uint32_t third = midge_avr_number(&stream, 1);
-            sum += (is_turned ? 0u - third : third) << 16;
-        }
+        const uint32_t high = midge_avr_number(&stream, (uint8_t)(form->sum_bytes - 2));
+        sum += (is_turned ? 0u - high : high) << 16;
         for (uint16_t i = 0; i < form->depth; ++i) {
             sum += (uint32_t)(uint8_t)(x[i] + offset) * weights[(uint32_t)i * (uint32_t)size + (uint32_t)n];
         }
@@ -286,7 +284,7 @@ static inline const MIDGE_FLASH uint8_t *midge_avr_group(const uint8_t *x, const
     return midge_avr_sums(x + form->sum_bytes, 0, head, 0, stream, size, record, form, out);
 }
 
-/* The same with a row of activations as they are, and third bytes turned. */
+/* The same with a row of activations as they are, and high bytes turned. */
 static inline const MIDGE_FLASH uint8_t *midge_avr_direct(const int8_t *in, const MIDGE_FLASH uint8_t *stream, int size,
                                                           const MIDGE_FLASH uint8_t *record, const midge_avr_form *form,
                                                           int8_t *out) {

@@ -1,14 +1,13 @@
 /* What kernels for cores with 16-bit SIMD share that convolve by Winograd's F(4x4, 3x3). Freestanding C11, no libc, no
  * state.
  *
- * midge.kernels.winograd says what is computed, and why it is exact modulo 2^32. A tile's 6x6 inputs become 36 words
- * for each pair of channels; the words of two tiles alternate. So the kernel reads words and weights in the order in
- * which they lie, and leaves 36 times 8 sums: four channels of one tile, then those of the other.
+ * midge.kernels.winograd says what is computed, and why it is exact modulo 2^32. The kernel leaves 36 times 8 sums:
+ * four channels of one tile, then those of the other.
  */
 #ifndef MIDGE_DSP_WINOGRAD_H
 #define MIDGE_DSP_WINOGRAD_H
 
-#include "midge_dsp.h"
+#include "midge_dsp_winograd_inputs.h"
 
 /* An image, NHWC: its sizes, and the byte around it, four times. */
 typedef struct {
@@ -100,46 +99,6 @@ static inline void midge_dsp_winograd_put(const uint32_t *block, int rows, int c
 }
 
 #if !MIDGE_DSP_ASM
-
-/* B^T times d0..d5, to six words `step` words apart. */
-static inline void midge_dsp_winograd_line(const uint32_t *d, int step, uint32_t *to) {
-    const uint32_t a = d[4] - 4 * d[2], b = d[3] - 4 * d[1], c = d[4] - d[2], e = d[3] - d[1];
-    to[0] = 4 * (d[0] - d[2]) + c;
-    to[step] = a + b;
-    to[2 * step] = a - b;
-    to[3 * step] = c + 2 * e;
-    to[4 * step] = c - 2 * e;
-    to[5 * step] = d[5] - d[3] - 4 * e;
-}
-
-/* B^T d B of 6x6 pixels of `channels`, a multiple of four, that lie `row` and `pixel` bytes apart. Bytes count from
- * -128. Position p of pair c goes to to[72 * c + 2 * p]; `work` has room for 72 words.
- *
- * Two values are one number, high * 65536 + low, and add and subtract as one. A negative low half would have borrowed
- * from the high one: so the last 2x2 pixels have 2^15 more there, which comes out once at every position, and makes
- * all low halves positive until it is flipped away. */
-static inline void midge_dsp_winograd_inputs(const int8_t *in, int row, int pixel, int channels, uint32_t *work,
-                                             uint32_t *to) {
-    for (int pair = 0; pair < channels / 2; ++pair) {
-        /* Of each four channels first 0 and 2, then 1 and 3. */
-        const int8_t *first = in + pair / 2 * 4 + pair % 2;
-        for (int x = 0; x < 6; ++x) {
-            uint32_t d[6];
-            for (int y = 0; y < 6; ++y) {
-                const int8_t *at = first + y * row + x * pixel;
-                d[y] = midge_dsp_pair(128 + at[0], 128 + at[2]) + (y < 4 || x < 4 ? 0 : 0x8000);
-            }
-            midge_dsp_winograd_line(d, 6, work + x);
-        }
-        for (int y = 0; y < 6; ++y) {
-            uint32_t *const line = to + 72 * pair + 12 * y;
-            midge_dsp_winograd_line(work + 6 * y, 2, line);
-            for (int x = 0; x < 6; ++x) {
-                line[2 * x] ^= 0x8000;
-            }
-        }
-    }
-}
 
 /* The sums of two tiles and four channels at all positions, of `pairs` pairs of channels. */
 static inline void midge_dsp_winograd_products(const uint32_t *x, const int32_t *weights, int pairs, uint32_t *sums) {

@@ -66,6 +66,41 @@ static inline float midge_abs(float x) {
     return number.value;
 }
 
+/* Whole numbers below, above and next to x, the even one of two; from 2^23 on every float is whole. */
+static inline float midge_floor(float x) {
+    if (!(midge_abs(x) < 8388608.0f)) {
+        return x;
+    }
+    const float whole = (float)(int32_t)x;
+    return whole > x ? whole - 1.0f : whole;
+}
+static inline float midge_ceil(float x) { return -midge_floor(-x); }
+static inline float midge_round(float x) {
+    const float below = midge_floor(x);
+    const float rest = x - below;
+    const int odd = rest == 0.5f && midge_floor(below * 0.5f) * 2.0f != below;
+    return rest > 0.5f || odd ? below + 1.0f : below;
+}
+
+/* Sine of x plus a number of quarters of the circle: by the nearest multiple of pi / 2, in three parts of which the
+ * first two are so short that their products are exact, and a polynomial around 0. Not a number beyond a million. */
+static inline float midge_sin_from(float x, int32_t quarters) {
+    if (!(midge_abs(x) < 1e6f)) {
+        return (x - x) / (x - x);
+    }
+    const float n = midge_round(x * 0.636619772f);
+    const float r = ((x - n * 1.5703125f) - n * 4.83751297e-4f) - n * 7.54978942e-8f;
+    const float r2 = r * r;
+    const int32_t quarter = ((int32_t)n + quarters) & 3;
+    const float sine =
+        r + r * r2 * (-1.66666667e-1f + r2 * (8.33333333e-3f + r2 * (-1.98412698e-4f + r2 * 2.7557e-6f)));
+    const float cosine = 1.0f + r2 * (-0.5f + r2 * (4.16666667e-2f + r2 * (-1.38888889e-3f + r2 * 2.48e-5f)));
+    const float result = quarter & 1 ? cosine : sine;
+    return quarter & 2 ? -result : result;
+}
+static inline float midge_sin(float x) { return midge_sin_from(x, 0); }
+static inline float midge_cos(float x) { return midge_sin_from(x, 1); }
+
 /* 1 / sqrt(x) by Newton's iteration from half the exponent; infinite at 0, not a number below. */
 static inline float midge_rsqrt(float x) {
     if (!(x > 0.0f)) {

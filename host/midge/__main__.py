@@ -1,5 +1,6 @@
-"""`python -m midge`: the same as `midge`, for where that is not on the PATH."""
+"""`python -m midge`: the command, where its script is not on the PATH."""
 
 from midge.cli import main
 
-main()
+if __name__ == "__main__":
+    main()

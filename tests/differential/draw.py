@@ -83,6 +83,8 @@ DRAWS: Mapping[str, tuple[Callable[[Rng, DType], Case], tuple[DType, ...]]] = {
 # Kernels that a family of operators shares, with the TFLite codes of the family and the types that kernels compute in.
 FAMILIES: Mapping[str, tuple[Sequence[str], tuple[DType, ...]]] = {
     "binary": (sorted(drawn_elementwise.BINARY), _PLAIN),
+    "add_n": (["ADD_N"], (DType.F32, DType.S32)),
+    "gather_nd": (["GATHER_ND"], _ALL),
     "pow": (["POW"], _WHOLE),
     "suppression": (sorted(drawn_boxes.DRAWS.keys() - {drawn_boxes.DETECTION}), (DType.F32,)),
     "detection_postprocess": ([drawn_boxes.DETECTION], (DType.F32,)),
@@ -104,7 +106,19 @@ FAMILIES: Mapping[str, tuple[Sequence[str], tuple[DType, ...]]] = {
 
 
 # Of the families above, what neither TFLite nor midge has in int16.
-_WITHOUT_INT16 = {"DIV", "PRELU", "REDUCE_PROD", "SIGN", "SQUARED_DIFFERENCE", "SUM"}
+_WITHOUT_INT16 = {
+    "CEIL",
+    "COS",
+    "DIV",
+    "FLOOR",
+    "PRELU",
+    "REDUCE_PROD",
+    "ROUND",
+    "SIGN",
+    "SIN",
+    "SQUARED_DIFFERENCE",
+    "SUM",
+}
 _WITHOUT_INT32 = {"PRELU", "SQUARED_DIFFERENCE"}
 
 

@@ -72,12 +72,25 @@ def draw_long_rows(rng: Rng) -> Case:
 
 
 def draw_row_after_relu(rng: Rng) -> Case:
-    """A matrix product of one row in which every other activation is zero, of lengths that are unrolled in all ways;
-    some weights are so small that sums fit 16 bits."""
-    x = Tensor("x", (1, int(rng.choice([1, 8, 12, 21, 40, 64, 263, 518]))), DType.S8, Quant.per_tensor(0.02, -128))
-    case = _product(x, int(rng.integers(1, 24)), rng, int(rng.choice([127, 127, 127, 2])))
+    """A matrix product of one row in which every other activation is zero, of lengths that are unrolled in all ways."""
+    return _row(rng, (1, 21, 45, 64, 75, 263, 518), -128, 127)
+
+
+def draw_row_of_small_sums(rng: Rng) -> Case:
+    """A matrix product of one row with weights so small that sums fit 16 bits."""
+    return _row(rng, (1, 8, 12, 21, 40), int(rng.choice([-128, 5])), 2)
+
+
+def draw_row_of_large_sums(rng: Rng) -> Case:
+    """A matrix product of a row so long that sums need more than 24 bits."""
+    return _row(rng, (1304, 1411), int(rng.choice([-128, 5])), 127, most_units=7)
+
+
+def _row(rng: Rng, depths: tuple[int, ...], zero_point: int, most: int, most_units: int = 24) -> Case:
+    x = Tensor("x", (1, int(rng.choice(depths))), DType.S8, Quant.per_tensor(0.02, zero_point))
+    case = _product(x, int(rng.integers(1, most_units)), rng, most)
     zeros = rng.random(x.shape) < 0.5
-    return Case(case.graph, tuple(np.where(zeros, np.int8(-128), value) for value in case.inputs))
+    return Case(case.graph, tuple(np.where(zeros, np.int8(zero_point), value) for value in case.inputs))
 
 
 def _rows_of(depth: int, rng: Rng) -> Case:
@@ -175,13 +188,13 @@ def _packed(draw: Callable[[Rng], Case]) -> Callable[[Rng], Case]:
     return drawn
 
 
-def _sparse(draw: Callable[[Rng], Case]) -> Callable[[Rng], Case]:
+def _sparse(draw: Callable[[Rng], Case], lanes: int = 4) -> Callable[[Rng], Case]:
     """The same layers with vectors of zeros, and a scale that spreads what sums these give."""
 
     def drawn(rng: Rng) -> Case:
         case = draw(rng)
         x, w, *rest = (case.graph.tensors[name] for name in case.op.inputs)
-        y, few = case.graph.output_tensors[0], sparse_weights(w, rng)
+        y, few = case.graph.output_tensors[0], sparse_weights(w, rng, lanes)
         share = max(float(np.mean(np.asarray(few.data) != 0)), 0.01) ** 0.5
         quant = Quant.per_tensor(y.q.scale * share, y.q.zero_point)
         return one_op(case.op, [x, few, *rest], replace(y, quant=quant), rng)
@@ -198,6 +211,7 @@ DRAWS: Mapping[tuple[str, str], Callable[[Rng], Case]] = {
     ("conv2d", "dsp_packed_pointwise"): _packed(_pointwise),
     ("conv2d", "dsp_packed_window"): _packed(_window),
     ("fully_connected", "dsp_sparse"): _sparse(_matrix),
+    ("fully_connected", "dsp_sparse_twos"): _sparse(_matrix, 2),
     ("conv2d", "dsp_sparse_pointwise"): _sparse(_pointwise),
     ("conv2d", "dsp_sparse_window"): _sparse(_window),
 }

@@ -9,7 +9,14 @@ from itertools import islice
 import numpy as np
 
 from differential.draw_dense import DRAWS as DENSE
-from differential.draw_dense import draw_first_layer, draw_long_rows, draw_one_channel, draw_row_after_relu
+from differential.draw_dense import (
+    draw_first_layer,
+    draw_long_rows,
+    draw_one_channel,
+    draw_row_after_relu,
+    draw_row_of_large_sums,
+    draw_row_of_small_sums,
+)
 from differential.draw_depthwise import draw_usual_depthwise
 from differential.draw_sparse import VARIANTS as SPARSE
 from differential.draw_tensors import Case, Rng, one_op
@@ -26,7 +33,13 @@ DRAWS: Mapping[str, tuple[Callable[[Rng], Case], ...]] = {
 # What such layers rarely fit.
 NARROW: Mapping[tuple[str, str], tuple[Callable[[Rng], Case], ...]] = {
     ("conv2d", "riscv_planes"): (draw_one_channel,),
-    ("fully_connected", "avr_row"): (draw_row_after_relu, *DRAWS["fully_connected"]),
+    ("fully_connected", "avr_row"): (
+        draw_row_after_relu,
+        draw_row_of_small_sums,
+        draw_row_of_large_sums,
+        draw_row_after_relu,
+        *DRAWS["fully_connected"],
+    ),
     ("conv2d", "avr_line"): (draw_first_layer, *DRAWS["conv2d"]),
     ("conv2d", "avr_line_short"): (draw_first_layer,),
 }

@@ -135,11 +135,11 @@ def sometimes_sparse(weights: Tensor, axis: int, share: float = 0.15) -> Tensor:
     return sparse_weights(weights, own) if axis == 0 and own.random() < share else weights
 
 
-def sparse_weights(weights: Tensor, rng: Rng) -> Tensor:
-    """Weights of which a share of the vectors of four output channels (axis 0) are gone: by chance, of the last
+def sparse_weights(weights: Tensor, rng: Rng, lanes: int = 4) -> Tensor:
+    """Weights of which a share of the vectors of `lanes` output channels (axis 0) are gone: by chance, of the last
     positions, or every so many; of some channels all."""
     rows = np.asarray(weights.data).reshape(weights.shape[0], -1)
-    groups, positions = -(-len(rows) // 4), rows.shape[1]
+    groups, positions = -(-len(rows) // lanes), rows.shape[1]
     kept = rng.random((groups, positions)) >= rng.choice([0.3, 0.5, 0.75, 0.9])
     if rng.random() < 0.2:
         kept &= np.arange(positions) < rng.integers(1, positions + 1)
@@ -147,7 +147,7 @@ def sparse_weights(weights: Tensor, rng: Rng) -> Tensor:
         kept = np.broadcast_to(np.arange(positions) % rng.integers(2, 21) == 0, kept.shape).copy()
     if rng.random() < 0.3:
         kept[rng.integers(groups)] = rng.random() < 0.5
-    data = np.where(np.repeat(kept, 4, axis=0)[: len(rows)], rows, 0).astype(np.int8)
+    data = np.where(np.repeat(kept, lanes, axis=0)[: len(rows)], rows, 0).astype(np.int8)
     return replace(weights, data=data.reshape(weights.shape))
 
 

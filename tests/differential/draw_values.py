@@ -167,11 +167,12 @@ def draw_dequantize(rng: Rng, dtype: DType) -> Case:
 
 
 def draw_layer_normalization(rng: Rng, dtype: DType) -> Case:
-    """One value, few and many; rows without any spread come by their values."""
+    """One value, few and many, often one scale for all; rows without any spread come by their values."""
     depth = int(rng.choice([1, 2, 7, 64, 500]))
     x = activation("x", (*rng.integers(1, 4, int(rng.integers(0, 3))).tolist(), depth), dtype, rng)
     constants = [
-        Tensor(name, (depth,), DType.F32, None, rng.normal(0, 1, depth).astype(np.float32)) for name in ("s", "o")
+        Tensor(name, (size,), DType.F32, None, rng.normal(0, 1, size).astype(np.float32))
+        for name, size in (("s", int(rng.choice([1, depth]))), ("o", int(rng.choice([1, depth]))))
     ]
     epsilon = float(rng.choice([1e-5, 1e-3, 1.0]))
     op = LayerNormalization(name="layer", inputs=names([x, *constants]), outputs=("y",), epsilon=epsilon)

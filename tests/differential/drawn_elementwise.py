@@ -12,8 +12,10 @@ from midge.ir.tensor import Array, DType, Quant
 
 # Where a real function is not defined below zero.
 _FROM_ZERO = {"LOG", "RSQRT", "SQRT"}
+# Functions of whole numbers alone.
+WHOLE = ("FLOOR_DIV", "FLOOR_MOD")
 # Functions that TFLite has no int8 form of; midge's own are compared with the real function elsewhere.
-WITHOUT_INT8 = {"DIV", "LOG", "NEG", "POW", "SIGN", "SQRT", "SQUARE"}
+WITHOUT_INT8 = {"ADD_N", "CEIL", "COS", "DIV", "FLOOR", "LOG", "NEG", "POW", "ROUND", "SIGN", "SIN", "SQRT", "SQUARE"}
 
 
 def _unary(code: str, dtype: DType, rng: Rng) -> Case:
@@ -58,7 +60,12 @@ def _binary(code: str, dtype: DType, rng: Rng) -> Case:
         natural = {"SQUARED_DIFFERENCE": size * size * 64, "DIV": x.q.scale / z.q.scale / 30, "PRELU": x.q.scale}[code]
         y = replace(y, quant=drawn_quant(rng, natural * float(np.exp(rng.uniform(-1, 1)))))
     drawn = case(code, rng, (x, z), y, {"FusedActivationFunction": int(rng.integers(0, 4))} if code == "DIV" else {})
-    return _without_zeros(drawn) if (code, dtype) == ("DIV", DType.S32) else drawn
+    return _without_zeros(drawn) if dtype is DType.S32 and code in ("DIV", *WHOLE) else drawn
+
+
+def _whole(code: str, dtype: DType, rng: Rng) -> Case:
+    """Int32 whatever `dtype` is."""
+    return _binary(code, DType.S32, rng)
 
 
 def _without_zeros(drawn: Case) -> Case:
@@ -96,9 +103,26 @@ def _pow(code: str, dtype: DType, rng: Rng) -> Case:
 
 
 UNARY: Mapping[str, Callable[[str, DType, Rng], Case]] = dict.fromkeys(
-    ("ABS", "ELU", "EXP", "GELU", "HARD_SWISH", "LOG", "NEG", "RSQRT", "SIGN", "SQRT", "SQUARE"), _unary
+    (
+        *("ABS", "CEIL", "COS", "ELU", "EXP", "FLOOR", "GELU", "HARD_SWISH", "LOG", "NEG", "ROUND", "RSQRT", "SIGN"),
+        *("SIN", "SQRT", "SQUARE"),
+    ),
+    _unary,
 )
-BINARY: Mapping[str, Callable[[str, DType, Rng], Case]] = dict.fromkeys(
-    ("DIV", "MAXIMUM", "MINIMUM", "PRELU", "SQUARED_DIFFERENCE"), _binary
-)
-OWN: Mapping[str, Callable[[str, DType, Rng], Case]] = {"POW": _pow}
+BINARY: Mapping[str, Callable[[str, DType, Rng], Case]] = {
+    **dict.fromkeys(("DIV", "MAXIMUM", "MINIMUM", "PRELU", "SQUARED_DIFFERENCE"), _binary),
+    **dict.fromkeys(WHOLE, _whole),
+}
+
+
+def _add_n(code: str, dtype: DType, rng: Rng) -> Case:
+    """Two to five tensors, floats or int32."""
+    kind = DType.S32 if dtype is DType.S32 else DType.F32
+    shape = drawn_shape(rng)
+    inputs = [activation(f"x{i}", shape, kind, rng) for i in range(int(rng.integers(2, 6)))]
+    if rng.random() < 0.3:
+        inputs[-1] = replace(inputs[-1], data=drawn_values(inputs[-1], rng))
+    return case(code, rng, inputs, like(inputs[0]))
+
+
+OWN: Mapping[str, Callable[[str, DType, Rng], Case]] = {"ADD_N": _add_n, "POW": _pow}

@@ -14,6 +14,7 @@ from differential.drawn_cases import (
     case,
     constant,
     drawn_shape,
+    drawn_values,
     like,
 )
 from midge.ir.tensor import DType, Tensor
@@ -160,6 +161,31 @@ def _pack(code: str, dtype: DType, rng: Rng) -> Case:
     return case(code, rng, (first, *others), Tensor("y", (), dtype, first.quant), options)
 
 
+def _lookup(code: str, dtype: DType, rng: Rng) -> Case:
+    """Rows of a table, which is constant at times."""
+    x = activation("x", drawn_shape(rng, int(rng.integers(2, 4))), dtype, rng)
+    x = replace(x, data=drawn_values(x, rng)) if rng.random() < 0.5 else x
+    indices = Tensor("indices", (int(rng.integers(1, 6)),), DType.S32)
+    drawn = case(code, rng, (indices, x), like(x))
+    chosen = rng.integers(0, x.shape[0], indices.shape).astype(np.int32)
+    return replace(drawn, values=(chosen, *drawn.values[1:]))
+
+
+def _gather_nd(code: str, dtype: DType, rng: Rng) -> Case:
+    """Places in some of the first dimensions."""
+    x = activation("x", drawn_shape(rng), dtype, rng)
+    depth = int(rng.integers(1, len(x.shape) + 1))
+    shape = (*drawn_shape(rng, int(rng.integers(1, 3))), depth)
+    indices = Tensor("indices", shape, DType.S32)
+    chosen = rng.integers(0, x.shape[:depth], shape).astype(np.int32)
+    if rng.random() < 0.3:
+        return case(code, rng, (x, replace(indices, data=chosen)), like(x))
+    drawn = case(code, rng, (x, indices), like(x))
+    return replace(drawn, values=(drawn.values[0], chosen))
+
+
+# What takes from places that are known at run time only.
+TAKES: Mapping[str, Callable[[str, DType, Rng], Case]] = {"EMBEDDING_LOOKUP": _lookup, "GATHER_ND": _gather_nd}
 DRAWS: Mapping[str, Callable[[str, DType, Rng], Case]] = {
     "BATCH_TO_SPACE_ND": _batch_to_space,
     "BROADCAST_TO": _broadcast_to,

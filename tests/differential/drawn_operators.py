@@ -255,12 +255,13 @@ DRAWS: Mapping[str, Callable[[str, DType, Rng], Case]] = {
     **drawn_elementwise.OWN,
     **drawn_elementwise.UNARY,
     **drawn_moves.DRAWS,
+    **drawn_moves.TAKES,
     **drawn_sums.DRAWS,
     **drawn_truths.DRAWS,
 }
 
 # What TensorFlow Lite has with whole numbers, int32 without a scale; its powers go through double.
-INT32 = ("ADD", "DIV", "MAXIMUM", "MINIMUM", "MUL", "SUB")
+INT32 = ("ADD", "ADD_N", "DIV", "MAXIMUM", "MINIMUM", "MUL", "SUB")
 
 # What TensorFlow Lite has with int16 activations.
 INT16 = (

@@ -53,7 +53,12 @@ def test_all_ways_to_keep_and_scale_sums_are_drawn() -> None:
 
 def test_all_ways_to_do_a_row_are_drawn() -> None:
     made = [v.bind(layer_of(case.graph, 0)).params for v in VARIANTS for case in _cases(v) if v.name == "avr_row"]
-    for name, values in (("sum_bytes", {2, 3}), ("skips", {False, True}), ("is_wide", {False, True})):
+    for name, values in (
+        ("sum_bytes", {2, 3, 4}),
+        ("skips", {False, True}),
+        ("is_wide", {False, True}),
+        ("is_before", {False, True}),
+    ):
         assert {params[name] for params in made} >= values, name
     assert {min(cast(int, params["unroll"]), 3) for params in made if params["skips"]} == {1, 2, 3}
     groups = [cast(Sequence[Mapping[str, object]], params["groups"]) for params in made]

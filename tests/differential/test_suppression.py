@@ -16,7 +16,7 @@ from midge.kernels.select import variants
 from midge.numerics.suppression import Suppression
 from midge.ops.non_max_suppression import NonMaxSuppression
 
-_CASES = 24
+_CASES = 12
 
 
 def _drawn(number: int, rng: np.random.Generator) -> Case:

@@ -14,7 +14,12 @@ from differential.draw_dense import DRAWS
 from midge.boards import load_board
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-DENSE = {"dsp_sparse": "dsp", "dsp_sparse_pointwise": "dsp_pointwise", "dsp_sparse_window": "dsp_window"}
+DENSE = {
+    "dsp_sparse": "dsp",
+    "dsp_sparse_twos": "dsp",
+    "dsp_sparse_pointwise": "dsp_pointwise",
+    "dsp_sparse_window": "dsp_window",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +62,7 @@ def _never_loses(variant: tuple[str, str], seed: int) -> None:
 
 @pytest.mark.parametrize("name", DENSE)
 def test_what_is_chosen_does_not_lose_to_the_dense_kernel(name: str) -> None:
-    op = "fully_connected" if name == "dsp_sparse" else "conv2d"
+    op = "fully_connected" if name in ("dsp_sparse", "dsp_sparse_twos") else "conv2d"
     _never_loses((op, name), 3)
 
 
@@ -65,5 +70,5 @@ def test_what_is_chosen_does_not_lose_to_the_dense_kernel(name: str) -> None:
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("name", DENSE)
 def test_no_drawn_layer_loses_to_the_dense_kernel(name: str, seed: int) -> None:
-    op = "fully_connected" if name == "dsp_sparse" else "conv2d"
+    op = "fully_connected" if name in ("dsp_sparse", "dsp_sparse_twos") else "conv2d"
     _never_loses((op, name), 100 + seed)

@@ -185,7 +185,7 @@ def _run(name: str, command: list[str], folder: Path, board: Board) -> None:
         raise DoesNotFitError(
             f"the firmware does not fit {board.name} ({board.flash_bytes} bytes of flash, {board.ram_bytes} of RAM): "
             + overflow[-1],
-            hint="a smaller model, or a board with more memory",
+            hint=f"midge fit MODEL --board {board.name} says what would make it fit",
         )
     raise ToolchainError(f"{name} refused:\n" + "\n".join(lines[:_MESSAGE_LINES]))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import inf, isfinite
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from midge.boards import Board, load_board
+from midge.cli.files import NewFolder
 from midge.cli.options import INPUT_SHAPES, JSON, MODEL, load_dataset, named_shapes
 from midge.cli.talk import show_progress, talk
 from midge.errors import CheckFailedError, SettingsError
@@ -73,7 +75,7 @@ def budget_options(name: str, prefer: str) -> Callable[[F], F]:
         click.option(
             "-o",
             "--output",
-            type=click.Path(path_type=Path),
+            type=NewFolder(),
             help=f"The folder to write.  [default: MODEL-{name}]",
         ),
         click.option(
@@ -134,6 +136,13 @@ def bench_for(wanted: Wanted) -> Bench:
     for doubt in doubts(yardstick):
         talk(f"note: {doubt}")
     return bench
+
+
+def command_for(wanted: Wanted, toml: Path) -> str:
+    """The command that runs the recipe of `toml`, to be pasted into a shell."""
+    shapes = [f"--input-shape={name}={'x'.join(map(str, shape))}" for name, shape in wanted.shapes.items()]
+    paths = (str(wanted.model), "--data", str(wanted.data), "--emulate", "--no-tuning", "--settings", str(toml))
+    return shlex.join(["midge", "run", *paths, *shapes])
 
 
 def facts_of(bench: Bench) -> dict[str, object]:

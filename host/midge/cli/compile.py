@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from midge.cli.compiling import compile_from
+from midge.cli.files import NewFolder
 from midge.cli.options import MODEL, PROTOCOL, compile_options
 from midge.cli.talk import out, talk
 from midge.errors import SettingsError
@@ -25,7 +26,7 @@ from midge.run.devices import build_firmware
 @MODEL
 @compile_options
 @PROTOCOL
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the C files.")
+@click.option("-o", "--output", required=True, type=NewFolder(), help="Folder for the C files.")
 @click.option("--project", is_flag=True, help="A PlatformIO project for the board, with the model as a library in it.")
 @click.option("--twin", is_flag=True, help="Build the firmware of the emulated twin too: twin.elf, for --port emu://.")
 @click.option("--data", "data_path", type=click.Path(path_type=Path), help=".npz to calibrate on (its split 1).")

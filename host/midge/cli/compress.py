@@ -10,7 +10,16 @@ from typing import Any
 import click
 
 from midge.boards import load_board
-from midge.cli.budgeting import Wanted, bench_for, budget_options, facts_of, facts_of_one, nothing_fits, wanted_from
+from midge.cli.budgeting import (
+    Wanted,
+    bench_for,
+    budget_options,
+    command_for,
+    facts_of,
+    facts_of_one,
+    nothing_fits,
+    wanted_from,
+)
 from midge.cli.files import write_file
 from midge.cli.talk import out, show_progress, talk
 from midge.compress.steps import Distil
@@ -75,4 +84,4 @@ def _write(bench: Bench, plan: Advice, found: tuple[Found, ...], chosen: Found |
     write_file(toml, settings_to_toml(settings).encode())
     copyfile(network_file(plan.folder, chosen.recipe), network)
     talk(f"wrote {network} ({in_words(chosen.recipe)}), which every midge command takes")
-    talk(f"wrote {toml}: midge run MODEL --data DATA --emulate --no-tuning --settings {toml} runs just this")
+    talk(f"wrote {toml}: {command_for(wanted, toml)} runs just this")

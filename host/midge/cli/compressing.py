@@ -12,7 +12,7 @@ import click
 import numpy as np
 
 from midge.boards import load_board
-from midge.cli.files import write_file
+from midge.cli.files import NewFile, write_file
 from midge.cli.options import JSON, MODEL, load_dataset
 from midge.cli.talk import out, show_progress, talk
 from midge.compress.apply import compress
@@ -50,7 +50,7 @@ class Files:
 _OPTIONS = (
     MODEL,
     click.option("--data", "data_path", type=click.Path(path_type=Path), help=".npz with x, y and split."),
-    click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .tflite to write."),
+    click.option("-o", "--output", required=True, type=NewFile(), help="The .tflite to write."),
     click.option("--board", default=Settings.board, show_default=True, help="Where the gain is measured, emulated."),
     click.option(
         "--optimize",

@@ -164,10 +164,10 @@ def _print(imported: Imported, canonical: Graph, graph: Graph) -> None:
             console.print(f"{kind[:-1]} {port['name']}: {port['dtype']}[{shape}]{scale}", markup=False)
     table = Table(box=None, pad_edge=False)
     table.add_column("layer", overflow="fold")
-    table.add_column("operator")
+    table.add_column("operator", overflow="fold")
     packed = any("packed" in row for row in known["layers"])
     for title in ("output", "MACs", "constants", *(("packed", "bytes") if packed else ())):
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", overflow="fold")
     for row in known["layers"]:
         shape = "x".join(map(str, row["output_shape"]))
         width = (row["packed"], f"{row['packed_bytes']:,}") if "packed" in row else ()

@@ -37,7 +37,8 @@ def command(**options: Any) -> None:
     """Prune a float or int8 model.
 
     N:M (1:4, 2:4, 1:8) is a sparsity of its own; of all else --sparsity says how much goes. Zeros are found by the
-    compiler, and pay where the board has a kernel for their pattern.
+    compiler, and pay where the board has a kernel for their pattern. Filters go by the cycles that the kernels of
+    --board say they take.
     """
     files = files_from(options)
     if options["sparsity"] is None:

@@ -10,7 +10,7 @@ from typing import get_args
 import click
 from rich.table import Table
 
-from midge.cli.files import write_file
+from midge.cli.files import NewFile, write_file
 from midge.cli.options import JSON, MODEL, RAW, load_dataset, raw_settings
 from midge.cli.talk import out, show_progress, talk
 from midge.compress.apply import compress
@@ -26,7 +26,7 @@ from midge.tune.ladder import RUNGS, Ascent, climb
 @click.command()
 @MODEL
 @click.option("--data", "data_path", required=True, type=click.Path(path_type=Path), help=".npz with x, y and split.")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .tflite to write.")
+@click.option("-o", "--output", required=True, type=NewFile(), help="The .tflite to write.")
 @click.option(
     "--max-drop", type=click.FloatRange(min=0), default=0.5, show_default=True, help="Points of accuracy to lose."
 )
@@ -39,7 +39,7 @@ from midge.tune.ladder import RUNGS, Ascent, climb
 @RAW[2]
 @click.option("--skip", multiple=True, metavar="RUNG", help=f"A rung to leave out: {', '.join(RUNGS)}.")
 @click.option("--all", "to_the_top", is_flag=True, help="Climb every rung, even when the budget is met.")
-@click.option("--recipe", type=click.Path(path_type=Path), help="Write the settings that won as a midge.toml.")
+@click.option("--recipe", type=NewFile(), help="Write the settings that won as a midge.toml.")
 @click.option("--settings", "settings_file", type=click.Path(path_type=Path), help="A midge.toml to start from.")
 @JSON
 def command(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from midge.cli.files import write_file
+from midge.cli.files import NewFile, write_file
 from midge.cli.talk import talk
 from midge.errors import SettingsError
 from midge.report.html import Source, html_page
@@ -15,7 +15,7 @@ from midge.report.record import read_report
 
 @click.command()
 @click.argument("reports", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .html file to write.")
+@click.option("-o", "--output", required=True, type=NewFile(), help="The .html file to write.")
 def command(reports: tuple[Path, ...], output: Path) -> None:
     """Make one HTML page of reports (`midge run --json`), or of folders of them: layers, memory, accuracy, history.
 

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from midge.cli.compiling import compile_from
+from midge.cli.files import NewFolder, copy_folder
 from midge.cli.options import JSON, MODEL, compile_options
 from midge.cli.talk import out, show_progress, talk
 from midge.data import Dataset
@@ -31,7 +32,7 @@ _BY_PRODUCTS = shutil.ignore_patterns(".pio", "*.o", "*.su", "zig-cache")
 @click.option("--samples", type=click.IntRange(min=1), help="Evaluate at most so many samples.")
 @click.option("--runs", type=click.IntRange(min=1), help="Time at least so many runs: samples again, in turn.")
 @click.option("--sequence", is_flag=True, help="The samples are streams: what the network remembers stays in each.")
-@click.option("--keep", type=click.Path(path_type=Path), help="Leave the sources and firmware.elf in this folder.")
+@click.option("--keep", type=NewFolder(), help="Leave the sources and firmware.elf in this folder.")
 @JSON
 def command(
     model: Path,
@@ -91,7 +92,7 @@ def _on_board(
         _show(problem.report, as_json)  # what ran before is kept
         raise
     if keep is not None:
-        shutil.copytree(project_folder(compiled), keep, dirs_exist_ok=True, ignore=_BY_PRODUCTS)
+        copy_folder(project_folder(compiled), keep, _BY_PRODUCTS)
         talk(f"kept in {keep}: the PlatformIO project")
     return report
 
@@ -102,6 +103,6 @@ def _emulate(
     with tempfile.TemporaryDirectory(prefix="midge-") as scratch:
         report = run_model(compiled, data, Path(scratch), samples, show_progress, runs, sequence)
         if keep is not None:
-            shutil.copytree(scratch, keep, dirs_exist_ok=True, ignore=_BY_PRODUCTS)
+            copy_folder(Path(scratch), keep, _BY_PRODUCTS)
             talk(f"kept in {keep}: firmware.elf ({compiled.program.prefix}_run is one inference) and its sources")
     return report

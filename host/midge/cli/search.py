@@ -10,7 +10,16 @@ from typing import Any, get_args
 import click
 
 from midge.boards import load_board
-from midge.cli.budgeting import Wanted, bench_for, budget_options, facts_of, facts_of_one, nothing_fits, wanted_from
+from midge.cli.budgeting import (
+    Wanted,
+    bench_for,
+    budget_options,
+    command_for,
+    facts_of,
+    facts_of_one,
+    nothing_fits,
+    wanted_from,
+)
 from midge.cli.files import write_file
 from midge.cli.talk import out, show_progress, talk
 from midge.errors import CheckFailedError
@@ -73,7 +82,7 @@ def _show(bench: Bench, found: tuple[Found, ...], wanted: Wanted) -> None:
         talk(
             "note: the nearest to the float network, at any price: --flash, --ram, --latency or --prefer say otherwise"
         )
-    talk(f"wrote {path}: midge run MODEL --data DATA --emulate --no-tuning --settings {path} runs just this")
+    talk(f"wrote {path}: {command_for(wanted, path)} runs just this")
 
 
 def _facts(

@@ -16,6 +16,7 @@ from midge.cli.talk import out, show_progress, talk
 from midge.kernels.timings import signature
 from midge.kernels.variant import Layer
 from midge.pipeline import Compiled
+from midge.report.facts import compiler_words
 from midge.tune.memory import remember
 from midge.tune.tuner import tune
 
@@ -29,19 +30,24 @@ def command(model: Path, data_path: Path | None, as_json: bool, **options: Any) 
     """Measure each kernel variant of a model's layers on the emulated core."""
     compiled, _ = compile_from(model, data_path, options, to_emulate=True)
     measured = tune(compiled, show_progress)
-    path = remember(compiled.board.core, find_toolchain(compiled.board.core), measured)
+    toolchain, counts = find_toolchain(compiled.board.core), compiled.board.twin.timing.kind
+    path = remember(compiled.board.core, toolchain, measured)
+    compiler = compiler_words(toolchain.name, toolchain.version)
     if as_json:
-        print(json.dumps({"core": compiled.board.core.name, "layers": measured}, indent=2))
+        facts = {"core": compiled.board.core.name, "compiler": compiler, "counts": counts, "layers": measured}
+        print(json.dumps(facts, indent=2))
         return
     table = Table("layers", "operator", "kernel", box=None, pad_edge=False)
-    table.add_column("cycles", justify="right")
+    table.add_column(counts, justify="right")
     layers = _layers_by_signature(compiled)
     for key, cycles in measured.items():
         heading = (", ".join(layer.op.name for layer in layers[key]), layers[key][0].op.kind)
         for name, count in sorted(cycles.items(), key=lambda item: item[1]):
             table.add_row(*heading, name, f"{count:,}")
             heading = ("", "")
-    out().print(table)
+    console = out()
+    console.print(f"each layer alone on {compiled.board.core.name}, {compiler}, on drawn inputs")
+    console.print(table)
     talk(f"remembered in {path}; --no-tuning of compile and run ignores it")
 
 

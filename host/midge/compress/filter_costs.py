@@ -7,6 +7,7 @@ much for each multiply-accumulate as the others do in the mean, or 1 where none 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,7 +18,7 @@ from midge.compress.channels import Channels
 from midge.compress.cycles import deployed
 from midge.errors import MidgeError
 from midge.ir.graph import Graph, Op
-from midge.ir.tensor import Array, Tensor
+from midge.ir.tensor import Array, DType, Tensor
 from midge.kernels.select import by_estimate, layer_of, variants
 from midge.kernels.variant import Layer, Variant
 from midge.passes.constant_channels import cut
@@ -114,8 +115,13 @@ class Costs:
 
 def _kernels(graph: Graph, settings: Settings) -> Mapping[str, _Kernel]:
     """By layer, where a kernel for any weights says how long it takes; nothing where the network is not integer."""
+    if graph.is_float and (graph.updates or any(t.dtype is not DType.F32 for t in graph.input_tensors)):
+        return {}  # It remembers, which is not quantized, or takes indices: what is drawn for them is out of range.
     try:
-        made = deployed(graph, settings)
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            # Nothing is kept of it.
+            warnings.simplefilter("ignore")
+            made = deployed(graph, settings)
     except MidgeError:
         return {}
     features = set(load_board(settings.board).core.features)

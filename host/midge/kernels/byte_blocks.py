@@ -26,6 +26,7 @@ def code_bytes(_: Layer) -> int:
 
 
 _SUM_REGISTERS = 18
+_MOST_SUM_BYTES = 3
 _CONSTANT_REGISTERS = 18
 _FIRST_REGISTER = 2
 _MOST_TURNS = 255
@@ -70,7 +71,7 @@ def blocks(rows: Array, bias: Array, zero_point: int, r: Requantization, windows
     sums = byte_sums(rows.astype(np.int8), bias, zero_point, r)
     depth = rows.shape[1]
     unroll = _unroll(depth)
-    if sums is None or unroll == 0:
+    if sums is None or sums.sum_bytes > _MOST_SUM_BYTES or unroll == 0:
         return None
     found, is_common, sum_bytes = sums.found, sums.is_common, sums.sum_bytes
     registers = None if is_common else constant_registers(found, 2)

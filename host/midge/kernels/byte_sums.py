@@ -24,8 +24,8 @@ OFFSET = 128
 @dataclass(frozen=True, eq=False)
 class ByteSums:
     """Sums of a matrix: `found` makes those between least and most (int64 by channel) outputs, with one record for all
-    channels where `is_common`; `starts` are what they start from, in `sum_bytes` bytes each, but for -128 times the sum
-    of the activations plus 128."""
+    channels where `is_common`; `starts` (int64) are what they start from, but for -128 times the sum of the activations
+    plus 128. They need `sum_bytes` bytes, 2 to 4."""
 
     found: ByteProducts
     least: Array
@@ -35,16 +35,16 @@ class ByteSums:
     is_common: bool
 
     def scaling(self, registers: dict[str, tuple[int, ...]] | None) -> dict[str, object]:
-        """What templates/kernels/avr_scale.j2 reads, with records in registers or literal."""
-        return scaling(self.found, self.least, self.most, self.sum_bytes, registers)
+        """What templates/kernels/avr_scale.j2 reads, with records in registers or literal; of sums of four bytes what
+        is left when they are limited to three."""
+        return scaling(self.found, self.least, self.most, min(self.sum_bytes, 3), registers)
 
-    def stream(self, rows: Array, groups: tuple[tuple[int, int], ...], is_third_turned: bool = False) -> Array:
+    def stream(self, rows: Array, groups: tuple[tuple[int, int], ...], is_high_turned: bool = False) -> Array:
         """The bytes that are read in one line: for each of the `groups` ((how many, channels in each), ...) the
-        starting values, the weights by position, and where channels differ the records. With `is_third_turned` the
-        third byte of a starting value has the sign turned."""
-        starts = self.starts.copy()
-        if is_third_turned:
-            starts[:, 2:] = -starts[:, 2:]
+        starting values, the weights by position, and where channels differ the records. With `is_high_turned`
+        what a starting value has beyond two bytes has the sign turned."""
+        turned = (self.starts & 65535) - (self.starts >> 16 << 16)
+        starts = in_bytes(turned if is_high_turned else self.starts, self.sum_bytes)
         at, parts = 0, []
         for size in (size for count, size in groups for _ in range(count)):
             some = slice(at, at + size)
@@ -68,18 +68,18 @@ def sum_ends(rows: Array, bias: Array, in_zero: int) -> tuple[Array, Array, Arra
 @cached_by_arrays(256)
 def byte_sums(rows: Array, bias: Array, in_zero: int, r: Requantization) -> ByteSums | None:
     """The sums of (x - in_zero) * w + bias with int8 weights `rows` (channels, depth), requantized by `r`; None where
-    they need more than three bytes, or no exact form was found."""
+    they need more than four bytes, or no exact form was found."""
     begin, least, most = sum_ends(rows, bias, in_zero)
     found = common_products(r, least, most) or byte_products(r, least, most)
     if found is None:
         return None
     lowest, highest = int((least - found.starts).min()), int((most - found.starts).max())
-    if not _fits(lowest, highest, 23):
+    sum_bytes = next((n for n in (2, 3, 4) if _fits(lowest, highest, 8 * n - 1)), None)
+    if sum_bytes is None or int(found.lasts.max()) >= 1 << 23:
         return None
-    sum_bytes = 2 if _fits(lowest, highest, 15) else 3
     starts = begin - OFFSET * rows.astype(np.int64).sum(axis=1) - found.starts
     is_common = len(found.lasts) < len(rows) or len(rows) == 1
-    return ByteSums(found, least, most, in_bytes(starts, sum_bytes), sum_bytes, is_common)
+    return ByteSums(found, least, most, starts, sum_bytes, is_common)
 
 
 def common_products(r: Requantization, least: Array, most: Array) -> ByteProducts | None:

@@ -11,6 +11,7 @@ from functools import cache
 from midge.boards import Core
 from midge.errors import InternalError, SettingsError, UnsupportedModelError
 from midge.ir.graph import Graph
+from midge.kernels.flash_budget import flash_bytes_of, give_way, share_growth
 from midge.kernels.timings import Timings, signature
 from midge.kernels.variant import Layer, Variant
 from midge.settings import Goal
@@ -33,7 +34,8 @@ class _Allowance:
 _PLAINEST = ("portable", "packed", "coded", "computed")
 # What a slow variant may take at most, of what the others take.
 _SLOW_GAIN = 0.9
-# `speed` takes what it wants. A few bytes more let small layers, of which there are few, have their fast kernels.
+# `speed` takes what doubles a layer's constants, and what takes more as midge.kernels.flash_budget shares it out. A few
+# bytes more let small layers, of which there are few, have their fast kernels.
 _ALLOWANCES: Mapping[Goal, _Allowance] = {"balanced": _Allowance(1.25, 32, 4096), "size": _Allowance(1.03, 0, 256)}
 
 
@@ -102,7 +104,8 @@ def select(
     """The best variant of each op that the core can run and that fits the layer.
 
     `overrides` is {op kind: variant name}, for the layers where that variant fits; `timings` are measured cycles.
-    `flash_bytes` is the board's flash: where the best take more, those that gain least for it give way.
+    What more than doubles a layer's constants shares an allowance. `flash_bytes` is the board's flash: where the best
+    take more, those that save most give way.
     Raises SettingsError for an override that names no kernel, InternalError when nothing fits (then `check` of the
     operator lets through what no kernel does).
     """
@@ -113,9 +116,11 @@ def select(
     for index, op in enumerate(graph.ops):
         if not op.is_view:
             ranked[index] = _best(layer_of(graph, index), core, goal, wanted.get(op.kernels), timings or {})
+    layers = {index: layer_of(graph, index) for index in ranked}
+    share_growth(layers, ranked)
     if flash_bytes is not None:
         room = (flash_bytes - core.harness.flash_bytes) * 7 // 8
-        give_way({index: layer_of(graph, index) for index in ranked}, ranked, room)
+        give_way(layers, ranked, room)
     first = {index: found[0] for index, found in ranked.items()}
     return Selection(graph, tuple(first.get(index) for index in range(len(graph.ops))))
 
@@ -158,7 +163,7 @@ def _ranked(layer: Layer, able: Sequence[Variant], goal: Goal, timings: Timings)
         fastest.sort(key=lambda v: not (v.signs or (v.packed and v.needs)))
     else:
         plainest = _smallest(layer, able)
-    sizes = {v.name: _flash_bytes(layer, v) for v in able}
+    sizes = {v.name: flash_bytes_of(layer, v) for v in able}
     most = sizes[plainest.name]
     light = [v for v in fastest if v.scratch_bytes(layer) <= max(allowance.scratch_bytes, most - sizes[v.name])]
     least = min([most, *(sizes[v.name] for v in light if v.cycles)]) if goal == "size" else most
@@ -168,53 +173,13 @@ def _ranked(layer: Layer, able: Sequence[Variant], goal: Goal, timings: Timings)
 def _smallest(layer: Layer, able: Sequence[Variant]) -> Variant:
     """The plain variant that takes the least flash; a slow one where it takes clearly less than the others."""
     plain = [v for v in able if v.name in _PLAINEST]
-    return min(plain, key=lambda v: _flash_bytes(layer, v) / (_SLOW_GAIN if v.slow else 1))
+    return min(plain, key=lambda v: flash_bytes_of(layer, v) / (_SLOW_GAIN if v.slow else 1))
 
 
 def by_estimate(layer: Layer, able: Sequence[Variant]) -> list[Variant]:
     """The same variants, those that estimate their cycles by these in the places that they have together."""
     quickest = iter(sorted((v.cycles(layer), place) for place, v in enumerate(able) if v.cycles))
     return [able[next(quickest)[1]] if v.cycles else v for v in able]
-
-
-def give_way(layers: Mapping[int, Layer], ranked: Mapping[int, list[Variant]], room: int) -> None:
-    """Drops the best variants of layers, in place, until all that are first take at most `room` bytes of flash, or none
-    has one behind it that is smaller: first where that saves most."""
-    if sum(_most_bytes(layers[index], found[0]) for index, found in ranked.items()) <= room:
-        return
-    taken = {index: _flash_bytes(layers[index], found[0]) for index, found in ranked.items()}
-    smaller = {index: _smaller(layers[index], found) for index, found in ranked.items()}
-    while sum(taken.values()) > room:
-        saved = {index: taken[index] - rest[0][0] for index, rest in smaller.items() if rest}
-        if not saved:
-            return
-        most = max(saved, key=lambda index: saved[index])
-        taken[most], variant = smaller[most].pop(0)
-        del ranked[most][: ranked[most].index(variant)]
-
-
-def _smaller(layer: Layer, found: Sequence[Variant]) -> list[tuple[int, Variant]]:
-    """(bytes, variant) of those that are smaller than all before them, in their order."""
-    sizes: list[tuple[int, Variant]] = []
-    least = _flash_bytes(layer, found[0])
-    for variant in found[1:]:
-        size = _flash_bytes(layer, variant)
-        if size < least:
-            least = size
-            sizes.append((size, variant))
-    return sizes
-
-
-def _most_bytes(layer: Layer, variant: Variant) -> int:
-    """More than its constants take, without packing them."""
-    constants = sum(t.bytes for t in layer.inputs if t.is_constant)
-    beside = 32 * max(layer.outputs[0].shape[-1:], default=1) + max(variant.code_bytes(layer), 0)
-    return variant.growth(layer) * constants + beside
-
-
-def _flash_bytes(layer: Layer, variant: Variant) -> int:
-    """Flash that the variant's constants take for this layer, and code that depends on it."""
-    return sum(c.values.nbytes for c in variant.bind(layer).constants) + variant.code_bytes(layer)
 
 
 def _check_override(kind: str, name: str) -> None:

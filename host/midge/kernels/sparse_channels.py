@@ -30,11 +30,11 @@ _END, _SKIP = 14, 15
 _LEAST_ZEROS = 1 / 8
 
 
-def has_zeros(layer: Layer) -> bool:
-    """Whether enough vectors of four output channels, axis 0 of input 1, are zero for it to matter."""
+def has_zeros(layer: Layer, lanes: int = GROUP) -> bool:
+    """Whether enough vectors of `lanes` output channels, axis 0 of input 1, are zero for it to matter."""
     weights = constant_data(layer.inputs[1])
     rows = weights.reshape(len(weights), -1) != 0
-    kept = np.pad(rows, ((0, -len(rows) % GROUP), (0, 0))).reshape(-1, GROUP, rows.shape[1]).any(axis=1)
+    kept = np.pad(rows, ((0, -len(rows) % lanes), (0, 0))).reshape(-1, lanes, rows.shape[1]).any(axis=1)
     return bool(kept.mean() <= 1 - _LEAST_ZEROS)
 
 
@@ -54,7 +54,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Kept:
-    """By group of four channels and place of the buffer whether any weight is not zero; a key for what is planned."""
+    """By group of channels and place of the buffer whether any weight is not zero; a key for what is planned."""
 
     groups: int
     flags: bytes
@@ -66,10 +66,11 @@ class Kept:
         return [np.flatnonzero(row) for row in rows]
 
 
-def kept_positions(weights: Array, order: Array) -> Kept:
-    """Where a buffer, whose places hold positions as `order` says, meets weights (channels, positions)."""
+def kept_positions(weights: Array, order: Array, lanes: int = GROUP) -> Kept:
+    """Where a buffer, whose places hold positions as `order` says, meets weights (channels, positions) of groups of
+    `lanes` channels, filled up to whole fours."""
     rows = np.pad(weights, ((0, -len(weights) % GROUP), (0, 0)))
-    kept = (in_order(rows, order) != 0).reshape(-1, GROUP, len(order)).any(axis=1)
+    kept = (in_order(rows, order) != 0).reshape(-1, lanes, len(order)).any(axis=1)
     return Kept(len(kept), kept.tobytes())
 
 
@@ -110,24 +111,33 @@ class SparseStream:
         return {"shift": self.shift, "low": self.low, "high": self.high, "lifts": [0, 8, 0, 8]}
 
 
-def sparse_stream(pairs: Sequence[Array], sums: Sums, r: Requantization, order: Array) -> SparseStream:
-    """Pack `sums`, whose positions lie in the kernel's buffer as `order` says: `pairs` (n, 2) of places by group."""
+def sparse_stream(
+    pairs: Sequence[Array], sums: Sums, r: Requantization, order: Array, lanes: int = GROUP
+) -> SparseStream:
+    """Pack `sums`, whose positions lie in the kernel's buffer as `order` says: `pairs` (n, 2) of places by group of
+    `lanes` channels, 4 or 2. Of the latter each has one word of weights for a pair, two such groups are one of four.
+    """
     asked = requantize(sums, r, (0, 8, 0, 8))
     starts = asked.starts.copy()
     starts[:, 1::2] += starts[:, 0::2]
     rows = asked.sums.weights.reshape(-1, GROUP, asked.sums.weights.shape[1])
+    halves = GROUP // lanes
     lines = [
-        np.concatenate([start, _weights(row, places.reshape(-1), order), tail])
-        for start, row, places, tail in zip(starts, rows, pairs, asked.tail, strict=True)
+        np.concatenate([start, *_weights(row, pairs[i * halves : (i + 1) * halves], order), tail])
+        for i, (start, row, tail) in enumerate(zip(starts, rows, asked.tail, strict=True))
     ]
     sizes = tuple(len(line) for line in lines)
     return SparseStream(int32_words(np.concatenate(lines)), sizes, asked.shift, r.low, r.high)
 
 
-def _weights(rows: Array, places: Array, order: Array) -> Array:
-    """The words of four channels at places of the buffer, -1 for nothing."""
-    words: Array = paired_words(rows, np.where(places >= 0, order[places], -1))[0]
-    return words
+def _weights(rows: Array, pairs: Sequence[Array], order: Array) -> list[Array]:
+    """The words of four channels at places of the buffer, -1 for nothing: all, or for each two channels theirs."""
+    found = []
+    for half, places in enumerate(pairs):
+        flat = places.reshape(-1)
+        words = paired_words(rows, np.where(flat >= 0, order[flat], -1))[0]
+        found.append(words if len(pairs) == 1 else words[half::2])
+    return found
 
 
 def steps(runs: Sequence[Array]) -> Array:

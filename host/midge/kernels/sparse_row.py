@@ -1,4 +1,4 @@
-"""A row of activations times a matrix with zeros in vectors of four channels, on cores with 16-bit SIMD.
+"""A row of activations times a matrix with zeros in vectors of four or two channels, on cores with 16-bit SIMD.
 
 What firmware/nn/midge_dsp_row.h reads: the stream of midge.kernels.sparse_channels, with neighbors before strangers.
 The index holds for each group two bytes, the number of pairs of strangers in bits 0 to 11 and of turns of neighbors
@@ -9,6 +9,8 @@ above, and then a byte for each pair:
 
 Where a distance is too large, positions without weights come between. Neighbors are whole turns; strangers lack what
 there is too few of in the first turn. Nothing fills up words: loads of four bytes begin anywhere.
+
+Vectors of two channels (`lanes`) have lists of their own, two in a group: each pair has one word of weights.
 """
 
 from __future__ import annotations
@@ -25,10 +27,11 @@ from midge.kernels.paired_channels import GROUP, Sums
 from midge.kernels.sparse_channels import Kept, kept_positions, neighbors_of, sparse_stream
 from midge.numerics.requantize import Requantization
 
-# Pairs in a turn of the loop of strangers, 52 bytes of code each; the first of each word of the index takes 12 more.
+# Pairs in a turn of the loop of strangers, so many bytes of code each; the first of each word of the index takes 12
+# more. Of neighbors with their share of a word.
 STRANGERS_TURN = 8
-_PAIR_CODE, _WORD_CODE = 52, 12
-_NEIGHBORS_CODE = 41
+_PAIR_CODE, _WORD_CODE = {4: 52, 2: 36}, 12
+_NEIGHBORS_CODE = {4: 41, 2: 25}
 # Pairs in a turn of the loop of neighbors.
 _TURNS = (16, 8, 4)
 _FAR, _NEAR = 127, 15
@@ -37,9 +40,9 @@ MOST_POSITIONS = 8184
 """So many the count of pairs of strangers has room for."""
 # Cycles of templates/kernels/dsp_sparse_row.j2: a pair with its share of a word of the index, which begins anywhere; of
 # neighbors half at an odd address; a turn.
-_NEIGHBORS_CYCLES, _STRANGERS_CYCLES = 12.3, 15.3
+_NEIGHBORS_CYCLES, _STRANGERS_CYCLES = {4: 12.3, 2: 8.3}, {4: 15.3, 2: 11.3}
 _NEIGHBORS_TURN_CYCLES, _STRANGERS_TURN_CYCLES = 3, 4
-_GROUP_CYCLES = 61
+_GROUP_CYCLES = {4: 61, 2: 50}
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,10 +56,11 @@ class RowGroup:
 
 @dataclass(frozen=True, eq=False)
 class RowPlan:
-    """All groups; pairs of neighbors in a turn."""
+    """All lists, of `lanes` channels each; pairs of neighbors in a turn."""
 
     groups: tuple[RowGroup, ...]
     turn: int
+    lanes: int = GROUP
 
     @property
     def cycles(self) -> float:
@@ -64,7 +68,8 @@ class RowPlan:
         total = 0.0
         for group in self.groups:
             neighbors, strangers = len(group.neighbors), len(group.strangers)
-            total += _GROUP_CYCLES + _NEIGHBORS_CYCLES * neighbors + _STRANGERS_CYCLES * strangers
+            total += _GROUP_CYCLES[self.lanes]
+            total += _NEIGHBORS_CYCLES[self.lanes] * neighbors + _STRANGERS_CYCLES[self.lanes] * strangers
             total += _NEIGHBORS_TURN_CYCLES * (neighbors // self.turn)
             total += _STRANGERS_TURN_CYCLES * -(-strangers // STRANGERS_TURN)
         return total
@@ -72,19 +77,19 @@ class RowPlan:
     @property
     def code_bytes(self) -> int:
         """Of both loops."""
-        return _NEIGHBORS_CODE * self.turn + _PAIR_CODE * STRANGERS_TURN
+        return _NEIGHBORS_CODE[self.lanes] * self.turn + _PAIR_CODE[self.lanes] * STRANGERS_TURN
 
 
-def row_plan(sums: Sums, order: Array) -> RowPlan:
+def row_plan(sums: Sums, order: Array, lanes: int = GROUP) -> RowPlan:
     """With the turn that takes the fewest cycles, or without neighbors; `order` as in paired_channels.stream."""
-    return _planned(kept_positions(sums.weights, order))
+    return _planned(kept_positions(sums.weights, order, lanes), lanes)
 
 
 @lru_cache(maxsize=64)
-def _planned(flags: Kept) -> RowPlan:
+def _planned(flags: Kept, lanes: int) -> RowPlan:
     kept = flags.positions
-    plans = [RowPlan(tuple(_group(places, turn) for places in kept), turn) for turn in _TURNS]
-    plans.append(RowPlan(tuple(_group(places, 0) for places in kept), min(_TURNS)))
+    plans = [RowPlan(tuple(_group(places, turn) for places in kept), turn, lanes) for turn in _TURNS]
+    plans.append(RowPlan(tuple(_group(places, 0) for places in kept), min(_TURNS), lanes))
     return min(plans, key=lambda p: p.cycles)
 
 
@@ -157,10 +162,10 @@ def _strangers_bytes(steps: list[int]) -> Array:
     return found
 
 
-def _entries() -> list[int]:
+def _entries(lanes: int) -> list[int]:
     """For each number of pairs that the first turn leaves out, how far behind the table of these numbers its code
     begins, in halfwords: behind the load of a word of the index, which is done already."""
-    code = (slot * _PAIR_CODE + (1 + slot // 4) * _WORD_CODE for slot in range(STRANGERS_TURN))
+    code = (slot * _PAIR_CODE[lanes] + (1 + slot // 4) * _WORD_CODE for slot in range(STRANGERS_TURN))
     return [(STRANGERS_TURN + bytes_of_code) // 2 for bytes_of_code in code]
 
 
@@ -180,14 +185,17 @@ def row_stream(found: RowPlan, sums: Sums, r: Requantization, order: Array) -> R
     """Pack `sums` as `found` says."""
     groups, whole = found.groups, len(sums.bias) // GROUP
     pairs = [np.concatenate([g.neighbors, g.strangers]) for g in groups]
-    packed = sparse_stream(pairs, sums, r, order)
+    packed = sparse_stream(pairs, sums, r, order, found.lanes)
     index = [_index_bytes(group, found.turn) for group in groups]
     return RowStream(
         np.concatenate([packed.words, _index_words(np.concatenate(index))]),
         len(packed.words),
         sum(packed.sizes[:whole]),
-        sum(map(len, index[:whole])),
-        {"turn": found.turn, "strangers_turn": STRANGERS_TURN, "entries": _entries(), **packed.params},
+        sum(map(len, index[: whole * GROUP // found.lanes])),
+        {
+            **{"lanes": found.lanes, "turn": found.turn, "strangers_turn": STRANGERS_TURN},
+            **{"entries": _entries(found.lanes), **packed.params},
+        },
     )
 
 

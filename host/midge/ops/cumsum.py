@@ -15,6 +15,7 @@ from midge.ir.graph import Op
 from midge.ir.tensor import Array, DType, Shape, Tensor
 from midge.numerics.fixed_point import multiply_by_quantized_multiplier, quantize_multiplier
 from midge.ops.formats import SourceOp, axis_of
+from midge.ops.onnx_nodes import OnnxNode
 from midge.ops.tflite_writing import integers, written
 from midge.ops.types import check_same_type, reason_why_not
 
@@ -76,6 +77,17 @@ def from_tflite(op: SourceOp) -> Cumsum:
 
 
 TFLITE = {"CUMSUM": from_tflite}
+
+
+def from_onnx(node: OnnxNode) -> list[Tensor]:
+    """Reads an ONNX CumSum; the axis must be constant."""
+    x = node.tensor(0)
+    axis = node.axis(int(node.constant(1).reshape(-1)[0]), len(x.shape))
+    exclusive, reverse = (bool(node.attributes.get(name, 0)) for name in ("exclusive", "reverse"))
+    return [node.add(Cumsum, [x], "", axis=axis, exclusive=exclusive, reverse=reverse)]
+
+
+ONNX = {"CumSum": from_onnx}
 
 
 def to_tflite(op: Cumsum, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:

@@ -36,6 +36,26 @@ ONNX's own operators). Of ONNX's 204 operator cases {cases} pass as C; see [onnx
 # At least so many; the tests that count them hold it.
 MATCHES = {"tflite": 96, "onnx": 7, "keras": 8, "cases": 204}
 
+# What TensorFlow Lite for Microcontrollers has and midge has not, and what to do instead.
+LACKING = {
+    "BROADCAST_ARGS": "shapes are static: the converter folds it where shapes are given",
+    "CIRCULAR_BUFFER": "of streaming models before 2021: convert again, with variables (VAR_HANDLE)",
+    "DYNAMIC_UPDATE_SLICE": "a part of a tensor overwritten at a computed place: write with CONCATENATION or SELECT_V2",
+    "IF, WHILE": "control flow: export loops unrolled (unroll=True in Keras), branches chosen",
+    "L2_POOL_2D": "SQUARE, AVERAGE_POOL_2D and SQRT are the same",
+    "signal's (RFFT, FFT_AUTO_SCALE, FILTER_BANK, WINDOW, FRAMER, ENERGY, PCAN, DELAY, STACKER, OVERLAP_ADD, ...)": (
+        "features are made before the network: leave them out of the model file"
+    ),
+    "ETHOSU, DECODE": "made for other runtimes: give midge the model from before their compiler",
+}
+
+_LACKS = """
+## What TensorFlow Lite for Microcontrollers has besides
+
+| Operator | Instead |
+| --- | --- |
+"""
+
 _ONNX = """
 {} codes of ONNX are read as these operators, one or several: {}.
 """
@@ -58,7 +78,8 @@ def document() -> str:
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n")
     codes = sorted(onnx_readers())
     table = _HEAD.format(count=count + len(STATE_CODES), kinds=len(lines)) + "".join(lines)
-    return table + _ONNX.format(len(codes), ", ".join(codes)) + _MATCHES.format(**MATCHES)
+    lacks = _LACKS + "".join(f"| {code} | {instead} |\n" for code, instead in LACKING.items())
+    return table + _ONNX.format(len(codes), ", ".join(codes)) + lacks + _MATCHES.format(**MATCHES)
 
 
 def _types(operator: type[Op]) -> str:
@@ -67,7 +88,7 @@ def _types(operator: type[Op]) -> str:
     names = f" Quantized: {', '.join(sorted(t.value for t in quantized))}." if quantized else ""
     whole = (
         " Int32 without a scale."
-        if getattr(operator, "has_whole", False) and "int32" not in _text(operator.check)
+        if getattr(operator, "has_whole", False) and "int32" not in _text(operator.check).lower()
         else ""
     )
     return _text(operator.check) + names + whole

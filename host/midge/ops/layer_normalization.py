@@ -24,7 +24,7 @@ _MOST_DEPTH = 1 << 15
 
 @dataclass(frozen=True, kw_only=True)
 class LayerNormalization(Op):
-    """inputs: x, scale and offset (depth), which are float32 constants in int8 too. `epsilon`: positive."""
+    """inputs: x, scale and offset (depth, or 1), which are float32 constants in int8 too. `epsilon`: positive."""
 
     epsilon: float
 
@@ -34,7 +34,7 @@ class LayerNormalization(Op):
     def infer(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
         """x's shape."""
         x, *constants = (t.shape for t in inputs)
-        if not x or any(shape != x[-1:] for shape in constants):
+        if not x or any(shape not in (x[-1:], (1,)) for shape in constants):
             raise ValueError(f"scale and offset {constants} for an input {x}")
         return (x,)
 

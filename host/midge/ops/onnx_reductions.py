@@ -62,6 +62,25 @@ def _l1(node: OnnxNode) -> list[Tensor]:
     return [_reduced(node, Sum, node.add(Abs, [node.tensor(0)], "size"))]
 
 
+def _log_sum(node: OnnxNode) -> list[Tensor]:
+    return [node.add(Log, [_reduced(node, Sum, node.tensor(0), "sum")], "")]
+
+
+def _log_sum_exp(node: OnnxNode) -> list[Tensor]:
+    """max + log(sum(e^(x - max))), which does not overflow."""
+    x = node.tensor(0)
+    axes = _axes(node, len(x.shape))
+    if not axes:
+        return [x]
+    largest = node.add(ReduceMax, [x], "largest", axes=axes, keep_dims=True)
+    below = node.add(Exp, [node.add(Sub, [x, largest], "below", clamp=NO_CLAMP)], "exp")
+    total = node.add(Log, [node.add(Sum, [below], "total", axes=axes, keep_dims=True)], "log")
+    result = node.add(Add, [total, largest], "", clamp=NO_CLAMP)
+    if node.attributes.get("keepdims", 1):
+        return [result]
+    return [node.reshape(result, (n for i, n in enumerate(result.shape) if i not in axes), "shape")]
+
+
 def _global_average(node: OnnxNode) -> list[Tensor]:
     x = node.tensor(0)
     return [node.add(Mean, [x], "", axes=tuple(range(2, len(x.shape))), keep_dims=True)]
@@ -154,6 +173,8 @@ ONNX: dict[str, OnnxReader] = {
     "LogSoftmax": _log_softmax,
     "ReduceL1": _l1,
     "ReduceL2": _l2,
+    "ReduceLogSum": _log_sum,
+    "ReduceLogSumExp": _log_sum_exp,
     "ReduceMax": _reduction(ReduceMax),
     "ReduceMean": _reduction(Mean),
     "ReduceMin": _reduction(ReduceMin),

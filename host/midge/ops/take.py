@@ -1,4 +1,4 @@
-"""GATHER with indices computed at run time: the slices of a tensor at those indices along an axis."""
+"""GATHER at run time, EMBEDDING_LOOKUP: the slices of a tensor at indices that are computed, along an axis."""
 
 from __future__ import annotations
 
@@ -51,6 +51,15 @@ class Take(Op):
 def take_from_tflite(op: SourceOp, axis: int) -> Take:
     """Reads a TFLite GATHER whose indices are computed."""
     return Take(name=op.name, inputs=op.input_names(2, 2), outputs=op.output_names, axis=axis)
+
+
+def from_lookup(op: SourceOp) -> Take:
+    """Reads a TFLite EMBEDDING_LOOKUP, whose indices come first."""
+    indices, x = op.input_names(2, 2)
+    return Take(name=op.name, inputs=(x, indices), outputs=op.output_names, axis=0)
+
+
+TFLITE = {"EMBEDDING_LOOKUP": from_lookup}
 
 
 def to_tflite(op: Take, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[SourceOp]:

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from midge.errors import SettingsError
+from midge.report.facts import compiler_words
 from midge.report.limits import METRICS, Limit
 from midge.report.record import Report
 
@@ -154,7 +155,7 @@ def _what_casts_doubt(old: Report, new: Report) -> list[str]:
 
 
 def _compiler(report: Report) -> str:
-    return f"{report.toolchain.compiler} {report.toolchain.version}"
+    return compiler_words(report.toolchain.compiler, report.toolchain.version)
 
 
 def _differences(pairs: Mapping[str, tuple[object, object]]) -> list[str]:

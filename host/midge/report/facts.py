@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from midge.report.figures import count, duration, percent
-from midge.report.record import Accuracy, Clock, Exact, Flash, Ram, Report, Toolchain
+from midge.report.record import Accuracy, Clock, Exact, Flash, Ram, Report
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ def heading(report: Report) -> tuple[str, str, str]:
     return (
         f"{report.model.name}, {report.precision}, on {report.board} ({report.core})",
         f"{count(report.model.macs)} MACs, sha256 {report.model.sha256[:16]}, midge {report.midge_version}",
-        f"{_compiler(tools)}: {' '.join(tools.flags)}"
+        f"{compiler_words(tools.compiler, tools.version)}: {' '.join(tools.flags)}"
         if tools.flags
         else f"compiler {tools.compiler}: {tools.version}",
     )
@@ -128,6 +128,6 @@ def _percent(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f} %"
 
 
-def _compiler(tools: Toolchain) -> str:
+def compiler_words(name: str, version: str) -> str:
     """Name and version; most compilers begin what they say of their version with their name."""
-    return tools.version if tools.version.startswith(tools.compiler) else f"{tools.compiler} {tools.version}"
+    return version if version.startswith(name) else f"{name} {version}"

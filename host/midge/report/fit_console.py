@@ -14,6 +14,8 @@ from midge.report.figures import count, duration, percent, printable
 from midge.report.page import plain_text, print_page
 from midge.tune.every_board import BoardFit
 
+_WIDE = 64
+
 
 def print_fits(fits: Sequence[BoardFit], console: Console) -> None:
     """Print them in the console's width; where the console is no terminal, as plain text."""
@@ -26,7 +28,7 @@ def fits_text(fits: Sequence[BoardFit], width: int = 80, ascii_only: bool = Fals
 
 
 def _page(fits: Sequence[BoardFit], width: int, ascii_only: bool) -> RenderableType:
-    blocks: list[RenderableType] = [_table(fits, ascii_only)]
+    blocks: list[RenderableType] = [_table(fits, ascii_only)] if width >= _WIDE else _lines(fits, ascii_only)
     if advice := [(f.board.name, f.advice) for f in fits if f.advice]:
         blocks += [Text(""), Text("What would make it fit", style="bold"), *_notes(advice, ascii_only)]
     blocks += [Text(""), Text("Latency: one inference on the emulated core", style="bold")]
@@ -52,6 +54,18 @@ def _table(fits: Sequence[BoardFit], ascii_only: bool) -> Table:
         name = printable(fit.board.name, ascii_only)
         table.add_row(*(Text(cell) for cell in (name, "yes" if fit.fits else "no", *sizes, _latency(fit))), style=style)
     return table
+
+
+def _lines(fits: Sequence[BoardFit], ascii_only: bool) -> list[RenderableType]:
+    """The table where it has no room: a board's name whole, and below it what there is to say."""
+    blocks: list[RenderableType] = []
+    for fit in fits:
+        about = "" if fit.sizes == "linked" else "~"
+        verdict = "fits" if fit.fits else "does not fit"
+        facts = f"{about}{count(fit.flash_bytes)} B flash, {about}{count(fit.ram_bytes)} B RAM, {_latency(fit)}"
+        blocks.append(Text(f"{printable(fit.board.name, ascii_only)}: {verdict}", style="" if fit.fits else "red"))
+        blocks.append(Padding(Text(facts), (0, 0, 0, 2)))
+    return blocks
 
 
 def _latency(fit: BoardFit) -> str:

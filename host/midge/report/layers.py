@@ -14,6 +14,9 @@ from midge.report.record import Report
 
 _BAR_WIDTH = 5
 _WIDE = 70
+# An unrolled network has thousands of layers: who reads the table wants those that cost most; --json has all.
+_MOST_ROWS = 100
+_COSTLIEST = 40
 
 
 @dataclass(frozen=True)
@@ -28,11 +31,12 @@ class SpentRow:
 
 
 def layer_table(report: Report, width: int, ascii_only: bool) -> Table:
-    """All layers in at most `width` cells: a line each where there is room, else two.
+    """The layers in at most `width` cells: a line each where there is room, else two; of very many the costliest.
 
     Shares are of the whole inference; what lies between the layers has a line of its own.
     """
     unit, total, rows = layer_rows(report, ascii_only)
+    rows = _shortened(rows)
     table = _wide if width >= _WIDE else _narrow
     return table(rows, unit, total, width, ascii_only)
 
@@ -55,6 +59,18 @@ def layer_rows(report: Report, ascii_only: bool) -> tuple[str, int | None, list[
     if between > 0 and any(row.spent is not None for row in rows):
         rows.append(SpentRow("(between layers)", "", "", 0, between))
     return ("cycles" if in_cycles else "instructions"), total, rows
+
+
+def _shortened(rows: list[SpentRow]) -> list[SpentRow]:
+    """The costliest in their order, and a line for all others; all where they are not too many."""
+    if len(rows) <= _MOST_ROWS:
+        return rows
+    by_cost = sorted(range(len(rows)), key=lambda place: -(rows[place].spent or 0))
+    shown = [rows[place] for place in sorted(by_cost[:_COSTLIEST])]
+    others = [rows[place] for place in by_cost[_COSTLIEST:]]
+    spent = [row.spent for row in others if row.spent is not None]
+    name = f"({count(len(others))} cheaper layers; --json has all)"
+    return [*shown, SpentRow(name, "", "", sum(row.macs for row in others), sum(spent) if spent else None)]
 
 
 def _wide(rows: list[SpentRow], unit: str, total: int | None, width: int, ascii_only: bool) -> Table:

@@ -30,7 +30,7 @@ def compile_to_fit(compiled: Compiled) -> tuple[Compiled, tuple[str, ...]]:
         given_up.append(f"--optimize {goal} does not fit {compiled.board.name}: {lacking}")
     raise DoesNotFitError(
         f"{compiled.graph.name} does not fit {compiled.board.name}: {lacking}",
-        hint="a board with more memory (midge boards), or a smaller network",
+        hint=f"midge fit MODEL --board {compiled.board.name} says what would make it fit",
     )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import jsonschema
 import pytest
+from rich.console import Console
 
 import midge.cli as midge_cli
 from midge.cli import main
@@ -267,6 +269,19 @@ def test_boards_are_listed_with_their_memories(midge: Midge) -> None:
     }
 
 
+def test_what_tuning_counts_is_said(midge: Midge) -> None:
+    mlp = MODEL.with_name("digits_mlp.tflite")
+    facts = json.loads(midge("tune", mlp, "--board", "cortex-m4f", "--json").out)
+    assert (facts["core"], facts["counts"]) == ("cortex-m4f", "modelled cycles")
+    assert facts["compiler"]
+    assert facts["layers"]
+
+
+def test_names_of_boards_are_whole_on_a_narrow_terminal(midge: Midge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("midge.cli.boards.out", lambda: Console(width=40, highlight=False))
+    assert "esp32-s3-devkitc-1\n" in midge("boards").out
+
+
 def test_doctor_names_compilers_and_packages(midge: Midge) -> None:
     checks = {c["name"]: c for c in json.loads(midge("doctor", "--json").out)["checks"]}
     assert checks["unicorn"]["found"]
@@ -343,3 +358,50 @@ def test_the_example_is_built_by_the_compiler_that_pip_brings(midge: Midge, monk
     done = midge("run", MODEL, "--emulate", "--data", DATA, "--samples", 1, "--json")
     assert done.code == 0, done.err
     assert json.loads(done.out)["toolchain"]["compiler"] == "zig"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("quantize", MODEL, "--data", DATA, "-o", "."), "it is a folder"),
+        (("quantize", MODEL, "--data", DATA, "-o", MODEL / "x.tflite"), "is a file"),
+        (("prune", MODEL, "--sparsity", "0.5", "-o", "/dev/null"), "it is no regular file"),
+        (("run", MODEL, "--emulate", "--data", DATA, "--keep", MODEL), "is a file"),
+        (("search", MODEL, "--data", DATA, "-o", MODEL), "is a file"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_the_work(
+    midge: Midge, monkeypatch: pytest.MonkeyPatch, arguments: tuple[object, ...], words: str
+) -> None:
+    monkeypatch.setattr("midge.importers.read_model_file", lambda path: pytest.fail("it has begun to work"))
+    done = midge(*arguments)
+    assert done.code == 1
+    assert "cannot be written" in done.err
+    assert words in done.err
+
+
+def test_a_full_disk_leaves_no_part_of_what_was_to_be_kept(midge: Midge, tmp_path: Path) -> None:
+    from midge.cli.files import copy_folder
+    from midge.errors import SettingsError
+
+    (tmp_path / "made" / "sub").mkdir(parents=True)
+    (tmp_path / "made" / "a.c").write_text("int a;\n")
+    (tmp_path / "made" / "sub" / "b.c").symlink_to("nowhere")  # cannot be copied
+    with pytest.raises(SettingsError, match=r"cannot be written: .*No such file"):
+        copy_folder(tmp_path / "made", tmp_path / "kept", lambda folder, names: ())
+    assert list((tmp_path / "kept").iterdir()) == []
+
+
+def test_the_command_that_a_search_ends_with_can_be_pasted() -> None:
+    from math import inf
+
+    from midge import Settings
+    from midge.cli.budgeting import Wanted, command_for
+    from midge.tune.proposals import Budgets
+
+    budgets = Budgets(inf, inf, inf, 1.0)
+    paths = (Path("my model.onnx"), {"x": (1, 7)}, Path("d.npz"))
+    wanted = Wanted(*paths, Settings(), budgets, None, Path("out"), False)
+    arguments = shlex.split(command_for(wanted, Path("out/midge.toml")))
+    assert arguments[:3] == ["midge", "run", "my model.onnx"]
+    assert {"--input-shape=x=1x7", "d.npz", "out/midge.toml", "--emulate"} <= set(arguments)

@@ -366,6 +366,71 @@ def test_the_larger_of_int32_values_is_exact() -> None:
     np.testing.assert_array_equal(found, np.maximum(x, z), strict=True)
 
 
+_FUNCTIONS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("Ceil", {}, {}),
+    ("Celu", {"alpha": 1.7}, {}),
+    ("Cos", {}, {}),
+    ("CumSum", {"exclusive": 1, "reverse": 1}, {"axis": np.int64(-2)}),
+    ("Floor", {}, {}),
+    ("GatherND", {}, {"at": np.array([[0, 1, -1], [1, 0, 2]])}),
+    ("GroupNormalization", {"num_groups": 2, "epsilon": 1e-3}, {"scale": drawn(4), "bias": drawn(4)}),
+    ("InstanceNormalization", {}, {"scale": drawn(4), "bias": drawn(4)}),
+    ("Mean", {}, {"z": drawn(4, 3, 1)}),
+    ("ReduceLogSumExp", {"keepdims": 0}, {"axes": np.array([1, -1])}),
+    ("Round", {}, {}),
+    ("Sin", {}, {}),
+    ("Softsign", {}, {}),
+    ("Tan", {}, {}),
+]
+
+
+@pytest.mark.parametrize(("code", "options", "constants"), _FUNCTIONS, ids=[code for code, _, _ in _FUNCTIONS])
+def test_functions_made_of_others_give_what_the_reference_gives(
+    code: str, options: dict[str, Any], constants: dict[str, Any]
+) -> None:
+    call = node(code, ["x", *constants], ["y"], **options)
+    model = onnx_model([call], {"x": [2, 4, 3, 5]}, ["y"], constants, opset=21)
+    assert_equals_reference(model, np.round(drawn(2, 4, 3, 5) * 4) / F32(2.0) if code == "Round" else drawn(2, 4, 3, 5))
+
+
+def test_a_logarithm_of_a_sum_is_that() -> None:
+    model = onnx_model([node("ReduceLogSum", ["x", "axes"], ["y"])], {"x": [3, 4]}, ["y"], {"axes": np.array([0])}, 18)
+    assert_equals_reference(model, np.abs(drawn(3, 4)) + F32(0.1))
+
+
+def test_one_of_two_truths_alone_is_told() -> None:
+    model = onnx_model([node("Xor", ["x", "z"], ["y"])], {"x": [4], "z": [4]}, ["y"], kind=TensorProto.BOOL)
+    assert_equals_reference(model, np.array([0, 0, 1, 1], bool), np.array([0, 1, 0, 1], bool))
+
+
+@pytest.mark.parametrize("fmod", [0, 1])
+def test_a_remainder_has_the_sign_of_the_divisor_or_with_fmod_of_the_dividend(fmod: int) -> None:
+    model = onnx_model([node("Mod", ["x", "z"], ["y"], fmod=fmod)], {"x": [6], "z": [6]}, ["y"], kind=TensorProto.INT32)
+    assert_equals_reference(model, np.array([7, -7, 7, -7, 6, 0], np.int32), np.array([3, 3, -3, -3, 2, 5], np.int32))
+
+
+def test_whole_numbers_of_64_bits_are_computed_in_32() -> None:
+    nodes = [
+        node("Add", ["x", "one"], ["a"]),
+        node("Mul", ["a", "x"], ["m"]),
+        node("Max", ["m", "x"], ["larger"]),
+        node("Greater", ["larger", "ten"], ["above"]),
+        node("Where", ["above", "larger", "ten"], ["y"]),
+    ]
+    constants = {"one": np.int64(1), "ten": np.array([10])}
+    data = onnx_file(nodes, {"x": [4]}, ["y"], constants, kind=TensorProto.INT64)
+    (found,) = interpret(import_onnx(data, "net"), [np.array([-5, 0, 2, 9])])
+    np.testing.assert_array_equal(found, np.array([20, 10, 10, 90], np.int32), strict=True)
+
+
+def test_a_constant_beyond_int32_is_refused_in_words() -> None:
+    data = onnx_file(
+        [node("Add", ["x", "z"], ["y"])], {"x": [1]}, ["y"], {"z": np.int64(1 << 40)}, kind=TensorProto.INT64
+    )
+    with pytest.raises(UnsupportedModelError, match="beyond int32"):
+        import_onnx(data, "net")
+
+
 def test_other_arithmetic_of_integers_without_scales_is_refused() -> None:
     data = onnx_file([node("Exp", ["x"], ["y"])], {"x": [3]}, ["y"], kind=TensorProto.INT8)
     with pytest.raises(UnsupportedModelError, match="int8"):

@@ -59,20 +59,29 @@ def test_turns_cover_the_channels_by_whole_words() -> None:
 
 
 def test_it_is_taken_for_speed_alone() -> None:
-    assert _chosen(_layer(16, 16, 16), "speed") == ["dsp_winograd"]
-    for goal in ("balanced", "size"):
-        assert _chosen(_layer(16, 16, 16), goal) != ["dsp_winograd"]  # type: ignore[arg-type]
+    assert _chosen(_layer(16, 16, 16, beside=2048), "speed") == ["dsp_winograd", "dsp_pointwise"]
+    goals: tuple[Goal, ...] = ("balanced", "size")
+    for goal in goals:
+        assert "dsp_winograd" not in _chosen(_layer(16, 16, 16, beside=2048), goal)
+
+
+def test_it_adds_no_more_than_half_of_all_constants_unless_it_is_asked_for() -> None:
+    # 2,304 bytes of weights become 18,432.
+    assert _chosen(_layer(16, 16, 16, beside=1900), "speed")[0] == "dsp_winograd"
+    assert _chosen(_layer(16, 16, 16, beside=1800), "speed")[0] == "dsp_window"
+    asked = select(_layer(16, 16, 16), load_board("nucleo_l4r5zi").core, "speed", {"conv2d": "dsp_winograd"})
+    assert asked.variants == (WINOGRAD,)
 
 
 def test_without_the_flash_it_gives_way() -> None:
-    layer = _layer(16, 32, 32)
-    assert _chosen(layer, "speed", 160_000) == ["dsp_winograd"]
-    assert _chosen(layer, "speed", 64_000) == ["dsp_window"]
+    layer = _layer(16, 16, 16, beside=2048)
+    assert _chosen(layer, "speed", 160_000)[0] == "dsp_winograd"
+    assert _chosen(layer, "speed", 88_000)[0] == "dsp_window"
 
 
 def test_few_channels_and_small_images_are_left_to_windows() -> None:
-    assert _chosen(_layer(16, 3, 16), "speed") == ["dsp_window"]
-    assert _chosen(_layer(2, 32, 32), "speed") == ["dsp_window"]
+    assert _chosen(_layer(16, 3, 16, beside=8192), "speed")[0] == "dsp_window"
+    assert _chosen(_layer(2, 32, 32, beside=8192), "speed")[0] == "dsp_window"
 
 
 def test_it_leaves_other_windows_strides_dilations_and_large_scratch_to_others() -> None:
@@ -84,22 +93,35 @@ def test_it_leaves_other_windows_strides_dilations_and_large_scratch_to_others()
     assert not WINOGRAD.fits(layer_of(_layer(16, 96, 16), 0))
 
 
-def _layer(size: int, channels: int, filters: int) -> Graph:
-    rng = np.random.default_rng(3)
-    weights = rng.integers(-127, 128, (filters, 3, 3, channels)).astype(np.int8)
+def _layer(size: int, channels: int, filters: int, beside: int = 0) -> Graph:
+    """The layer, and one of 1x1 windows with so many filters behind it."""
     x = Tensor("x", (1, size, size, channels), DType.S8, Quant.per_tensor(0.02, -128))
-    w = Tensor("w", weights.shape, DType.S8, Quant.per_tensor(0.005, 0), weights)
-    y = Tensor("y", (1, size, size, filters), DType.S8, Quant.per_tensor(0.5, -128))
+    tensors, ops = [x], []
+    for name, width, count in (("layer", 3, filters), ("beside", 1, beside)):
+        if count:
+            op, *made = _convolution(name, tensors[-1], width, count)
+            ops.append(op)
+            tensors += made
+    return verify(Graph("layer", ("x",), (tensors[-1].name,), {t.name: t for t in tensors}, tuple(ops)))
+
+
+def _convolution(name: str, x: Tensor, width: int, filters: int) -> tuple[Conv2D, Tensor, Tensor]:
+    """With its weights and its output, of the input's size."""
+    _, rows, columns, channels = x.shape
+    weights = np.random.default_rng(3).integers(-127, 128, (filters, width, width, channels)).astype(np.int8)
+    w = Tensor(f"{name}/w", weights.shape, DType.S8, Quant.per_tensor(0.005, 0), weights)
+    y = Tensor(f"{name}/y", (1, rows, columns, filters), DType.S8, Quant.per_tensor(0.5, -128))
+    padding = (width // 2, width // 2)
     op = Conv2D(
-        name="layer",
-        inputs=("x", "w"),
-        outputs=("y",),
+        name=name,
+        inputs=(x.name, w.name),
+        outputs=(y.name,),
         stride=(1, 1),
         dilation=(1, 1),
-        padding=((1, 1), (1, 1)),
+        padding=(padding, padding),
         clamp=NO_CLAMP,
     )
-    return verify(Graph("layer", ("x",), ("y",), {t.name: t for t in (x, w, y)}, (op,)))
+    return op, w, y
 
 
 def _chosen(graph: Graph, goal: Goal, flash_bytes: int | None = None) -> list[str]:

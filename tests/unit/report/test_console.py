@@ -106,3 +106,23 @@ def test_names_from_a_hostile_file_stay_harmless(width: int) -> None:
     assert "\x1b" not in text
     assert "\u202e" not in text
     assert max(map(cell_len, text.splitlines())) <= width
+
+
+@pytest.mark.parametrize("width", [40, 132])
+def test_of_thousands_of_layers_the_costliest_are_shown_and_the_others_summed(width: int) -> None:
+    many = tuple(
+        msgspec.structs.replace(LAYERS[0], name=f"step_{i}", macs=1, cycles=100 + i, instructions=50)
+        for i in range(2000)
+    )
+    total = sum(layer.cycles or 0 for layer in many)
+    text = report_text(changed(cycles={"total": total, "per_layer": many}), width)
+    lines = text.splitlines()
+    assert len(lines) < 250
+    assert [
+        name for name in ("step_1959", "step_1960", "step_1999") if any(line.startswith(name) for line in lines)
+    ] == [
+        "step_1960",
+        "step_1999",
+    ]
+    assert f"{sum(100 + i for i in range(1960)):,}" in text
+    assert f"{total:,}" in text

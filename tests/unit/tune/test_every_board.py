@@ -122,6 +122,9 @@ def test_a_board_far_too_small_is_told_how_much_is_too_much(imported: Imported, 
     assert "bytes of flash too many: prune" in found.advice
     assert "bytes of RAM too many" in found.advice
     assert "no" in fits_text([found])
+    narrow = fits_text([found], 40)
+    assert f"{found.board.name}: does not fit" in narrow
+    assert f"{found.flash_bytes:,} B flash" in narrow
 
 
 def test_without_a_compiler_sizes_are_estimates_that_say_so(

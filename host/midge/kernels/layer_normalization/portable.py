@@ -15,6 +15,9 @@ def bind(layer: Layer) -> Binding:
     """Rows of the last dimension; in int8 epsilon in the integers' units, and the output's step."""
     op, x, y = cast(LayerNormalization, layer.op), layer.inputs[0], layer.outputs[0]
     sizes: dict[str, object] = {"rows": x.elements // x.shape[-1], "depth": x.shape[-1], "is_float": is_float(layer)}
+    for name, t in zip(("one_scale", "one_offset"), layer.inputs[1:], strict=True):
+        if t.elements < x.shape[-1]:
+            sizes[name] = True
     constants = tuple(
         Constant(name, "float", np.asarray(constant_data(t), np.float32))
         for name, t in zip(("scales", "offsets"), layer.inputs[1:], strict=True)

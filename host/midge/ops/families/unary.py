@@ -24,6 +24,8 @@ class Unary(Elementwise):
     """inputs: x."""
 
     family: ClassVar[str] = "unary"
+    # Whether lines between anchors can say it in int16.
+    has_int16: ClassVar[bool] = True
 
     @property
     def function(self) -> str:
@@ -52,6 +54,8 @@ class Unary(Elementwise):
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
         """Float, int8 or int16."""
+        if outputs[0].dtype is DType.S16 and not self.has_int16:
+            return "int16 is not done: keep the layer in int8 or float"
         reason = check_same_type(inputs, outputs, QUANTIZED)
         if reason or outputs[0].dtype is DType.F32:
             return reason

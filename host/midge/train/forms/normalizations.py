@@ -29,8 +29,9 @@ def l2_normalization(layer: Layer, values: Sequence[Value]) -> list[Value]:
 
 def layer_normalization(layer: Layer, values: Sequence[Value]) -> list[Value]:
     """Rows of mean 0 and variance 1, scaled and moved."""
-    x, scale, offset = values
-    return [F.layer_norm(x, x.shape[-1:], scale.reshape(-1), offset.reshape(-1), layer.op.epsilon)]
+    x, *constants = values
+    scale, offset = (t.reshape(-1).expand(x.shape[-1]) for t in constants)
+    return [F.layer_norm(x, x.shape[-1:], scale, offset, layer.op.epsilon)]
 
 
 def resize_bilinear(layer: Layer, values: Sequence[Value]) -> list[Value]:

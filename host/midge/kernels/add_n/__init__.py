@@ -1,0 +1,1 @@
+"""Kernels of ADD_N."""

@@ -1,0 +1,27 @@
+"""CEIL: the whole number above x, or x."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from midge.numerics.tables import Reals
+from midge.ops.families.unary import Unary, unary_reader
+from midge.ops.onnx_nodes import unary
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ceil(Unary):
+    """inputs: x. Float and int8: in int16 a line between anchors cannot jump."""
+
+    has_int16: ClassVar[bool] = False
+
+    def real(self, x: Reals) -> Reals:
+        """The next whole number upwards."""
+        return np.ceil(x)
+
+
+TFLITE = {"CEIL": unary_reader(Ceil)}
+ONNX = {"Ceil": unary(Ceil)}
