@@ -7,19 +7,16 @@ from pathlib import Path
 import pytest
 from small_firmware import ECHO_MAIN, Boot
 
+from compilers import needed_toolchain
 from midge.boards import Board, load_board
-from midge.build.toolchain import Toolchain, compile_firmware, find_toolchain
-from midge.errors import MidgeError
+from midge.build.toolchain import Toolchain, compile_firmware
 from midge.run.emulator import DEFAULT_DEADLINE_CYCLES, EmulatedBoard
 
 
 @pytest.fixture(params=["gcc", "zig"])
 def toolchain(request: pytest.FixtureRequest) -> Toolchain:
     """Each compiler for the Cortex-M4F that is there."""
-    try:
-        return find_toolchain(load_board("nucleo_l4r5zi").core, request.param)
-    except MidgeError as error:
-        pytest.skip(f"needs {request.param}: {error.hint}")
+    return needed_toolchain(load_board("nucleo_l4r5zi").core, request.param)
 
 
 @pytest.fixture

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from small_firmware import ECHO_MAIN
 
+from compilers import needed_toolchain
 from midge.boards import list_twin_cores, load_board, load_core
-from midge.build.toolchain import compile_firmware, find_toolchain
-from midge.errors import DeviceFaultError, MidgeError
+from midge.build.toolchain import compile_firmware
+from midge.errors import DeviceFaultError
 from midge.run.emulator import EmulatedBoard
 
 GENERIC = ("cortex-m0plus", "cortex-m3", "cortex-m33", "cortex-m4f", "cortex-m7")
@@ -25,10 +26,7 @@ def start(request: pytest.FixtureRequest, tmp_path: Path) -> Start:
 
     def build(board_name: str, model: str) -> EmulatedBoard:
         board = load_board(board_name)
-        try:
-            toolchain = find_toolchain(board.core, request.param)
-        except MidgeError as error:
-            pytest.skip(f"needs {request.param}: {error.hint}")
+        toolchain = needed_toolchain(board.core, request.param)
         sources = {"main.c": ECHO_MAIN, "model.c": "#include <stdint.h>\nvoid midge_t_run(uint8_t byte);\n" + model}
         emulated = EmulatedBoard(compile_firmware(sources, board, toolchain, tmp_path / board_name), board)
         emulated.watch("midge_t_run")

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from compilers import needed_toolchain
 from midge.boards import load_board
-from midge.build.toolchain import find_toolchain
-from midge.errors import MidgeError
 from midge.settings import Width
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
@@ -29,10 +28,7 @@ def test_narrow_weights_are_exact_small_and_fast(
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     import narrow
 
-    try:
-        find_toolchain(load_board(narrow.BOARD).core)
-    except MidgeError as error:
-        pytest.skip(f"needs a compiler for {narrow.BOARD}: {error.hint}")
+    needed_toolchain(load_board(narrow.BOARD).core)
     row = narrow.measure(layer, width)
     assert "packed" in row.kernel
     assert row.cycles_per_mac <= cycles_per_mac
@@ -52,10 +48,7 @@ def test_weights_of_few_values_are_exact_small_and_fast(
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     import clustered
 
-    try:
-        find_toolchain(load_board(clustered.BOARD).core)
-    except MidgeError as error:
-        pytest.skip(f"needs a compiler for {clustered.BOARD}: {error.hint}")
+    needed_toolchain(load_board(clustered.BOARD).core)
     row = clustered.measure(layer, weights, "balanced")
     assert "packed" in row.kernel
     assert row.cycles_per_mac <= cycles_per_mac

@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from compilers import needed_toolchain
 from differential.draw_dense import DRAWS
 from midge.boards import load_board
-from midge.build.toolchain import find_toolchain
-from midge.errors import MidgeError
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 DENSE = {
@@ -28,10 +27,7 @@ def benchmarks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     import sparse
 
-    try:
-        find_toolchain(load_board(sparse.BOARD).core)
-    except MidgeError as error:
-        pytest.skip(f"needs a compiler for {sparse.BOARD}: {error.hint}")
+    needed_toolchain(load_board(sparse.BOARD).core)
 
 
 @pytest.mark.parametrize(

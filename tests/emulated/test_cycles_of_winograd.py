@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from compilers import needed_toolchain
 from differential.draw_dense import DRAWS
 from midge.boards import load_board
-from midge.build.toolchain import find_toolchain
-from midge.errors import MidgeError
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
@@ -21,10 +20,7 @@ def _never_loses(monkeypatch: pytest.MonkeyPatch, seed: int) -> str:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     import sparse
 
-    try:
-        find_toolchain(load_board(sparse.BOARD).core)
-    except MidgeError as error:
-        pytest.skip(f"needs a compiler for {sparse.BOARD}: {error.hint}")
+    needed_toolchain(load_board(sparse.BOARD).core)
     graph = replace(DRAWS["conv2d", "dsp_winograd"](np.random.default_rng([seed, 4])).graph, name="layer")
     chosen = sparse.run(graph)
     if chosen.kernel == "dsp_winograd":

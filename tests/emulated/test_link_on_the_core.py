@@ -6,10 +6,11 @@ from collections.abc import Iterator
 import pytest
 import serial
 
+from compilers import needed_toolchain
 from link_device import APP, HASH, draw_inputs, expected_outputs
 from midge.boards import load_board
-from midge.build.toolchain import compile_firmware, find_toolchain
-from midge.errors import MidgeError, MissingExtraError
+from midge.build.toolchain import compile_firmware
+from midge.errors import MissingExtraError
 from midge.run.conversation import Conversation
 from midge.run.emulator import EmulatedBoard
 from midge.run.serial_handlers import attach
@@ -46,10 +47,7 @@ class FlippingSerial:
 @pytest.fixture(scope="module", params=["gcc", "zig"])
 def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     board = load_board("nucleo_l4r5zi")
-    try:
-        toolchain = find_toolchain(board.core, prefer=request.param)
-    except MidgeError as error:
-        pytest.skip(str(error))
+    toolchain = needed_toolchain(board.core, request.param)
     try:
         image = compile_firmware({"app.c": APP}, board, toolchain, tmp_path_factory.mktemp("emulated"))
         emulated = EmulatedBoard(image, board)

@@ -10,13 +10,14 @@ from typing import Literal
 
 import pytest
 
+from compilers import needed_toolchain
 from differential.draw_scalar import MAC16_VARIANTS, long_rows, pointwise_64, scalar_cases
 from differential.programs import differences, render_cases
 from emulated.test_kernels_on_the_core import _outputs, _sources
 from midge.boards import Board, load_board
 from midge.build.image import Image
-from midge.build.toolchain import Toolchain, compile_firmware, find_toolchain
-from midge.errors import MidgeError, MissingExtraError
+from midge.build.toolchain import Toolchain, compile_firmware
+from midge.errors import MissingExtraError
 from midge.kernels.select import variants
 from midge.kernels.variant import Variant
 from midge.run.qemu import QemuBoard
@@ -29,10 +30,7 @@ _READ_SECONDS = 60.0
 @pytest.fixture
 def toolchain() -> Toolchain:
     """Debian's for the LX106."""
-    try:
-        return find_toolchain(load_board(BOARD).core, "gcc")
-    except MidgeError as error:
-        pytest.skip(f"needs gcc: {error.hint}")
+    return needed_toolchain(load_board(BOARD).core, "gcc")
 
 
 @pytest.mark.parametrize("optimize", COUNTS)

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from compilers import needed_toolchain
 from midge.boards import load_board
-from midge.build.toolchain import Toolchain, compile_firmware, find_toolchain
+from midge.build.toolchain import Toolchain, compile_firmware
 from midge.errors import MidgeError
 from midge.run.qemu import QemuBoard
 
@@ -50,10 +51,7 @@ def _source() -> str:
 @pytest.fixture
 def toolchain() -> Toolchain:
     """Debian's for the LX106."""
-    try:
-        return find_toolchain(load_board(BOARD).core, "gcc")
-    except MidgeError as error:
-        pytest.skip(f"needs gcc: {error.hint}")
+    return needed_toolchain(load_board(BOARD).core, "gcc")
 
 
 def test_names_and_bytes_are_the_same_instructions(toolchain: Toolchain, tmp_path: Path) -> None:

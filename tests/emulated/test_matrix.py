@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from compilers import needed_toolchain
 from midge.boards import Qemu, Simavr, list_twin_boards, load_board
-from midge.build.toolchain import find_toolchain
 from midge.data import draw_inputs, load_data
-from midge.errors import MidgeError, MissingExtraError
+from midge.errors import MissingExtraError
 from midge.importers import import_model
 from midge.measure.agreement import agreement
 from midge.pipeline import compile_model
@@ -43,10 +43,7 @@ SAMPLES = 2
 def core(request: pytest.FixtureRequest) -> str:
     """A board, named after its core where it is a generic one; skips where its compiler or its emulator is missing."""
     board = load_board(request.param)
-    try:
-        find_toolchain(board.core)
-    except MidgeError as error:
-        pytest.skip(f"needs a compiler: {error.hint}")
+    needed_toolchain(board.core)
     emulator = board.core.emulator
     if isinstance(emulator, Qemu) and shutil.which(emulator.command) is None:
         pytest.skip(f"needs {emulator.command}: sudo apt install {emulator.package}")

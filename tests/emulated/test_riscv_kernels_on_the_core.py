@@ -11,12 +11,12 @@ from typing import Literal
 import pytest
 from msgspec.structs import replace
 
+from compilers import needed_toolchain
 from differential.draw_scalar import RISCV_VARIANTS, pointwise_64, scalar_cases
 from differential.programs import differences, render_cases
 from emulated.test_kernels_on_the_core import _outputs, _sources
 from midge.boards import Board, Qemu, load_board
-from midge.build.toolchain import Toolchain, compile_firmware, find_toolchain
-from midge.errors import MidgeError
+from midge.build.toolchain import Toolchain, compile_firmware
 from midge.kernels.select import variants
 from midge.kernels.variant import Variant
 from midge.run.emulator import EmulatedBoard
@@ -33,10 +33,7 @@ def test_assembly_equals_the_interpreter(
     variant: Variant, compiler: str, optimize: Literal["speed", "size"], tmp_path: Path
 ) -> None:
     board = load_board("rv32imc")
-    try:
-        toolchain = find_toolchain(board.core, compiler)
-    except MidgeError as error:
-        pytest.skip(f"needs {compiler}: {error.hint}")
+    toolchain = needed_toolchain(board.core, compiler)
     rendered = render_cases(scalar_cases(variant, COUNTS[compiler, optimize], seed=1), variant, tmp_path / "cases")
     image = compile_firmware(_sources(rendered), board, toolchain, tmp_path / "build", optimize=optimize)
     assert differences(rendered, _outputs(EmulatedBoard(image, board), rendered)) == {}
@@ -44,10 +41,7 @@ def test_assembly_equals_the_interpreter(
 
 def test_a_pointwise_layer_of_64_channels_takes_at_most_2_6_instructions_per_product(tmp_path: Path) -> None:
     board, (variant,) = load_board("rv32imc"), [v for v in variants("conv2d") if v.name == "riscv_quads"]
-    try:
-        toolchain = find_toolchain(board.core, "gcc")
-    except MidgeError as error:
-        pytest.skip(f"needs gcc: {error.hint}")
+    toolchain = needed_toolchain(board.core, "gcc")
     rendered = render_cases([pointwise_64()], variant, tmp_path / "cases")
     image = compile_firmware(_sources(rendered), board, toolchain, tmp_path / "build", optimize="speed")
     emulated = EmulatedBoard(image, board)
@@ -63,10 +57,7 @@ def test_bit_manipulation_is_used_where_the_core_has_it_and_changes_nothing(comp
     if shutil.which("qemu-system-riscv32") is None:
         pytest.skip("needs qemu-system-riscv32: sudo apt install qemu-system-misc")
     board = _virt(load_board("rv32imc"))
-    try:
-        toolchain = _with_bit_manipulation(find_toolchain(board.core, compiler))
-    except MidgeError as error:
-        pytest.skip(f"needs {compiler}: {error.hint}")
+    toolchain = _with_bit_manipulation(needed_toolchain(board.core, compiler))
     rendered = []
     for variant in {v.name: v for v in RISCV_VARIANTS}.values():
         rendered += render_cases(scalar_cases(variant, 4, seed=2), variant, tmp_path / "cases" / variant.op)

@@ -12,10 +12,11 @@ import pytest
 from qemu_witness import PROGRAM, instructions_of_the_call, trace
 from small_firmware import Boot, choice
 
+from compilers import needed_toolchain
 from midge.boards import Qemu, load_board
-from midge.build.toolchain import Toolchain, find_toolchain
+from midge.build.toolchain import Toolchain
 from midge.data import draw_inputs, load_data
-from midge.errors import DeviceFaultError, MidgeError
+from midge.errors import DeviceFaultError
 from midge.importers import import_model
 from midge.pipeline import compile_model
 from midge.run.device import Interpreter
@@ -69,10 +70,7 @@ FAULTS = {
 @pytest.fixture(params=["gcc", "zig"])
 def toolchain(request: pytest.FixtureRequest) -> Toolchain:
     """Each compiler for the core that is there."""
-    try:
-        return find_toolchain(BOARD.core, request.param)
-    except MidgeError as error:
-        pytest.skip(f"needs {request.param}: {error.hint}")
+    return needed_toolchain(BOARD.core, request.param)
 
 
 def assembly(body: str) -> str:

@@ -7,12 +7,12 @@ from typing import Literal
 
 import pytest
 
+from compilers import needed_toolchain
 from differential.draw_scalar import VARIANTS, scalar_cases
 from differential.programs import differences, render_cases
 from emulated.test_kernels_on_the_core import _outputs, _sources
 from midge.boards import load_board
-from midge.build.toolchain import compile_firmware, find_toolchain
-from midge.errors import MidgeError
+from midge.build.toolchain import compile_firmware
 from midge.kernels.variant import Variant
 from midge.run.emulator import EmulatedBoard
 
@@ -30,10 +30,7 @@ def test_assembly_equals_the_interpreter(
     variant: Variant, board_name: str, compiler: str, optimize: Literal["speed", "size"], tmp_path: Path
 ) -> None:
     board = load_board(board_name)
-    try:
-        toolchain = find_toolchain(board.core, compiler)
-    except MidgeError as error:
-        pytest.skip(f"needs {compiler}: {error.hint}")
+    toolchain = needed_toolchain(board.core, compiler)
     rendered = render_cases(scalar_cases(variant, COUNTS[compiler, optimize], seed=1), variant, tmp_path / "cases")
     image = compile_firmware(_sources(rendered), board, toolchain, tmp_path / "build", optimize=optimize)
     assert differences(rendered, _outputs(EmulatedBoard(image, board), rendered)) == {}

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from test_kernels_on_the_core import _outputs, _sources
 
+from compilers import needed_toolchain
 from differential.draw_sparse import VARIANTS, sparse_cases
 from differential.programs import differences, render_cases
 from midge.boards import Board, load_board
 from midge.build.image import Image
-from midge.build.toolchain import compile_firmware, find_toolchain
+from midge.build.toolchain import compile_firmware
 from midge.errors import MidgeError
 from midge.kernels.select import layer_of
 from midge.kernels.variant import Variant
@@ -65,10 +66,7 @@ def test_kernels_of_wide_layers_equal_the_interpreter(variant: Variant, compiler
 
 def _compare(variant: Variant, compiler: str, folder: Path, count: int, widest: int) -> None:
     board = load_board(CORES[variant.name].board)
-    try:
-        toolchain = find_toolchain(board.core, compiler)
-    except MidgeError as error:
-        pytest.skip(f"needs {compiler}: {error.hint}")
+    toolchain = needed_toolchain(board.core, compiler)
     rendered = render_cases(sparse_cases(variant, count, seed=1, widest=widest), variant, folder / "cases")
     image = compile_firmware(_sources(rendered), board, toolchain, folder / "build")
     with _running(image, board) as line:

@@ -88,6 +88,12 @@ def pixels_joined(window: Window) -> Window:
     return replace(window, batch=1, in_h=1, out_h=1, in_w=pixels, out_w=pixels)
 
 
+def joined_window(layer: Layer) -> Window:
+    """The window of a convolution's weights, input 1, its pixels joined."""
+    weights = layer.inputs[1].shape
+    return pixels_joined(window_of(layer, (weights[1], weights[2])))
+
+
 def window_overlap(layer: Layer, *, channelwise: bool) -> int:
     """How many bytes input 0 must keep ahead of output 0, when output pixels are written in order.
 

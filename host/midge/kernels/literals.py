@@ -93,6 +93,12 @@ def requantization_of(layer: Layer) -> Requantization:
     return cast(Weighted, layer.op).requantization(layer.inputs, layer.outputs)
 
 
+def weight_rows(layer: Layer) -> Array:
+    """Constant weights whose first axis is the output's channels, int64 (channels, positions)."""
+    weights = constant_data(layer.inputs[1])
+    return weights.reshape(len(weights), -1).astype(np.int64)
+
+
 def constant_data(tensor: Tensor) -> Array:
     """The value of a tensor that `fits` has seen to be constant."""
     assert tensor.data is not None, f"{tensor.name} is not constant"

@@ -12,12 +12,20 @@ import numpy as np
 
 from midge.ir.tensor import Array
 from midge.kernels.geometry import window_of
-from midge.kernels.literals import bias_values, constant_data, int32_words, requantization_of
+from midge.kernels.literals import bias_values, constant_data, int32_words, requantization_of, weight_rows
 from midge.kernels.paired_channels import GROUP
 from midge.kernels.position_quads import Scaling, scaling_of
 from midge.kernels.variant import Binding, Constant, Layer
 from midge.kernels.winograd import LIFT, POSITIONS, RAISED, packed_products, padded_channels, tiles
-from midge.kernels.winograd_tiles import CAUTION, SCRATCH_LIMIT, can_tile, copied_tiles, growth_of, tile_bytes, tile_params
+from midge.kernels.winograd_tiles import (
+    CAUTION,
+    SCRATCH_LIMIT,
+    can_tile,
+    copied_tiles,
+    growth_of,
+    tile_bytes,
+    tile_params,
+)
 
 # The inverse of 9 modulo 2^32: it makes 64 times the output of what the kernel has.
 _NINTH = 0x38E38E39
@@ -25,8 +33,8 @@ _NINTH = 0x38E38E39
 
 @dataclass(frozen=True)
 class Costs:
-    """Cycles or instructions on one core, fitted to layers of 4 to 64 channels. Of a tile: `tile` and for each four input channels
-    `quad`; where it is copied `patch` and `patch_quad`, or for each pixel `pixel` and `pixel_quad` where its bytes are
+    """Cycles or instructions on one core, fitted to layers of 4 to 64 channels. Of a tile: `tile` and for each four
+    input channels `quad`; where it is copied `patch` and `patch_quad`, or for each pixel `pixel` and `pixel_quad` where its bytes are
     no whole words. Of a tile and four filters: `outputs`, with `odd` more where filters are no fours. Of two tiles and
     four filters: `products`, and for each four input channels `turn`. `margin` is added for caution, and for what the
     estimates of others are too high."""
@@ -50,8 +58,8 @@ def fits(layer: Layer) -> bool:
 
 
 def bind(layer: Layer) -> Binding:
-    """Literal sizes, and the stream: by groups of four channels products, then start, multiplier and where needed jump of
-    each."""
+    """Literal sizes, and the stream: by groups of four channels products, then for each channel start, multiplier and,
+    where it needs one, jump."""
     scaled = _scaling(layer)
     assert scaled is not None, "no rule is exact"
     weights = np.where(scaled.constant[:, None, None, None], 0, constant_data(layer.inputs[1]))
@@ -103,7 +111,6 @@ def _pairs(layer: Layer) -> int:
 
 
 def _scaling(layer: Layer) -> Scaling | None:
-    rows = constant_data(layer.inputs[1])
-    rows = rows.reshape(len(rows), -1).astype(np.int64)
+    rows = weight_rows(layer)
     found = scaling_of(rows, bias_values(layer, len(rows)), layer.inputs[0].q.zero_point, requantization_of(layer))
     return found if found is not None and found.fraction >= LIFT else None

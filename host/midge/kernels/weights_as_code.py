@@ -27,7 +27,8 @@ TRIED = (0, 1, 2, 3, 7)
 MOST_CODE_BYTES = 65536
 """A layer's code, at most: functions that compilers and people can still bear."""
 
-# What the dense kernel's own code takes, about, where no other layer has it.
+# What the dense kernel's own code takes, about. Each layer is granted it, though layers share it: where bytes matter,
+# in `balanced` and `size`, midge.kernels.select compares what is in flash without it.
 _DENSE_CODE_BYTES = 1024
 _MOST_LOSS = 1.25
 

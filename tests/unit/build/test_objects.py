@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from compilers import needed_toolchain
 from midge.boards import load_board
 from midge.build import toolchain as module
 from midge.build.objects import fetch, keep, object_key
-from midge.build.toolchain import compile_firmware, find_toolchain
-from midge.errors import MidgeError
+from midge.build.toolchain import compile_firmware
 
 BOARD = load_board("cortex-m4f")
 SOURCES = {"main.c": "int main(void) { return 0; }\n", "model.c": "int midge_t;\n"}
@@ -34,10 +34,7 @@ def compiled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
 
 
 def build(folder: Path, **options: Any) -> bytes:
-    try:
-        toolchain = find_toolchain(BOARD.core)
-    except MidgeError as error:
-        pytest.skip(f"needs a compiler: {error.hint}")
+    toolchain = needed_toolchain(BOARD.core)
     compile_firmware(SOURCES, BOARD, toolchain, folder, **options)
     return (folder / "firmware.elf").read_bytes()
 

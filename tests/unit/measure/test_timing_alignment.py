@@ -7,9 +7,8 @@ from sequences import assemble
 
 pytest.importorskip("capstone", reason='needs capstone: pip install "midge[emulator]"')
 
+from compilers import needed_toolchain
 from midge.boards import load_core
-from midge.build.toolchain import find_toolchain
-from midge.errors import MidgeError
 from midge.measure.timing.alignment import Access, accesses
 
 R1, R2 = ("r1", 1), ("r2", 1)
@@ -61,10 +60,7 @@ CASES: dict[str, tuple[str, list[Access], int]] = {
 @pytest.fixture(scope="module")
 def machine_code(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """Every case assembled for the Cortex-M4F."""
-    try:
-        toolchain = find_toolchain(load_core("cortex-m4f"))
-    except MidgeError as error:
-        pytest.skip(f"needs an assembler: {error.hint}")
+    toolchain = needed_toolchain(load_core("cortex-m4f"))
     made = assemble([text for text, _, _ in CASES.values()], toolchain, tmp_path_factory.mktemp("alignment"))
     return dict(zip(CASES, made, strict=True))
 

@@ -11,9 +11,8 @@ from sequences import assemble, counted
 
 pytest.importorskip("capstone", reason='needs capstone: pip install "midge[emulator]"')
 
+from compilers import needed_toolchain
 from midge.boards import load_core
-from midge.build.toolchain import find_toolchain
-from midge.errors import MidgeError
 from midge.measure.timing import load_model
 
 CORTEX_M0PLUS = [
@@ -200,10 +199,7 @@ def machine_code(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     code: dict[str, bytes] = {}
     for core in dict.fromkeys(core for core, _ in ALL.values()):
         names = [name for name, (of, _) in ALL.items() if of == core]
-        try:
-            toolchain = find_toolchain(load_core(core))
-        except MidgeError as error:
-            pytest.skip(f"needs an assembler: {error.hint}")
+        toolchain = needed_toolchain(load_core(core))
         made = assemble([ALL[name][1] for name in names], toolchain, tmp_path_factory.mktemp(core))
         code |= dict(zip(names, made, strict=True))
     return code

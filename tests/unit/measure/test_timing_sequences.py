@@ -12,9 +12,8 @@ from sequences import assemble, counted
 
 pytest.importorskip("capstone", reason='needs capstone: pip install "midge[emulator]"')
 
+from compilers import needed_toolchain
 from midge.boards import load_core
-from midge.build.toolchain import find_toolchain
-from midge.errors import MidgeError
 from midge.measure.timing import load_model
 
 LOADS = {
@@ -383,10 +382,7 @@ ALL = {
 @pytest.fixture(scope="module")
 def machine_code(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """Every sequence assembled for the Cortex-M4F."""
-    try:
-        toolchain = find_toolchain(load_core("cortex-m4f"))
-    except MidgeError as error:
-        pytest.skip(f"needs an assembler: {error.hint}")
+    toolchain = needed_toolchain(load_core("cortex-m4f"))
     return dict(zip(ALL, assemble(list(ALL.values()), toolchain, tmp_path_factory.mktemp("sequences")), strict=True))
 
 

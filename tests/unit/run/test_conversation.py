@@ -29,17 +29,6 @@ from midge.run.frames import Frame, FrameDecoder, encode_frame
 HASTY = Patience(ready_seconds=0.0, answer_seconds=0.01, run_seconds=0.1)
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Device:
-    return Device(tmp_path_factory.mktemp("device"))
-
-
-@pytest.fixture
-def device(library: Device) -> Device:
-    library.start()
-    return library
-
-
 class ScriptedPort:
     """A port whose other end is a function from a request's frame to the bytes of the answer."""
 

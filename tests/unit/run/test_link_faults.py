@@ -101,17 +101,6 @@ class BrokenPort(DevicePort):
             self._deliver(way, frame)
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Device:
-    return Device(tmp_path_factory.mktemp("device"))
-
-
-@pytest.fixture
-def device(library: Device) -> Device:
-    library.start()
-    return library
-
-
 @pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("way", ["to", "from"])

@@ -25,17 +25,6 @@ GARBAGE = bytes(random.Random(74880).choice([0, 0, 0x80, 0xC0, 0xE0, 0xFC, 0xFE,
 PATIENCE = Patience(ready_seconds=3.0, answer_seconds=0.1)
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Device:
-    return Device(tmp_path_factory.mktemp("device"))
-
-
-@pytest.fixture
-def device(library: Device) -> Device:
-    library.start()
-    return library
-
-
 def _board(name: str) -> Board:
     """As the board's file has it, without the time in which a boot loader would listen."""
     board = load_board(name)

@@ -15,6 +15,7 @@ from midge.compress.weighted import Weights, form_of, samples_for
 from midge.errors import SettingsError
 from midge.ir.graph import Graph, Op
 from midge.ir.tensor import Array
+from midge.ops.softmax import Softmax
 from midge.quantize.backward import Values, can_pull_back, evaluated, is_free, through
 
 COMPARABLE = True
@@ -54,7 +55,7 @@ def _differentiable(graph: Graph, weights: Sequence[Weights]) -> tuple[list[Op],
             hint="prune the float model, or take another criterion: activation, stability, reconstruction",
         )
     ops = list(graph.ops)
-    softmax = ops[-1].kind == "softmax" and ops[-1].outputs[0] == graph.outputs[0]
+    softmax = isinstance(ops[-1], Softmax) and ops[-1].outputs[0] == graph.outputs[0]
     if softmax:
         ops.pop()
     first = min(next(i for i, op in enumerate(graph.ops) if op.name == w.layers[0].name) for w in weights)

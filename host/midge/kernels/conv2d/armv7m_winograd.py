@@ -9,7 +9,19 @@ from midge.kernels.variant import Variant
 from midge.kernels.winograd_tiles import CAUTION, overlap
 
 # The estimate of scalar_pairs is that of a Cortex-M0+.
-_COSTS = Costs(tile=120, quad=1100, patch=300, patch_quad=200, pixel=15, pixel_quad=8, outputs=2700, odd=400, products=1600, turn=3960, margin=CAUTION * 7 / 6)
+_COSTS = Costs(
+    tile=120,
+    quad=1100,
+    patch=300,
+    patch_quad=200,
+    pixel=15,
+    pixel_quad=8,
+    outputs=2700,
+    odd=400,
+    products=1600,
+    turn=3960,
+    margin=CAUTION * 7 / 6,
+)
 
 VARIANT = Variant(
     __name__,

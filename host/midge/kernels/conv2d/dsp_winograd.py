@@ -1,7 +1,7 @@
 """CONV_2D int8 of 3x3 windows and stride 1 by Winograd's F(4x4, 3x3), exactly, on cores with 16-bit SIMD.
 
-midge.kernels.winograd says why it is exact, midge.kernels.winograd_tiles how it goes. It takes a quarter of the products
-of dsp_window, and eight times its flash.
+midge.kernels.winograd says why it is exact, midge.kernels.winograd_tiles how it goes. It takes a quarter of the
+products of dsp_window, and eight times its flash.
 """
 
 from __future__ import annotations

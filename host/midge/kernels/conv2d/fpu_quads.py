@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from midge.kernels.conv2d.portable import overlap
 from midge.kernels.float_quads import NEEDS, bind_quads, fits_quads
-from midge.kernels.geometry import Window, pixels_joined, window_of
+from midge.kernels.geometry import joined_window
 from midge.kernels.variant import Binding, Layer, Variant
 
 
@@ -13,18 +13,13 @@ def fits(layer: Layer) -> bool:
     if not fits_quads(layer):
         return False
     x, weights = layer.inputs[:2]
-    return x.shape[3] == weights.shape[3] and (_window(layer).dilation_w == 1 or weights.shape[2] == 1)
+    return x.shape[3] == weights.shape[3] and (joined_window(layer).dilation_w == 1 or weights.shape[2] == 1)
 
 
 def bind(layer: Layer) -> Binding:
     """As bind_quads, with the sizes of the window."""
     made = bind_quads(layer)
-    return Binding({**_window(layer).params, **made.params}, made.constants)
-
-
-def _window(layer: Layer) -> Window:
-    weights = layer.inputs[1].shape
-    return pixels_joined(window_of(layer, (weights[1], weights[2])))
+    return Binding({**joined_window(layer).params, **made.params}, made.constants)
 
 
 VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, overlap=overlap)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from midge.ir.tensor import Array
-from midge.kernels.geometry import Window, group_overlap, pixels_joined, window_of
-from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8, requantization_of
+from midge.kernels.geometry import group_overlap, joined_window
+from midge.kernels.literals import (
+    bias_values,
+    has_constant_weights,
+    is_int8,
+    requantization_of,
+    weight_rows,
+)
 from midge.kernels.mac16_dense import MOST_POSITIONS, NEEDS, Scaling, bind_matrix, run_bytes, scaling_of
 from midge.kernels.variant import Binding, Layer, Variant
 
@@ -16,7 +19,7 @@ def fits(layer: Layer) -> bool:
     if not (is_int8(layer) and has_constant_weights(layer)):
         return False
     x, weights = layer.inputs[:2]
-    window = _window(layer)
+    window = joined_window(layer)
     if x.shape[3] != weights.shape[3] or window.batch > 1 or window.is_clipped or (window.k_h, window.k_w) != (1, 1):
         return False
     return window.in_c % 4 == 0 and window.in_c <= MOST_POSITIONS and scaling(layer) is not None
@@ -26,8 +29,8 @@ def bind(layer: Layer) -> Binding:
     """Weights by channel; for each channel its bias and what scales its sums."""
     scaled = scaling(layer)
     assert scaled is not None, "no rule is exact"
-    params, constants = bind_matrix(rows_of(layer), scaled)
-    return Binding({**_window(layer).params, **params}, constants)
+    params, constants = bind_matrix(weight_rows(layer), scaled)
+    return Binding({**joined_window(layer).params, **params}, constants)
 
 
 def scratch_bytes(layer: Layer) -> int:
@@ -37,23 +40,12 @@ def scratch_bytes(layer: Layer) -> int:
 
 def overlap(layer: Layer) -> int:
     """A pixel is read before its output is written."""
-    return group_overlap(_window(layer), 1)
-
-
-def _window(layer: Layer) -> Window:
-    weights = layer.inputs[1].shape
-    return pixels_joined(window_of(layer, (weights[1], weights[2])))
-
-
-def rows_of(layer: Layer) -> Array:
-    """Weights (channels, positions)."""
-    weights = constant_data(layer.inputs[1])
-    return weights.reshape(len(weights), -1).astype(np.int64)
+    return group_overlap(joined_window(layer), 1)
 
 
 def scaling(layer: Layer) -> Scaling | None:
     """How the layer's sums become outputs; None where no rule is exact."""
-    rows = rows_of(layer)
+    rows = weight_rows(layer)
     return scaling_of(rows, bias_values(layer, len(rows)), layer.inputs[0].q.zero_point, requantization_of(layer))
 
 

@@ -6,9 +6,9 @@ point, so that it is folded into the bias everywhere.
 
 from __future__ import annotations
 
-from midge.kernels.conv2d.mac16_pixels import rows_of, scaling
-from midge.kernels.geometry import Window, group_overlap, pixels_joined, window_of
-from midge.kernels.literals import has_constant_weights, is_int8
+from midge.kernels.conv2d.mac16_pixels import scaling
+from midge.kernels.geometry import group_overlap, joined_window
+from midge.kernels.literals import has_constant_weights, is_int8, weight_rows
 from midge.kernels.mac16_dense import MOST_POSITIONS, NEEDS, bind_matrix, run_bytes
 from midge.kernels.variant import Binding, Layer, Variant
 
@@ -18,24 +18,24 @@ def fits(layer: Layer) -> bool:
     if not (is_int8(layer) and has_constant_weights(layer)):
         return False
     x, weights = layer.inputs[:2]
-    if x.shape[3] != weights.shape[3] or _window(layer).batch > 1:
+    if x.shape[3] != weights.shape[3] or joined_window(layer).batch > 1:
         return False
-    return rows_of(layer).shape[1] <= MOST_POSITIONS and scaling(layer) is not None
+    return weight_rows(layer).shape[1] <= MOST_POSITIONS and scaling(layer) is not None
 
 
 def bind(layer: Layer) -> Binding:
     """Weights by channel; for each channel its bias and what scales its sums."""
     scaled = scaling(layer)
     assert scaled is not None, "no rule is exact"
-    rows = rows_of(layer)
+    rows = weight_rows(layer)
     params, constants = bind_matrix(rows, scaled)
     more = {"in_zero": layer.inputs[0].q.zero_point, "run_bytes": run_bytes(rows.shape[1])}
-    return Binding({**_window(layer).params, **params, **more}, constants)
+    return Binding({**joined_window(layer).params, **params, **more}, constants)
 
 
 def scratch_bytes(layer: Layer) -> int:
     """A window, and besides a pixel of padding or the window's bytes."""
-    window, positions = _window(layer), rows_of(layer).shape[1]
+    window, positions = joined_window(layer), weight_rows(layer).shape[1]
     if window.in_c % 4:
         return run_bytes(positions) + -(-positions // 4) * 4
     return run_bytes(positions) + (window.in_c if window.is_clipped else 0)
@@ -43,12 +43,7 @@ def scratch_bytes(layer: Layer) -> int:
 
 def overlap(layer: Layer) -> int:
     """A pixel's window is read before its output is written."""
-    return group_overlap(_window(layer), 1)
-
-
-def _window(layer: Layer) -> Window:
-    weights = layer.inputs[1].shape
-    return pixels_joined(window_of(layer, (weights[1], weights[2])))
+    return group_overlap(joined_window(layer), 1)
 
 
 VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes, overlap=overlap)

@@ -3,11 +3,14 @@ whose only channel has many filters do (midge.kernels.planes, midge.kernels.grou
 
 from __future__ import annotations
 
-import numpy as np
-
-from midge.ir.tensor import Array
 from midge.kernels.grouped_taps import bind_planes
-from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8, requantization_of
+from midge.kernels.literals import (
+    bias_values,
+    has_constant_weights,
+    is_int8,
+    requantization_of,
+    weight_rows,
+)
 from midge.kernels.planes import band_overlap, can_walk, plane_bytes
 from midge.kernels.position_quads import NEEDS, Scaling, scaling_of
 from midge.kernels.variant import Binding, Layer, Variant
@@ -20,7 +23,7 @@ def fits(layer: Layer) -> bool:
     """int8 with constant weights, one image of one channel, what planes can do, sums that one product scales."""
     if not (is_int8(layer) and has_constant_weights(layer)):
         return False
-    x, rows = layer.inputs[0], _rows(layer)
+    x, rows = layer.inputs[0], weight_rows(layer)
     if x.shape[0] != 1 or x.shape[3] != 1 or rows.shape[1] > _MOST_TAPS:
         return False
     return can_walk(layer, rows) and _scaling(layer) is not None
@@ -30,17 +33,12 @@ def bind(layer: Layer) -> Binding:
     """Weights by channel; for each channel how its products go together, and what scales its sums."""
     scaled = _scaling(layer)
     assert scaled is not None, "no rule is exact"
-    return bind_planes(layer, _rows(layer), scaled)
+    return bind_planes(layer, weight_rows(layer), scaled)
 
 
 def _scaling(layer: Layer) -> Scaling | None:
-    rows = _rows(layer)
+    rows = weight_rows(layer)
     return scaling_of(rows, bias_values(layer, len(rows)), layer.inputs[0].q.zero_point, requantization_of(layer))
-
-
-def _rows(layer: Layer) -> Array:
-    weights = constant_data(layer.inputs[1])
-    return np.asarray(weights.reshape(len(weights), -1).astype(np.int64))
 
 
 VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=plane_bytes, overlap=band_overlap)

@@ -10,7 +10,18 @@ from midge.kernels.variant import Variant
 from midge.kernels.winograd_tiles import overlap
 
 # In instructions, as riscv_quads has them.
-_COSTS = Costs(tile=110, quad=1040, patch=240, patch_quad=140, pixel=15, pixel_quad=10, outputs=1850, odd=300, products=850, turn=3276)
+_COSTS = Costs(
+    tile=110,
+    quad=1040,
+    patch=240,
+    patch_quad=140,
+    pixel=15,
+    pixel_quad=10,
+    outputs=1850,
+    odd=300,
+    products=850,
+    turn=3276,
+)
 
 VARIANT = Variant(
     __name__,

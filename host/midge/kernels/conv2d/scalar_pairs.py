@@ -6,11 +6,14 @@ into the bias everywhere.
 
 from __future__ import annotations
 
-import numpy as np
-
-from midge.ir.tensor import Array
-from midge.kernels.geometry import Window, group_overlap, pixels_joined, window_of
-from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8, requantization_of
+from midge.kernels.geometry import group_overlap, joined_window
+from midge.kernels.literals import (
+    bias_values,
+    has_constant_weights,
+    is_int8,
+    requantization_of,
+    weight_rows,
+)
 from midge.kernels.pixel_pairs import NEEDS, bind_matrix, can_pack, dense_pixel, padded_depth
 from midge.kernels.variant import Binding, Layer, Variant
 
@@ -20,41 +23,31 @@ def fits(layer: Layer) -> bool:
     if not (is_int8(layer) and has_constant_weights(layer)):
         return False
     x, weights = layer.inputs[:2]
-    return x.shape[3] == weights.shape[3] and _window(layer).batch == 1 and can_pack(_rows(layer))
+    return x.shape[3] == weights.shape[3] and joined_window(layer).batch == 1 and can_pack(weight_rows(layer))
 
 
 def bind(layer: Layer) -> Binding:
     """Weights by pairs of channels; for each channel its bias and what scales its sums."""
-    rows, zero_point = _rows(layer), layer.inputs[0].q.zero_point
+    rows, zero_point = weight_rows(layer), layer.inputs[0].q.zero_point
     params, constants = bind_matrix(rows, bias_values(layer, len(rows)), zero_point, requantization_of(layer))
-    return Binding({**_window(layer).params, **params, "in_zero": zero_point}, constants)
+    return Binding({**joined_window(layer).params, **params, "in_zero": zero_point}, constants)
 
 
 def scratch_bytes(layer: Layer) -> int:
     """Two windows as words, and a pixel of padding."""
-    window = _window(layer)
-    return 4 * padded_depth(_rows(layer).shape[1]) + (window.in_c if window.is_clipped else 0)
+    window = joined_window(layer)
+    return 4 * padded_depth(weight_rows(layer).shape[1]) + (window.in_c if window.is_clipped else 0)
 
 
 def overlap(layer: Layer) -> int:
     """Two output pixels are written after both their windows were read."""
-    return group_overlap(_window(layer), 2)
+    return group_overlap(joined_window(layer), 2)
 
 
 def cycles(layer: Layer) -> int:
     """What it takes on a Cortex-M0+, about."""
-    w, (units, positions) = _window(layer), _rows(layer).shape
+    w, (units, positions) = joined_window(layer), weight_rows(layer).shape
     return w.batch * w.out_h * w.out_w * dense_pixel(units, positions)
-
-
-def _window(layer: Layer) -> Window:
-    weights = layer.inputs[1].shape
-    return pixels_joined(window_of(layer, (weights[1], weights[2])))
-
-
-def _rows(layer: Layer) -> Array:
-    weights = constant_data(layer.inputs[1])
-    return weights.reshape(len(weights), -1).astype(np.int64)
 
 
 VARIANT = Variant(

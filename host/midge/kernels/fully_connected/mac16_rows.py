@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from midge.ir.tensor import Array
 from midge.kernels.literals import (
     bias_values,
-    constant_data,
     has_constant_weights,
     integer_clamp_literals,
     is_int8,
     requantization_of,
+    weight_rows,
 )
 from midge.kernels.mac16_dense import MOST_POSITIONS, NEEDS, Scaling, bind_matrix, definition, run_bytes, scaling_of
 from midge.kernels.variant import Binding, Layer, Variant
@@ -24,7 +21,7 @@ def fits(layer: Layer) -> bool:
 
 def bind(layer: Layer) -> Binding:
     """Weights by output; for each output its bias and what scales its sums."""
-    scaled, rows, r = _scaling(layer), _rows(layer), requantization_of(layer)
+    scaled, rows, r = _scaling(layer), weight_rows(layer), requantization_of(layer)
     params, constants = bind_matrix(rows, scaled)
     width = rows.shape[1]
     more = {"batch": layer.inputs[0].elements // width, "width": width, "by_sums": _by_sums(layer, scaled)}
@@ -52,12 +49,8 @@ def _by_sums(layer: Layer, scaled: Scaling) -> bool:
     return layer.inputs[1].shape[1] > MOST_POSITIONS or scaled.found is None
 
 
-def _rows(layer: Layer) -> Array:
-    return constant_data(layer.inputs[1]).astype(np.int64)
-
-
 def _scaling(layer: Layer) -> Scaling:
-    rows, r, zero_point = _rows(layer), requantization_of(layer), layer.inputs[0].q.zero_point
+    rows, r, zero_point = weight_rows(layer), requantization_of(layer), layer.inputs[0].q.zero_point
     bias = bias_values(layer, len(rows))
     return scaling_of(rows, bias, zero_point, r) or definition(rows, bias, zero_point, r)
 

@@ -8,11 +8,11 @@ import numpy as np
 from midge.ir.tensor import Array
 from midge.kernels.literals import (
     bias_values,
-    constant_data,
     has_constant_weights,
     int32_words,
     is_int8,
     requantization_of,
+    weight_rows,
 )
 from midge.kernels.position_quads import (
     MOST_TOGETHER,
@@ -36,7 +36,7 @@ def fits(layer: Layer) -> bool:
     """int8 with constant weights, one row, a group of outputs or more, sums that one product scales."""
     if not (is_int8(layer) and has_constant_weights(layer)):
         return False
-    rows = _rows(layer)
+    rows = weight_rows(layer)
     if layer.inputs[0].elements != rows.shape[1] or len(rows) < _GROUP or not can_add(rows):
         return False
     return _scaling(layer) is not None
@@ -44,7 +44,7 @@ def fits(layer: Layer) -> bool:
 
 def bind(layer: Layer) -> Binding:
     """Weights by groups of eight outputs; for each output what scales its sums."""
-    rows, scaled = _rows(layer), _scaling(layer)
+    rows, scaled = weight_rows(layer), _scaling(layer)
     assert scaled is not None, "no rule is exact"
     depth = _depth(rows)
     padded = np.pad(np.where(scaled.constant[:, None], 0, rows), ((0, 0), (0, depth - rows.shape[1])))
@@ -63,7 +63,7 @@ def bind(layer: Layer) -> Binding:
 
 def scratch_bytes(layer: Layer) -> int:
     """The row, where it must be filled up to whole turns."""
-    rows = _rows(layer)
+    rows = weight_rows(layer)
     return _depth(rows) if _depth(rows) > rows.shape[1] else 0
 
 
@@ -111,13 +111,9 @@ def _depth(rows: Array) -> int:
 
 
 def _scaling(layer: Layer) -> Scaling | None:
-    rows = _rows(layer)
+    rows = weight_rows(layer)
     r = requantization_of(layer)
     return scaling_of(rows, bias_values(layer, len(rows)), layer.inputs[0].q.zero_point, r)
-
-
-def _rows(layer: Layer) -> Array:
-    return constant_data(layer.inputs[1]).astype(np.int64)
 
 
 VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes, cycles=cycles)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from midge.ir.tensor import Array
-from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8, requantization_of
+from midge.kernels.literals import (
+    bias_values,
+    has_constant_weights,
+    is_int8,
+    requantization_of,
+    weight_rows,
+)
 from midge.kernels.position_quads import NEEDS, QUAD, bind_matrix, can_add, quads, scaling_of
 from midge.kernels.variant import Binding, Layer, Variant
 
@@ -17,7 +20,7 @@ def fits(layer: Layer) -> bool:
     """int8 with constant weights, several outputs, sums that one product scales."""
     if not (is_int8(layer) and has_constant_weights(layer)):
         return False
-    rows = _rows(layer)
+    rows = weight_rows(layer)
     if len(rows) < _FEWEST_OUTPUTS or not can_add(rows):
         return False
     bias, zero_point = bias_values(layer, len(rows)), layer.inputs[0].q.zero_point
@@ -26,7 +29,7 @@ def fits(layer: Layer) -> bool:
 
 def bind(layer: Layer) -> Binding:
     """Weights by pairs of outputs; for each output what scales its sums."""
-    rows, x = _rows(layer), layer.inputs[0]
+    rows, x = weight_rows(layer), layer.inputs[0]
     params, constants = bind_matrix(rows, bias_values(layer, len(rows)), x.q.zero_point, requantization_of(layer))
     batch, width, units = x.elements // rows.shape[1], rows.shape[1], len(rows)
     return Binding({**params, "batch": batch, "width": width, "units": units}, constants)
@@ -42,10 +45,6 @@ def cycles(layer: Layer) -> int:
     units, width = layer.inputs[1].shape
     batch = layer.inputs[0].elements // width
     return -(-batch // QUAD) * (5 * units * width + 15 * units + 9 * width) + 300
-
-
-def _rows(layer: Layer) -> Array:
-    return np.asarray(constant_data(layer.inputs[1]).astype(np.int64))
 
 
 VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes, cycles=cycles)

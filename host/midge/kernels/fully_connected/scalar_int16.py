@@ -8,11 +8,11 @@ import numpy as np
 from midge.ir.tensor import Array
 from midge.kernels.literals import (
     bias_values,
-    constant_data,
     has_constant_weights,
     int32_words,
     is_int8,
     requantization_of,
+    weight_rows,
 )
 from midge.kernels.pixel_pairs import NEEDS, can_pack, padded_depth, row_cycles, scaling_of
 from midge.kernels.variant import Binding, Constant, Layer, Variant
@@ -24,13 +24,13 @@ def fits(layer: Layer) -> bool:
     """int8 with constant weights, one row, a group of outputs or more."""
     if not (is_int8(layer) and has_constant_weights(layer)):
         return False
-    rows = _rows(layer)
+    rows = weight_rows(layer)
     return layer.inputs[0].elements == rows.shape[1] and len(rows) >= _GROUP and can_pack(rows)
 
 
 def bind(layer: Layer) -> Binding:
     """Weights by groups of four outputs; for each group starting values and what scales its sums."""
-    rows, x = _rows(layer), layer.inputs[0]
+    rows, x = weight_rows(layer), layer.inputs[0]
     r = requantization_of(layer)
     scaled = scaling_of(rows, bias_values(layer, len(rows)), x.q.zero_point, r)
     depth = padded_depth(rows.shape[1])
@@ -65,10 +65,6 @@ def _by_groups(words: Array) -> Array:
     a, b = padded[:, 0::2, 0], padded[:, 1::2, 0]
     starts = np.stack([a + (b << 16), b], axis=2).reshape(-1, _GROUP)
     return int32_words(np.concatenate([starts, padded[:, :, 1:].reshape(len(padded), -1)], axis=1))
-
-
-def _rows(layer: Layer) -> Array:
-    return constant_data(layer.inputs[1]).astype(np.int64)
 
 
 VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes, cycles=cycles)

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from midge.ir.tensor import Array
-from midge.kernels.literals import bias_values, constant_data, has_constant_weights, is_int8, requantization_of
+from midge.kernels.literals import (
+    bias_values,
+    has_constant_weights,
+    is_int8,
+    requantization_of,
+    weight_rows,
+)
 from midge.kernels.pixel_pairs import NEEDS, bind_matrix, can_pack, padded_depth
 from midge.kernels.variant import Binding, Layer, Variant
 
@@ -18,13 +21,13 @@ def fits(layer: Layer) -> bool:
     """int8 with constant weights, several outputs."""
     if not (is_int8(layer) and has_constant_weights(layer)):
         return False
-    rows = _rows(layer)
+    rows = weight_rows(layer)
     return len(rows) >= _FEWEST_OUTPUTS and can_pack(rows)
 
 
 def bind(layer: Layer) -> Binding:
     """Weights by pairs of outputs; for each output its bias and what scales its sums."""
-    rows, x = _rows(layer), layer.inputs[0]
+    rows, x = weight_rows(layer), layer.inputs[0]
     r = requantization_of(layer)
     params, constants = bind_matrix(rows, bias_values(layer, len(rows)), x.q.zero_point, r)
     batch, width, units = x.elements // rows.shape[1], rows.shape[1], len(rows)
@@ -41,10 +44,6 @@ def cycles(layer: Layer) -> int:
     units, width = layer.inputs[1].shape
     pairs = -(-layer.inputs[0].elements // width // 2)
     return pairs * ((12 * padded_depth(width) // 2 + 70) * units + 9 * width + 200)
-
-
-def _rows(layer: Layer) -> Array:
-    return constant_data(layer.inputs[1]).astype(np.int64)
 
 
 VARIANT = Variant(__name__, fits=fits, bind=bind, needs=NEEDS, scratch_bytes=scratch_bytes, cycles=cycles)
