@@ -33,11 +33,13 @@ _NINTH = 0x38E38E39
 
 @dataclass(frozen=True)
 class Costs:
-    """Cycles or instructions on one core, fitted to layers of 4 to 64 channels. Of a tile: `tile` and for each four
-    input channels `quad`; where it is copied `patch` and `patch_quad`, or for each pixel `pixel` and `pixel_quad` where its bytes are
-    no whole words. Of a tile and four filters: `outputs`, with `odd` more where filters are no fours. Of two tiles and
-    four filters: `products`, and for each four input channels `turn`. `margin` is added for caution, and for what the
-    estimates of others are too high."""
+    """Cycles or instructions on one core, fitted to layers of 4 to 64 channels.
+
+    Of a tile: `tile`, and for each four input channels `quad`; where it is copied `patch` and `patch_quad`, or for each
+    pixel `pixel` and `pixel_quad` where its bytes are no whole words. Of a tile and four filters: `outputs`, with `odd`
+    more where filters are no fours. Of two tiles and four filters: `products`, and for each four input channels `turn`.
+    `margin` is for caution, and for what the estimates of others are too high.
+    """
 
     tile: int
     quad: int
