@@ -32,7 +32,8 @@ def test_the_measured_fastest_kernel_is_chosen(digits: Compiled) -> None:
     layers = [layer for layer, _ in digits.selection.layers() if len(able_variants(layer, digits.board.core)) > 1]
     assert layers
     for layer in layers:
-        for favorite in able_variants(layer, digits.board.core):
+        # What more than doubles constants answers to the flash budget, too (test_winograd.py).
+        for favorite in (v for v in able_variants(layer, digits.board.core) if v.growth(layer) <= 2):
             cycles = {v.name: 1000 for v in able_variants(layer, digits.board.core)} | {favorite.name: 10}
             chosen = select(digits.graph, digits.board.core, timings={signature(layer): cycles})
             assert {i.op.name: v.name for i, v in chosen.layers()}[layer.op.name] == favorite.name

@@ -70,7 +70,7 @@ def cycles(layer: Layer) -> int:
     inputs = 834 * quads + 90 + (copied_tiles(w) / count) * _patch_cycles(w.in_c)
     turn = 17 + 2 * (unroll > 12) if unroll == words else 29 + 6 * (words // unroll)
     products = POSITIONS * (16 * words + turn) + 30
-    outputs = 4 * 282 + 30 + (75 if w.out_c % 4 == 0 else 400)
+    outputs = 4 * 290 + 30 + (75 if w.out_c % 4 == 0 else 400)
     return round(CAUTION * (count * (inputs + groups * outputs) + -(-count // 2) * groups * products))
 
 
