@@ -11,14 +11,14 @@ from differential.draw_scalar import WINOGRAD, scalar_cases
 from differential.programs import differences, render_cases, run_on_host
 from midge.kernels.select import layer_of
 
-COUNT = 24
+COUNT = 16
 
 
 def test_portable_form_equals_the_interpreter(tmp_path: Path) -> None:
     if not shutil.which("gcc"):
         pytest.skip("needs gcc: apt-get install gcc")
     variant = WINOGRAD["riscv_winograd"]
-    rendered = render_cases(scalar_cases(variant, COUNT), variant, tmp_path)
+    rendered = render_cases(scalar_cases(variant, COUNT)[:10], variant, tmp_path)
     assert differences(rendered, run_on_host(rendered, tmp_path)) == {}
 
 
