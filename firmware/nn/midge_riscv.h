@@ -43,8 +43,18 @@ typedef struct {
     int32_t channels, quads, fraction, shift, is_signed, addend;
 } midge_riscv_layer;
 
-/* x * y / 2^32, downwards. */
-static inline int32_t midge_riscv_high(int32_t x, int32_t y) { return (int32_t)((int64_t)x * y >> 32); }
+/* x * y / 2^32, downwards. Without a long product it is made of four. */
+static inline int32_t midge_riscv_high(int32_t x, int32_t y) {
+#if defined(__ARM_ARCH_6M__)
+    const uint32_t x_low = x & 0xFFFF, y_low = y & 0xFFFF;
+    const int32_t x_high = x >> 16, y_high = y >> 16;
+    const int32_t middle = x_high * (int32_t)y_low + (int32_t)(x_low * y_low >> 16);
+    const int32_t other = (int32_t)x_low * y_high + (middle & 0xFFFF);
+    return x_high * y_high + (middle >> 16) + (other >> 16);
+#else
+    return (int32_t)((int64_t)x * y >> 32);
+#endif
+}
 
 /* A sum as int8. `jump` is 0 where there is no rule below zero. */
 static inline int8_t midge_riscv_scaled(int32_t sum, int32_t bias, int32_t multiplier, int32_t jump, int32_t fraction,

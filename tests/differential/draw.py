@@ -178,4 +178,5 @@ def cases_that_fit(
         cases = [case for case in draw_cases(kind, count, number) if wanted(case)]
         if any(variant.fits(layer_of(case.graph, 0)) for case in cases):
             return cases
-    return fitting_cases(variant, 2, seed) if (kind, variant.name) in draw_dense.DRAWS else []
+    own = (kind, variant.name) in {**draw_dense.DRAWS, **draw_dense.SCALAR}
+    return fitting_cases(variant, 2, seed) if own else []

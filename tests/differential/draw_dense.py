@@ -34,7 +34,7 @@ _CHANNELS = (1, 2, 3, 4, 5, 7, 8, 12, 16, 24, 33)
 def fitting_cases(variant: Variant, count: int, seed: int = 0) -> list[Case]:
     """`count` cases that the variant fits; fails when most do not."""
     rng = np.random.default_rng([seed, count])
-    drawn = [DRAWS[variant.op, variant.name](rng) for _ in range(4 * count)]
+    drawn = [{**DRAWS, **SCALAR}[variant.op, variant.name](rng) for _ in range(4 * count)]
     fitting = [case for case in drawn if variant.fits(layer_of(case.graph, 0))][:count]
     assert len(fitting) == count
     return [replace(case, graph=replace(case.graph, name=f"{variant.name}_{i}")) for i, case in enumerate(fitting)]
@@ -220,4 +220,8 @@ DRAWS: Mapping[tuple[str, str], Callable[[Rng], Case]] = {
     ("fully_connected", "dsp_sparse_twos"): _sparse(_matrix, 2),
     ("conv2d", "dsp_sparse_pointwise"): _sparse(_pointwise),
     ("conv2d", "dsp_sparse_window"): _sparse(_window),
+}
+# The same for cores without SIMD, whose requantization is another one.
+SCALAR: Mapping[tuple[str, str], Callable[[Rng], Case]] = {
+    ("conv2d", f"{core}_winograd"): _winograd for core in ("armv6m", "armv7m", "riscv")
 }

@@ -9,6 +9,7 @@ from itertools import islice
 import numpy as np
 
 from differential.draw_dense import DRAWS as DENSE
+from differential.draw_dense import SCALAR as DENSE_SCALAR
 from differential.draw_dense import (
     draw_first_layer,
     draw_long_rows,
@@ -34,8 +35,7 @@ DRAWS: Mapping[str, tuple[Callable[[Rng], Case], ...]] = {
 # What such layers rarely fit.
 NARROW: Mapping[tuple[str, str], tuple[Callable[[Rng], Case], ...]] = {
     ("conv2d", "riscv_planes"): (draw_one_channel,),
-    ("conv2d", "riscv_winograd"): (*[DENSE["conv2d", "dsp_winograd"]] * 4, draw_whole_tiles),
-    ("conv2d", "armv7m_winograd"): (DENSE["conv2d", "dsp_winograd"],),
+    **{key: (*[draw] * 4, draw_whole_tiles) for key, draw in DENSE_SCALAR.items()},
     ("fully_connected", "avr_row"): (
         draw_row_after_relu,
         draw_row_of_small_sums,
@@ -47,7 +47,7 @@ NARROW: Mapping[tuple[str, str], tuple[Callable[[Rng], Case], ...]] = {
     ("conv2d", "avr_line_short"): (draw_first_layer,),
 }
 # One template and one header for three cores.
-WINOGRAD = {v.name: v for v in variants("conv2d") if (v.op, v.name) in NARROW and v.name.endswith("_winograd")}
+WINOGRAD = {v.name: v for v in variants("conv2d") if (v.op, v.name) in DENSE_SCALAR}
 APART = (*SPARSE, *WINOGRAD.values())
 VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "scalar" in v.needs and v not in APART)
 AVR_VARIANTS = tuple(v for kind in DRAWS for v in variants(kind) if "avr" in v.needs and v not in SPARSE)

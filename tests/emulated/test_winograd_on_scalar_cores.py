@@ -15,9 +15,9 @@ from midge.build.toolchain import compile_firmware, find_toolchain
 from midge.errors import MidgeError
 from midge.run.emulator import EmulatedBoard
 
-CORES = {"rv32imc": "riscv_winograd", "cortex-m3": "armv7m_winograd"}
+CORES = {"rv32imc": "riscv_winograd", "cortex-m3": "armv7m_winograd", "cortex-m0plus": "armv6m_winograd"}
 LONG = pytest.mark.long
-BUILDS = [("gcc", "speed", 4), *(pytest.param(*rest, marks=LONG) for rest in (("gcc", "size", 6), ("zig", "speed", 6)))]
+BUILDS = [("gcc", "speed", 3), *(pytest.param(*rest, marks=LONG) for rest in (("gcc", "size", 6), ("zig", "speed", 6)))]
 
 
 @pytest.mark.parametrize(("compiler", "optimize", "count"), BUILDS)

@@ -36,6 +36,7 @@ BOARDS = (
     ("nucleo_l4r5zi", "dsp_winograd", "dsp_window"),
     ("esp32-c3-devkitm-1", "riscv_winograd", "riscv_quads"),
     ("due", "armv7m_winograd", "scalar_pairs"),
+    ("pico", "armv6m_winograd", "scalar_pairs"),
 )
 
 
@@ -83,7 +84,7 @@ def test_it_adds_no_more_than_half_of_all_constants_unless_it_is_asked_for(
     assert [v.name for v in asked.variants if v] == [winograd]
 
 
-@pytest.mark.parametrize(("flash_bytes", "names"), list(zip((88_000, 88_000, 76_000), BOARDS, strict=True)))
+@pytest.mark.parametrize(("flash_bytes", "names"), list(zip((88_000, 88_000, 76_000, 76_000), BOARDS, strict=True)))
 def test_without_the_flash_it_gives_way(flash_bytes: int, names: tuple[str, str, str]) -> None:
     board, winograd, other = names
     layer = _layer(16, 16, 16, beside=2048)
