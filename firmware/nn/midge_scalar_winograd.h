@@ -16,7 +16,7 @@ typedef struct {
     int32_t shift, addend;
 } midge_scalar_winograd;
 
-#if defined(__ARM_ARCH_6M__) && defined(__OPTIMIZE__)
+#if defined(__ARM_ARCH_6M__) && defined(__OPTIMIZE__) && !defined(__OPTIMIZE_SIZE__)
 
 /* clang-format off */
 /* One filter, whose pair of weights is v: products of channel 0, then of channel 1, 16 cycles for 4. */
