@@ -8,8 +8,8 @@ from midge.kernels.variant import Layer, Variant
 
 # A variant whose constants take more than so many times the layer's is for few layers: see `share_growth`.
 _MODEST_GROWTH = 2
-# What such variants may add to the constants of a network, of their bytes.
-_GROWTH_SHARE = 0.5
+# What such variants may add, of what the others take for the whole network.
+_GROWTH_SHARE = 0.25
 
 
 def flash_bytes_of(layer: Layer, variant: Variant) -> int:
@@ -19,24 +19,36 @@ def flash_bytes_of(layer: Layer, variant: Variant) -> int:
 
 def share_growth(layers: Mapping[int, Layer], ranked: Mapping[int, list[Variant]]) -> None:
     """Drops variants, in place, that more than double their layer's constants, but for the layers where they gain most
-    cycles for a byte, as long as all together add no more than half of the network's constants.
+    cycles for a byte, as long as all together add no more than a quarter of what the network takes without them.
 
-    A network stays near its size so, unless somebody asks for more: a variant that is the only one stays.
+    A network stays near its size so, one that is pruned too, unless somebody asks for more: a variant that is the only
+    one stays.
     """
-    room = _GROWTH_SHARE * sum(_constant_bytes(layer) for layer in layers.values())
-    gains: list[tuple[float, int, int]] = []
-    for index, found in ranked.items():
-        layer = layers[index]
-        modest = [variant for variant in found if variant.growth(layer) <= _MODEST_GROWTH]
-        if modest and modest[0] is not found[0]:
-            added = flash_bytes_of(layer, found[0]) - flash_bytes_of(layer, modest[0])
-            gained = (variant.cycles(layer) if variant.cycles else 0 for variant in (modest[0], found[0]))
-            gains.append(((next(gained) - next(gained)) / max(added, 1), index, added))
+    modest = {index: _modest(layers[index], found) for index, found in ranked.items()}
+    large = [index for index, found in ranked.items() if modest[index] is not found[0]]
+    if not large:
+        return
+    taken = {index: flash_bytes_of(layers[index], variant) for index, variant in modest.items()}
+    room = _GROWTH_SHARE * sum(taken.values())
+    gains = []
+    for index in large:
+        layer, first = layers[index], ranked[index][0]
+        added = flash_bytes_of(layer, first) - taken[index]
+        gains.append(((_cycles(layer, modest[index]) - _cycles(layer, first)) / max(added, 1), index, added))
     for _, index, added in sorted(gains, reverse=True):
         if added <= room:
             room -= added
         else:
             ranked[index][:] = [v for v in ranked[index] if v.growth(layers[index]) <= _MODEST_GROWTH]
+
+
+def _modest(layer: Layer, found: Sequence[Variant]) -> Variant:
+    """The first that does no more than double the constants, else the first."""
+    return next((variant for variant in found if variant.growth(layer) <= _MODEST_GROWTH), found[0])
+
+
+def _cycles(layer: Layer, variant: Variant) -> int:
+    return variant.cycles(layer) if variant.cycles else 0
 
 
 def give_way(layers: Mapping[int, Layer], ranked: Mapping[int, list[Variant]], room: int) -> None:
