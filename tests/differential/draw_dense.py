@@ -76,6 +76,17 @@ def draw_row_after_relu(rng: Rng) -> Case:
     return _row(rng, (1, 21, 45, 64, 75, 263, 518), -128, 127)
 
 
+def draw_row_of_uneven_groups(rng: Rng) -> Case:
+    """A matrix product of one row with outputs that do not divide into groups of one size."""
+    x = Tensor("x", (1, int(rng.choice((128, 263)))), DType.S8, Quant.per_tensor(0.02, -128))
+    return _product(x, int(rng.choice((13, 19, 23))), rng, 127)
+
+
+def draw_row_of_many_products(rng: Rng) -> Case:
+    """A matrix product of one row so large that a few bytes of code are little: it is unrolled most."""
+    return _product(Tensor("x", (1, 255), DType.S8, Quant.per_tensor(0.02, -128)), int(rng.choice((30, 40))), rng, 127)
+
+
 def draw_row_of_small_sums(rng: Rng) -> Case:
     """A matrix product of one row with weights so small that sums fit 16 bits."""
     return _row(rng, (1, 8, 12, 21, 40), int(rng.choice([-128, 5])), 2)

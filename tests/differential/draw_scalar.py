@@ -16,7 +16,9 @@ from differential.draw_dense import (
     draw_one_channel,
     draw_row_after_relu,
     draw_row_of_large_sums,
+    draw_row_of_many_products,
     draw_row_of_small_sums,
+    draw_row_of_uneven_groups,
     draw_whole_tiles,
 )
 from differential.draw_depthwise import draw_usual_depthwise
@@ -40,6 +42,8 @@ NARROW: Mapping[tuple[str, str], tuple[Callable[[Rng], Case], ...]] = {
         draw_row_after_relu,
         draw_row_of_small_sums,
         draw_row_of_large_sums,
+        draw_row_of_uneven_groups,
+        draw_row_of_many_products,
         draw_row_after_relu,
         *DRAWS["fully_connected"],
     ),

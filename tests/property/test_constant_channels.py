@@ -28,7 +28,7 @@ from thoroughness import draws
 pytestmark = pytest.mark.thorough
 
 SLOW = settings(
-    max_examples=draws(60, 600),
+    max_examples=draws(30, 600),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -35,13 +35,13 @@ def assert_same_function(before: Graph, after: Graph, samples: int, seed: int) -
 
 
 @pytest.mark.parametrize("function", EACH, ids=pass_name)
-@settings(max_examples=draws(40, 400), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=draws(25, 400), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(graph=int8_chains(), seed=st.integers(0, 99))
 def test_a_pass_keeps_the_outputs_of_a_drawn_graph(function: Pass, graph: Graph, seed: int) -> None:
     assert_same_function(graph, run_passes(graph, [function]), 4, seed)
 
 
-@settings(max_examples=draws(120, 1000), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=draws(60, 1000), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(graph=int8_chains(), seed=st.integers(0, 99))
 def test_all_passes_together_keep_the_outputs_of_a_drawn_graph(graph: Graph, seed: int) -> None:
     assert_same_function(graph, run_passes(graph, (*CANONICALIZE, *OPTIMIZE)), 4, seed)

@@ -38,7 +38,7 @@ _MOST_WITH = 257
 _GROUP_CYCLES, _GROUP_WORDS = 50, 90
 _BEFORE_CYCLES, _BEFORE_WORDS = 30, 36
 # A hundredth of the cycles is worth a hundredth of the layer's bytes and these.
-_OTHER_BYTES = 16384
+_OTHER_BYTES = 2048
 
 
 @dataclass(frozen=True)
