@@ -18,7 +18,7 @@ from thoroughness import draws
 
 pytestmark = pytest.mark.thorough
 
-COUNT = draws(8, 48)
+COUNT = draws(12, 48)
 # All tests of a variant run in one process: its cases are drawn and rendered once.
 VARIANTS = [
     pytest.param((kind, variant), id=(name := f"{kind}-{variant.name}"), marks=pytest.mark.xdist_group(name))

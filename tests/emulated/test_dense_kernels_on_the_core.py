@@ -20,7 +20,7 @@ from thoroughness import draws
 pytestmark = pytest.mark.thorough
 
 # Compiler, goal, and how many layers.
-RUNS = [("gcc", "speed", draws(8, 40)), ("gcc", "size", draws(4, 20)), ("zig", "speed", draws(4, 40))]
+RUNS = [("gcc", "speed", draws(12, 40)), ("gcc", "size", draws(6, 20)), ("zig", "speed", draws(8, 40))]
 VARIANTS = [v for kind, name in DRAWS for v in variants(kind) if v.name == name]
 
 

@@ -24,7 +24,7 @@ from thoroughness import draws
 
 pytestmark = pytest.mark.thorough
 
-COUNT = draws(5, 24)
+COUNT = draws(8, 24)
 CORES = ("rv32imc", "xtensa-lx106", "xtensa-lx6")
 _READ_SECONDS = 60.0
 

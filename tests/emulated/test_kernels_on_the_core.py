@@ -22,7 +22,7 @@ from thoroughness import draws
 
 pytestmark = pytest.mark.thorough
 
-COUNT = draws(4, 24)
+COUNT = draws(6, 24)
 BOARD = "cortex-m4f"
 # Where a variant runs that the first board has no features for.
 OTHER_BOARDS = ("cortex-m0plus", "cortex-m3")

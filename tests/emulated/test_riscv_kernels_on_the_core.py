@@ -24,7 +24,7 @@ from midge.run.qemu import QemuBoard
 
 # `max rd, rs1, zero` of Zbb.
 MAX_MASK, MAX_OF_ZERO = 0xFFF0707F, 0x0A006033
-COUNTS = {("gcc", "speed"): 8, ("gcc", "size"): 4, ("zig", "speed"): 4}
+COUNTS = {("gcc", "speed"): 12, ("gcc", "size"): 6, ("zig", "speed"): 6}
 
 
 @pytest.mark.parametrize(("compiler", "optimize"), COUNTS)

@@ -17,9 +17,9 @@ from midge.kernels.variant import Variant
 from midge.run.emulator import EmulatedBoard
 
 COUNTS: dict[tuple[str, Literal["speed", "size"]], int] = {
-    ("gcc", "speed"): 8,
-    ("gcc", "size"): 4,
-    ("zig", "speed"): 4,
+    ("gcc", "speed"): 12,
+    ("gcc", "size"): 6,
+    ("zig", "speed"): 6,
 }
 
 

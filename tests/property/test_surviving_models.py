@@ -21,7 +21,7 @@ from thoroughness import draws
 
 pytestmark = pytest.mark.thorough
 
-DRAWN = draws(300, 3000)
+DRAWN = draws(500, 3000)
 RUN_AS_C = 8
 LARGEST_BYTES = 60_000
 
