@@ -12,14 +12,14 @@ from functools import cache
 import jinja2
 
 from midge import __version__
+from midge.render.environment import new_environment
 from midge.report.charts import ArenaPicture, Part, Trend, arena_picture, flash_parts, ram_parts, trend
 from midge.report.compare import Row, compare
 from midge.report.facts import Fact, check_facts, flash_facts, heading, ram_facts, time_facts
-from midge.report.figures import count, duration, percent, ratio
+from midge.report.figures import count, duration, ratio
 from midge.report.layers import SpentRow, layer_rows
 from midge.report.limits import METRICS
 from midge.report.record import Report
-from midge.resources import templates_dir
 
 
 @dataclass(frozen=True)
@@ -133,14 +133,6 @@ def _history(group: Sequence[Source]) -> tuple[tuple[Trend, ...], tuple[str, ...
 @cache
 def _environment() -> jinja2.Environment:
     """Names in reports are those of strangers' files: all text is escaped."""
-    env = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates_dir()),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=True,
-    )
+    env = new_environment(autoescape=True)
     env.filters |= {"count": count, "duration": duration}
-    env.globals |= {"percent": percent}
     return env

@@ -14,7 +14,7 @@ from midge.ir.graph import Clamp, Op
 from midge.ir.tensor import QUANTIZED, Array, DType, Shape, Tensor
 from midge.ops.formats import SourceOp, UnsupportedOp, tflite_clamp
 from midge.ops.tflite_writing import TFLiteWriter, with_activation
-from midge.ops.types import broadcast_shape, check_same_quant, check_same_type, reason_why_not
+from midge.ops.types import broadcast_shape, check_same_quant, check_same_type, reason_why_not, type_reason
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +119,19 @@ def whole_clamp(clamp: Clamp) -> tuple[int, int]:
     """The bounds of int32 without a scale; those of a fused activation are whole."""
     low, high = DType.S32.limits
     return max(low, int(max(clamp[0], low))), min(high, int(min(clamp[1], high)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class WholeBinary(Binary):
+    """inputs: x and y, at most one of them constant. What is divided by 0 gives 0."""
+
+    family: ClassVar[str] = "binary"
+    has_whole: ClassVar[bool] = True
+    quantized: ClassVar[Collection[DType]] = ()
+
+    def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
+        """Int32 without a scale."""
+        return "" if is_whole(inputs, outputs) else type_reason((*inputs, *outputs))
 
 
 def is_whole(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> bool:
