@@ -12,13 +12,14 @@
  * only two where not: a flag for each four positions of two channels says so. It is the caller's to see that two always
  * can. Four pixels (two words) meet two channels at a time.
  *
- * Requantization is what midge.kernels.steep_sums found: one high product, or one with a rule below zero.
+ * Requantization is that of midge_steep.h.
  */
 #ifndef MIDGE_RISCV_H
 #define MIDGE_RISCV_H
 
 #include "midge_nn.h"
 #include "midge_scalar.h"
+#include "midge_steep.h"
 
 /* Whether the inner loops are assembly: an unoptimized build wants to be read. */
 #if defined(__riscv) && __riscv_xlen == 32 && defined(__riscv_mul) && !defined(__riscv_32e) && defined(__OPTIMIZE__)
@@ -43,35 +44,9 @@ typedef struct {
     int32_t channels, quads, fraction, shift, is_signed, addend;
 } midge_riscv_layer;
 
-/* x * y / 2^32, downwards. Without a long product it is made of four. */
-static inline int32_t midge_riscv_high(int32_t x, int32_t y) {
-#if defined(__ARM_ARCH_6M__)
-    const uint32_t x_low = x & 0xFFFF, y_low = y & 0xFFFF;
-    const int32_t x_high = x >> 16, y_high = y >> 16;
-    const int32_t middle = x_high * (int32_t)y_low + (int32_t)(x_low * y_low >> 16);
-    const int32_t other = (int32_t)x_low * y_high + (middle & 0xFFFF);
-    return x_high * y_high + (middle >> 16) + (other >> 16);
-#else
-    return (int32_t)((int64_t)x * y >> 32);
-#endif
-}
-
-/* A sum as int8. `jump` is 0 where there is no rule below zero. */
-static inline int8_t midge_riscv_scaled(int32_t sum, int32_t bias, int32_t multiplier, int32_t jump, int32_t fraction,
-                                        int32_t addend, int32_t shift) {
-    int32_t value = (int32_t)(((uint32_t)sum << fraction) + (uint32_t)bias);
-    value -= (value >> 31) & jump;
-    value = (midge_riscv_high(value, multiplier) + addend) >> shift;
-    /* What is outside of int8, with 128 added, becomes the nearest that is inside. */
-    if ((uint32_t)value > 255u) {
-        value = ~(value >> 31);
-    }
-    return (int8_t)(value - 128);
-}
-
-/* The same; `k` points to the channel's words. */
+/* A sum as int8; `k` points to the channel's words. */
 static inline int8_t midge_riscv_output(int32_t sum, const int32_t *k, const midge_riscv_layer *layer) {
-    return midge_riscv_scaled(sum, k[0], k[1], layer->is_signed ? k[2] : 0, layer->fraction, layer->addend,
+    return midge_steep_scaled(sum, k[0], k[1], layer->is_signed ? k[2] : 0, layer->fraction, layer->addend,
                               layer->shift);
 }
 

@@ -1,12 +1,12 @@
 /* What kernels for cores without SIMD do that convolve by Winograd's F(4x4, 3x3) (midge_winograd.h). Freestanding C11,
  * no libc, no state.
  *
- * Requantization is what midge.kernels.steep_sums found: one high product, with a rule of its own below zero.
+ * Requantization is that of midge_steep.h, with a rule of its own below zero.
  */
 #ifndef MIDGE_SCALAR_WINOGRAD_H
 #define MIDGE_SCALAR_WINOGRAD_H
 
-#include "midge_riscv.h"
+#include "midge_steep.h"
 #include "midge_winograd.h"
 
 /* What the channels of a layer have in common: 2^fraction times the inverse of 9 modulo 2^32 and times the inverse of
@@ -167,7 +167,7 @@ static inline void midge_winograd_scaled(uint32_t *sums, const int32_t *scales, 
             midge_winograd_sums(sums + 48 * y, 8, z);
             for (int x = 0; x < 4; ++x) {
                 const int32_t sum = (int32_t)(z[x] * (ninth << (x < 3 ? x : 2)));
-                to[4 * x] = midge_riscv_scaled(sum, start, multiplier, jump, 0, addend, shift);
+                to[4 * x] = midge_steep_scaled(sum, start, multiplier, jump, 0, addend, shift);
             }
             to += 16;
         }
